@@ -1,0 +1,42 @@
+"""Maggy: write the training function once, run it everywhere.
+
+Every public name is loaded when it is first used, so that `import maggy` is quick and loads no framework.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maggy import experiment
+    from maggy.experiment import lagom
+    from maggy.result import Result
+    from maggy.searchspace import Searchspace
+    from maggy.trial import Trial
+    from maggy.worker.reporter import Reporter
+
+__all__ = ["Reporter", "Result", "Searchspace", "Trial", "experiment", "lagom"]
+
+_HOMES = {
+    "Reporter": "maggy.worker.reporter",
+    "Result": "maggy.result",
+    "Searchspace": "maggy.searchspace",
+    "Trial": "maggy.trial",
+    "lagom": "maggy.experiment",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("maggy")
+    if name == "experiment":
+        return import_module("maggy.experiment")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'maggy' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

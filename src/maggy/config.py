@@ -1,0 +1,169 @@
+"""What to run: one dataclass for each kind of experiment.
+
+The order of the positional arguments, and the defaults, are those of Maggy 1.1; what is new is by keyword only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from maggy.errors import ConfigError
+from maggy.searchspace import Searchspace
+from maggy.trial import Direction
+
+if TYPE_CHECKING:
+    from maggy.earlystop import AbstractEarlyStop, StoppingRule
+    from maggy.optimizer import AbstractOptimizer, Optimizer
+
+    OptimizerLike = str | AbstractOptimizer | Optimizer | type[AbstractOptimizer] | type[Optimizer] | None
+    RuleLike = str | AbstractEarlyStop | StoppingRule | type[AbstractEarlyStop] | type[StoppingRule] | None
+
+
+@dataclass(kw_only=True)
+class LagomConfig(ABC):
+    """What every kind of experiment may say.
+
+    num_workers           how many workers at most; None: as many as the engine has slots
+    seed                  of everything that is random; None: a fresh one, written to experiment.json
+    experiment_dir        the experiment's folder, a path or any fsspec URL; None: ./maggy-runs/<name>/<n>
+    resources_per_worker  what one worker needs, e.g. {"cpu": 2, "gpu": 1}; None: one core
+    """
+
+    num_workers: int | None = None
+    seed: int | None = None
+    experiment_dir: str | PathLike[str] | None = None
+    resources_per_worker: Mapping[str, float] | None = None
+
+    if TYPE_CHECKING:  # every kind has these, at its own place among the positional arguments
+        name: str
+        description: str
+        hb_interval: float
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a value that cannot work."""
+        _check(isinstance(self.name, str) and self.name.strip() != "", f"name has to be text, got {self.name!r}")
+        _check(_is_number(self.hb_interval) and self.hb_interval > 0, f"hb_interval has to be a number of seconds above 0, got {self.hb_interval!r}")  # noqa: E501
+        _check_whole("num_workers", self.num_workers, least=1, optional=True)
+        _check_whole("seed", self.seed, least=0, optional=True)
+        resources = self.resources_per_worker
+        if resources is not None:
+            _check(isinstance(resources, Mapping), f"resources_per_worker has to be a dict, got {resources!r}")
+            for kind, amount in resources.items():
+                _check(kind in ("cpu", "gpu"), f"resources_per_worker knows 'cpu' and 'gpu', not {kind!r}")
+                _check(_is_number(amount) and amount >= 0, f"resources_per_worker[{kind!r}] is {amount!r}, not an amount")
+
+
+@dataclass
+class BaseConfig(LagomConfig):
+    """A single run of the training function.
+
+    hparams  hyperparameters that the function gets, by name or as `hparams`
+    model, dataset, train_set, test_set  arguments that it gets under these names, if they are given
+    """
+
+    name: str = "base"
+    hb_interval: float = 1
+    description: str = ""
+    model: Any = field(default=None, kw_only=True)
+    dataset: Any = field(default=None, kw_only=True)
+    train_set: Any = field(default=None, kw_only=True)
+    test_set: Any = field(default=None, kw_only=True)
+    hparams: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    optimization_key: str = field(default="Metric", kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(self.hparams is None or isinstance(self.hparams, Mapping), "hparams has to be a dict of names to values")
+
+
+@dataclass
+class HyperparameterOptConfig(LagomConfig):
+    """A search for good hyperparameters.
+
+    num_trials        how many configurations are tried; early-stopped and failed ones count
+    optimizer         'randomsearch', 'gridsearch', 'none', or an object
+    searchspace       what can be chosen
+    optimization_key  where the metric is, if the function returns a dict
+    direction         'max' or 'min'
+    es_interval       a running trial is judged every so many steps
+    es_min            nobody is stopped before more than so many trials have finished
+    es_policy         'median', 'none', or an object
+    name              names the experiment's folder
+    hb_interval       seconds between two signs of life of a worker; has nothing to do with metrics
+    model, dataset, train_set, test_set  arguments that the function gets under these names, if they are given
+    """
+
+    num_trials: int
+    optimizer: OptimizerLike
+    searchspace: Searchspace | None
+    optimization_key: str = "Metric"
+    direction: Direction = "max"
+    es_interval: int = 1
+    es_min: int = 10
+    es_policy: RuleLike = "median"
+    name: str = "HPOptimization"
+    description: str = ""
+    hb_interval: float = 1
+    model: Any = None
+    dataset: Any = None
+    train_set: Any = field(default=None, kw_only=True)
+    test_set: Any = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_whole("num_trials", self.num_trials, least=1)
+        _check_whole("es_interval", self.es_interval, least=1)
+        _check_whole("es_min", self.es_min, least=0)
+        if isinstance(self.direction, str):
+            self.direction = self.direction.lower()  # type: ignore[assignment]  # checked in the next line
+        _check(self.direction in get_args(Direction), f"direction has to be 'max' or 'min', got {self.direction!r}")
+        if self.searchspace is None:
+            self.searchspace = Searchspace()
+        _check(
+            isinstance(self.searchspace, Searchspace),
+            f"searchspace has to be a Searchspace, got {type(self.searchspace).__name__}",
+        )
+
+
+class OptimizationConfig(HyperparameterOptConfig):
+    """`HyperparameterOptConfig` under its name of Maggy 1.0, whose `optimization_key` was 'metric'."""
+
+    def __init__(
+        self,
+        num_trials: int,
+        optimizer: OptimizerLike,
+        searchspace: Searchspace | None,
+        optimization_key: str = "metric",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(num_trials, optimizer, searchspace, optimization_key, *args, **kwargs)
+
+
+FIXED_ARGUMENTS: tuple[Literal["model", "dataset", "train_set", "test_set"], ...] = (
+    "model",
+    "dataset",
+    "train_set",
+    "test_set",
+)
+"""Fields of a config that reach the training function as arguments of the same name."""
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise ConfigError(message)
+
+
+def _check_whole(name: str, value: object, *, least: int, optional: bool = False) -> None:
+    if optional and value is None:
+        return
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    _check(whole and value >= least, f"{name} has to be a whole number of at least {least}, got {value!r}")  # type: ignore[operator]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

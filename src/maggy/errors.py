@@ -1,0 +1,168 @@
+"""Every exception a user can meet, with its facts as fields and not only as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MaggyError(Exception):
+    """Base of every error that Maggy raises on purpose."""
+
+
+# --- bad input: raised before anything starts -------------------------------------------------
+
+
+class ConfigError(MaggyError, ValueError):
+    """A setting has a value that cannot work."""
+
+
+class UnknownNameError(ConfigError):
+    """A name was given for which nothing is registered.
+
+    kind   what was looked for, e.g. "optimizer"
+    name   what was given
+    known  the names that exist
+    """
+
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(known)
+        close = get_close_matches(str(name).lower(), self.known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(map(repr, self.known))}.")
+
+
+class SearchspaceError(ConfigError):
+    """A search space, or one parameter of it, cannot work."""
+
+
+class SignatureError(MaggyError, TypeError):
+    """The training function asks for a name that nobody provides, or refuses one that it must take."""
+
+
+class FunctionNotPicklableError(MaggyError, TypeError):
+    """The training function cannot travel to a worker.
+
+    variables  names, inside the function or the config, that hold what cannot be pickled
+    """
+
+    def __init__(self, message: str, variables: tuple[str, ...] = ()) -> None:
+        self.variables = variables
+        super().__init__(message)
+
+
+class FunctionTooLargeError(MaggyError, ValueError):
+    """The pickled training function is too large to send to every worker.
+
+    size_bytes, limit_bytes  what it weighs and what is allowed
+    """
+
+    def __init__(self, message: str, *, size_bytes: int, limit_bytes: int) -> None:
+        self.size_bytes, self.limit_bytes = size_bytes, limit_bytes
+        super().__init__(message)
+
+
+class ExperimentDirError(MaggyError, OSError):
+    """The experiment's folder cannot be made, written, or already holds an experiment."""
+
+
+class JavaNotFoundError(MaggyError, RuntimeError):
+    """Spark needs Java and none was found."""
+
+
+class EngineError(MaggyError, RuntimeError):
+    """An engine cannot start, or lost, the workers."""
+
+
+class NoWorkersError(EngineError):
+    """No worker reported for duty within the engine's time limit."""
+
+
+# --- how an experiment ends badly -------------------------------------------------------------
+
+
+class ExperimentFailedError(MaggyError, RuntimeError):
+    """The experiment ended early because it could not succeed.
+
+    error       the last line of the error the trials had in common, e.g. "ValueError: bad lr"
+    traceback   the traceback of one of them, as text
+    failed      how many trials failed
+    """
+
+    def __init__(self, message: str, *, error: str = "", traceback: str = "", failed: int = 0) -> None:
+        self.error, self.traceback, self.failed = error, traceback, failed
+        super().__init__(message)
+
+
+# --- inside a trial ---------------------------------------------------------------------------
+
+
+class EarlyStopException(MaggyError):  # noqa: N818  the name is part of the historical API
+    """Raised by `Reporter.broadcast` when the driver decided to stop the trial.
+
+    metric  the metric of the broadcast at which the trial was stopped; it becomes the trial's result
+    """
+
+    def __init__(self, metric: float) -> None:
+        self.metric = metric
+        super().__init__(f"the trial is stopped early at metric {metric}")
+
+
+class ReturnTypeError(MaggyError, TypeError):
+    """The training function returned something that is neither a number nor a dict."""
+
+
+class ReturnKeyError(MaggyError, KeyError):
+    """The training function returned a dict without the `optimization_key`."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the message in quotes
+
+
+class MetricTypeError(MaggyError, TypeError):
+    """The metric to optimise is not a number."""
+
+
+class MetricValueError(MaggyError, ValueError):
+    """The metric to optimise is NaN or infinite: the training has most likely diverged."""
+
+
+class BroadcastMetricTypeError(MetricTypeError):
+    """`Reporter.broadcast` was given a metric that is not a number."""
+
+
+class BroadcastMetricValueError(MetricValueError):
+    """`Reporter.broadcast` was given NaN or infinity; the point is kept, the trial fails."""
+
+
+class BroadcastStepTypeError(MaggyError, TypeError):
+    """`Reporter.broadcast` was given a step that is not a whole number."""
+
+
+class BroadcastStepValueError(MaggyError, ValueError):
+    """`Reporter.broadcast` was given a step that is negative or smaller than the last one."""
+
+
+# --- broken promises --------------------------------------------------------------------------
+
+
+class ImpossibleTransitionError(MaggyError, RuntimeError):
+    """The state machine was asked for a step that cannot happen: a bug in Maggy.
+
+    story  what happened to that trial so far, oldest first
+    """
+
+    def __init__(self, message: str, story: tuple[str, ...] = ()) -> None:
+        self.story = story
+        super().__init__(message + "".join(f"\n  {line}" for line in story))
+
+
+class JournalError(MaggyError, RuntimeError):
+    """A journal record is damaged, or the journal cannot be written.
+
+    record  number of the record, counted from 0, where there is one
+    """
+
+    def __init__(self, message: str, *, record: int | None = None) -> None:
+        self.record = record
+        super().__init__(message)
