@@ -1,0 +1,5 @@
+"""The state machine: events, commands, transitions. Knows no clock, no network and no policy."""
+
+from maggy.brain.machine import Brain, Rules
+
+__all__ = ["Brain", "Rules"]

@@ -1,0 +1,142 @@
+"""What has happened: past facts, the only thing the brain learns from and all that the journal holds.
+
+Every event is a frozen struct that the journal writes as one line of JSON. New fields are added at the end and
+with a default, so that an older journal stays readable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """Base of all events."""
+
+
+class WorkerJoined(Event):
+    """A worker is ready for trials.
+
+    replaces  worker on the same seat that is known to be gone, if there is one
+    """
+
+    worker: int
+    seat: int
+    host: str = ""
+    pid: int = 0
+    replaces: int | None = None
+
+
+class WorkerLost(Event):
+    """A worker is gone: its process ended, its connection broke, or it fell silent."""
+
+    worker: int
+    reason: str
+
+
+class Suggested(Event):
+    """The optimizer answered ask number `ask` with a trial."""
+
+    ask: int
+    trial: int
+    params: dict[str, Any]
+
+
+class Idled(Event):
+    """The optimizer answered ask number `ask`: nothing now, ask again later."""
+
+    ask: int
+
+
+class Exhausted(Event):
+    """The optimizer answered ask number `ask`: there will be no more trials."""
+
+    ask: int
+
+
+class RetryFell(Event):
+    """The time came to ask an idle optimizer again."""
+
+
+class MetricsReported(Event):
+    """A running trial reported points of its curve.
+
+    steps   never decreasing
+    values  one for each step, in the user's sign; NaN and infinity are written as text ("nan", "inf", "-inf"),
+            because JSON has no number for them: `float(value)` reads both
+    awaits  the step for which the trial waits for a verdict, if it does
+    """
+
+    trial: int
+    attempt: int
+    steps: list[int]
+    values: list[float | str]
+    awaits: int | None = None
+
+
+class Judged(Event):
+    """The stopping rule answered for a trial at a step."""
+
+    trial: int
+    attempt: int
+    step: int
+    stop: bool
+    reason: str = ""
+
+
+class TrialFinished(Event):
+    """The training function returned.
+
+    metric   what it returned, or the `optimization_key` of the dict that it returned
+    outputs  the whole dict, as far as it is JSON
+    """
+
+    trial: int
+    attempt: int
+    metric: float
+    outputs: dict[str, Any] | None = None
+
+
+class TrialStopped(Event):
+    """The training function left because it was told to stop; `metric` is what it reported last."""
+
+    trial: int
+    attempt: int
+    metric: float
+
+
+class TrialFailed(Event):
+    """The training function raised, or returned something that is no metric.
+
+    error      last line of the traceback
+    signature  kind and place of the error, without the values in its message: equal for the same mistake
+    """
+
+    trial: int
+    attempt: int
+    error: str
+    signature: str
+    traceback: str = ""
+
+
+class Interrupted(Event):
+    """Somebody asked for the end of the experiment."""
+
+    reason: str
+
+
+AnyEvent = (
+    WorkerJoined
+    | WorkerLost
+    | Suggested
+    | Idled
+    | Exhausted
+    | RetryFell
+    | MetricsReported
+    | Judged
+    | TrialFinished
+    | TrialStopped
+    | TrialFailed
+    | Interrupted
+)

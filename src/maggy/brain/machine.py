@@ -1,0 +1,355 @@
+"""The brain: events in, commands out.
+
+It never reads a clock, draws a number or touches the world: `now` is an argument, time that matters comes back as an
+event from `due`. A live run, a resumed one and a simulated one are this machine fed from a socket, a journal or a
+virtual clock.
+
+Two kinds of news reach it. Events (`handle`) are facts that the journal keeps. Signs of life (`heard`, `away`) are
+not kept: they only move the time at which a worker counts as lost, and that loss is an event again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from maggy.brain import events as ev
+from maggy.brain.commands import AnyCommand, Ask, Conclude, Ending, Fence, GoOn, Judge, Run, Settle, Stop
+from maggy.brain.transitions import TRANSITIONS, Cause
+from maggy.errors import ImpossibleTransitionError
+from maggy.trial import TrialState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Numbers that the machine goes by.
+
+    num_trials   how many trials are suggested at most
+    lost_limit   a trial whose workers were lost this often is given up
+    alike_limit  the experiment ends if its first so many trials all fail in the same way
+    patience_s   silence after which a worker counts as lost
+    grace_s      time in which a worker whose connection broke may come back
+    retry_s      an idle optimizer is asked again after this time, or as soon as a trial ends
+    """
+
+    num_trials: int
+    lost_limit: int = 3
+    alike_limit: int = 3
+    patience_s: float = inf
+    grace_s: float = 10.0
+    retry_s: float = 1.0
+
+
+@dataclass(slots=True)
+class _Worker:
+    seat: int
+    heard_at: float
+    away_since: float | None = None
+    trial: int | None = None
+    parked: bool = False  # a second worker on a taken seat waits until the first is lost
+
+
+@dataclass(slots=True)
+class _Live:
+    """A trial that has not reached a final state."""
+
+    params: dict[str, Any]
+    state: TrialState = TrialState.PENDING
+    attempt: int = 0
+    worker: int | None = None
+    story: list[tuple[float, Cause, TrialState]] = field(default_factory=list)
+
+
+class Brain:
+    """Who runs what, what to ask next, and when it is over."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.workers: dict[int, _Worker] = {}
+        self.live: dict[int, _Live] = {}
+        self.ended: Counter[TrialState] = Counter()
+        self.suggested = 0
+        self.ending: Ending | None = None
+        self._seats: dict[int, int] = {}  # seat -> the worker that holds it, parked ones aside
+        self._asks: dict[int, int] = {}  # ask number -> worker that waits for the answer
+        self._next_ask = 0
+        self._idle: dict[int, None] = {}  # an ordered set: whoever waits longest is served first
+        self._queue: deque[int] = deque()  # trials that wait for a worker
+        self._exhausted = False
+        self._retry_at = inf
+        self._check_at = inf  # no worker can be overdue before
+        self._first_errors: list[str] | None = []
+        self._handlers: dict[type[ev.Event], Callable[[Any, float], list[AnyCommand]]] = {
+            ev.WorkerJoined: self._joined,
+            ev.WorkerLost: self._lost,
+            ev.Suggested: self._suggested,
+            ev.Idled: self._idled,
+            ev.Exhausted: self._out_of_ideas,
+            ev.RetryFell: self._retry,
+            ev.MetricsReported: self._reported,
+            ev.Judged: self._judged,
+            ev.TrialFinished: self._finished,
+            ev.TrialStopped: self._left,
+            ev.TrialFailed: self._raised,
+            ev.Interrupted: self._interrupted,
+        }
+
+    # --- the machine
+
+    def handle(self, event: ev.Event, now: float) -> list[AnyCommand]:
+        """Learn a fact; return what is to be done about it, in order.
+
+        Raises ImpossibleTransitionError for a step that the table does not have.
+        """
+        if self.ending is not None:
+            return []
+        commands = self._handlers[type(event)](event, now)
+        commands += self._fill(now)
+        if self.ending is None and self._nothing_left():
+            commands.append(self._conclude(Ending.COMPLETE))
+        return commands
+
+    def holds(self, trial: int, attempt: int) -> bool:
+        """Whether this attempt is the one that counts; a report of any other changes nothing."""
+        live = self.live.get(trial)
+        return live is not None and live.attempt == attempt and live.worker is not None
+
+    def lease_of(self, worker: int) -> Run | None:
+        """The order that a worker is carrying out, as it was given."""
+        known = self.workers.get(worker)
+        if known is None or known.trial is None:
+            return None
+        live = self.live[known.trial]
+        return Run(worker=worker, trial=known.trial, attempt=live.attempt, params=live.params)
+
+    # --- time and signs of life
+
+    def heard(self, worker: int, now: float) -> None:
+        """A worker gave a sign of life."""
+        if (known := self.workers.get(worker)) is not None:
+            known.heard_at, known.away_since = now, None
+
+    def away(self, worker: int, now: float) -> None:
+        """A worker's connection broke; it may come back."""
+        if (known := self.workers.get(worker)) is not None and known.away_since is None:
+            known.away_since = now
+            self._check_at = min(self._check_at, now + self.rules.grace_s)
+
+    def deadline(self) -> float:
+        """When `due` has something to say at the earliest; infinity if never."""
+        return inf if self.ending is not None else min(self._check_at, self._retry_at)
+
+    def due(self, now: float) -> list[ev.AnyEvent]:
+        """What has happened because time went by; the caller hands each to `handle`."""
+        happened: list[ev.AnyEvent] = []
+        if now >= self._check_at:
+            self._check_at = inf
+            for number, worker in self.workers.items():
+                at = self._overdue_at(worker)
+                if now >= at:
+                    happened.append(ev.WorkerLost(worker=number, reason=self._why_overdue(worker)))
+                else:
+                    self._check_at = min(self._check_at, at)
+        if now >= self._retry_at:
+            happened.append(ev.RetryFell())
+        return happened
+
+    def occupant(self, seat: int) -> int | None:
+        """The worker that holds a seat, parked ones aside."""
+        return self._seats.get(seat)
+
+    def is_away(self, worker: int) -> bool:
+        """Whether a worker's connection is broken."""
+        return self.workers[worker].away_since is not None
+
+    def _overdue_at(self, worker: _Worker) -> float:
+        silent = worker.heard_at + self.rules.patience_s
+        return silent if worker.away_since is None else min(silent, worker.away_since + self.rules.grace_s)
+
+    def _why_overdue(self, worker: _Worker) -> str:
+        if worker.away_since is None:
+            return f"not heard from for {self.rules.patience_s:g} s"
+        return f"its connection broke and it did not come back within {self.rules.grace_s:g} s"
+
+    # --- workers
+
+    def _joined(self, event: ev.WorkerJoined, now: float) -> list[AnyCommand]:
+        commands: list[AnyCommand] = []
+        if event.replaces is not None and event.replaces in self.workers:
+            commands += self._remove(event.replaces, "replaced by a newer worker on the same seat", now)
+        taken = self.occupant(event.seat) is not None
+        self.workers[event.worker] = _Worker(event.seat, now, parked=taken)
+        self._check_at = min(self._check_at, now + self.rules.patience_s)
+        if not taken:
+            self._sit(event.seat, event.worker)
+        return commands
+
+    def _lost(self, event: ev.WorkerLost, now: float) -> list[AnyCommand]:
+        return self._remove(event.worker, event.reason, now) if event.worker in self.workers else []
+
+    def _remove(self, number: int, reason: str, now: float) -> list[AnyCommand]:
+        worker = self.workers.pop(number)
+        self._idle.pop(number, None)
+        if not worker.parked:
+            del self._seats[worker.seat]
+            heir = next((n for n, other in self.workers.items() if other.seat == worker.seat), None)
+            if heir is not None:
+                self._sit(worker.seat, heir)
+        if worker.trial is None:
+            return []
+        number_of_trial, live = worker.trial, self.live[worker.trial]
+        fence = Fence(worker=number, trial=number_of_trial, attempt=live.attempt)
+        live.attempt += 1
+        live.worker = None
+        given_up = live.attempt >= self.rules.lost_limit
+        state = self._move(number_of_trial, Cause.WORKER_LOST_TOO_OFTEN if given_up else Cause.WORKER_LOST, now)
+        if state.final:
+            return [fence, *self._settle(number_of_trial, state, error=reason, signature=reason)]
+        self._queue.append(number_of_trial)
+        return [fence]
+
+    def _sit(self, seat: int, worker: int) -> None:
+        self.workers[worker].parked = False
+        self._seats[seat] = worker
+        self._idle[worker] = None
+
+    # --- answers of the optimizer
+
+    def _suggested(self, event: ev.Suggested, now: float) -> list[AnyCommand]:
+        self._answered(event.ask)
+        self.suggested += 1
+        self.live[event.trial] = _Live(event.params)
+        self._queue.append(event.trial)
+        return []
+
+    def _idled(self, event: ev.Idled, now: float) -> list[AnyCommand]:
+        self._answered(event.ask)
+        self._retry_at = now + self.rules.retry_s
+        return []
+
+    def _out_of_ideas(self, event: ev.Exhausted, now: float) -> list[AnyCommand]:
+        self._answered(event.ask)
+        self._exhausted = True
+        return []
+
+    def _retry(self, event: ev.RetryFell, now: float) -> list[AnyCommand]:
+        self._retry_at = inf
+        return []
+
+    def _answered(self, ask: int) -> None:
+        worker = self._asks.pop(ask)
+        if worker in self.workers:
+            self._idle = {worker: None, **self._idle}  # it asked, so it is served first
+
+    # --- news of trials
+
+    def _reported(self, event: ev.MetricsReported, now: float) -> list[AnyCommand]:
+        if event.awaits is None or not self.holds(event.trial, event.attempt):
+            return []
+        live = self.live[event.trial]
+        if live.state is TrialState.STOPPING:
+            return []  # it will see the stop
+        return [Judge(trial=event.trial, attempt=event.attempt, step=event.awaits)]
+
+    def _judged(self, event: ev.Judged, now: float) -> list[AnyCommand]:
+        if not self.holds(event.trial, event.attempt):
+            return []
+        live = self.live[event.trial]
+        worker = live.worker
+        assert worker is not None
+        if not event.stop:
+            return [GoOn(worker=worker, trial=event.trial, attempt=event.attempt, step=event.step)]
+        if live.state is TrialState.STOPPING:
+            return []
+        self._move(event.trial, Cause.JUDGED, now)
+        return [Stop(worker=worker, trial=event.trial, attempt=event.attempt, reason=event.reason)]
+
+    def _finished(self, event: ev.TrialFinished, now: float) -> list[AnyCommand]:
+        return self._end(event.trial, event.attempt, Cause.RETURNED, now)
+
+    def _left(self, event: ev.TrialStopped, now: float) -> list[AnyCommand]:
+        return self._end(event.trial, event.attempt, Cause.LEFT, now)
+
+    def _raised(self, event: ev.TrialFailed, now: float) -> list[AnyCommand]:
+        return self._end(event.trial, event.attempt, Cause.RAISED, now, event.error, event.signature)
+
+    def _end(
+        self, trial: int, attempt: int, cause: Cause, now: float, error: str | None = None, signature: str = ""
+    ) -> list[AnyCommand]:
+        if not self.holds(trial, attempt):
+            return []
+        worker = self.live[trial].worker
+        assert worker is not None
+        self.workers[worker].trial = None
+        self._idle[worker] = None
+        return self._settle(trial, self._move(trial, cause, now), error, signature)
+
+    def _interrupted(self, event: ev.Interrupted, now: float) -> list[AnyCommand]:
+        return [self._conclude(Ending.INTERRUPTED, event.reason)]
+
+    # --- what follows
+
+    def _fill(self, now: float) -> list[AnyCommand]:
+        """Give every idle worker a trial, or ask for one."""
+        commands: list[AnyCommand] = []
+        while self._idle and self.ending is None:
+            if self._queue:
+                worker = self._take_idle()
+                trial = self._queue.popleft()
+                live = self.live[trial]
+                live.worker, self.workers[worker].trial = worker, trial
+                self._move(trial, Cause.HANDED_OUT, now)
+                commands.append(Run(worker=worker, trial=trial, attempt=live.attempt, params=live.params))
+            elif self._may_ask():
+                self._asks[self._next_ask] = self._take_idle()
+                commands.append(Ask(number=self._next_ask))
+                self._next_ask += 1
+            else:
+                break
+        return commands
+
+    def _take_idle(self) -> int:
+        worker = next(iter(self._idle))
+        del self._idle[worker]
+        return worker
+
+    def _may_ask(self) -> bool:
+        open_places = self.rules.num_trials - self.suggested - len(self._asks)
+        return open_places > 0 and not self._exhausted and self._retry_at == inf
+
+    def _nothing_left(self) -> bool:
+        no_more = self._exhausted or self.suggested >= self.rules.num_trials
+        return no_more and not self.live and not self._asks
+
+    def _move(self, trial: int, cause: Cause, now: float) -> TrialState:
+        live = self.live[trial]
+        after = TRANSITIONS.get((live.state, cause))
+        if after is None:
+            story = tuple(f"{at:.3f} s: {why} -> {state}" for at, why, state in live.story)
+            raise ImpossibleTransitionError(f"trial {trial} is {live.state}: '{cause}' cannot happen", story)
+        live.state = after
+        live.story.append((now, cause, after))
+        return after
+
+    def _settle(
+        self, trial: int, state: TrialState, error: str | None = None, signature: str = ""
+    ) -> list[AnyCommand]:
+        del self.live[trial]
+        self.ended[state] += 1
+        self._retry_at = inf  # something happened: an idle optimizer may have an idea now
+        commands: list[AnyCommand] = [Settle(trial=trial, state=state, error=error)]
+        if state.has_result:
+            self._first_errors = None
+        elif self._first_errors is not None:
+            self._first_errors.append(signature)
+            enough = len(self._first_errors) >= min(self.rules.alike_limit, self.rules.num_trials)
+            if enough and len(set(self._first_errors)) == 1:
+                commands.append(self._conclude(Ending.HOPELESS, error or ""))
+        return commands
+
+    def _conclude(self, ending: Ending, reason: str = "") -> Conclude:
+        self.ending = ending
+        return Conclude(ending=ending, reason=reason)

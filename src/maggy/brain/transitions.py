@@ -1,0 +1,43 @@
+"""The life of a trial as a table.
+
+What the table cannot say: a trial that waits (`PENDING`) has no worker; a trial that runs holds exactly one lease,
+numbered by its attempt, and only reports that carry this number count. A trial that was told to stop and whose worker
+then dies needs no second run: it counts as stopped, with what it reported last.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from maggy.trial import TrialState
+
+PENDING, RUNNING, STOPPING = TrialState.PENDING, TrialState.RUNNING, TrialState.STOPPING
+FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
+
+
+class Cause(StrEnum):
+    """What moves a trial from one state to the next."""
+
+    HANDED_OUT = "handed to a worker"
+    RETURNED = "function returned"
+    RAISED = "function raised"
+    LEFT = "function left at a broadcast"
+    JUDGED = "rule says stop"
+    WORKER_LOST = "worker lost"
+    WORKER_LOST_TOO_OFTEN = "worker lost too often"
+
+
+TRANSITIONS: dict[tuple[TrialState, Cause], TrialState] = {
+    (PENDING, Cause.HANDED_OUT): RUNNING,
+    (RUNNING, Cause.RETURNED): FINISHED,
+    (RUNNING, Cause.RAISED): FAILED,
+    (RUNNING, Cause.LEFT): STOPPED,  # the function raised EarlyStopException on its own
+    (RUNNING, Cause.JUDGED): STOPPING,
+    (RUNNING, Cause.WORKER_LOST): PENDING,
+    (RUNNING, Cause.WORKER_LOST_TOO_OFTEN): LOST,
+    (STOPPING, Cause.LEFT): STOPPED,
+    (STOPPING, Cause.RETURNED): FINISHED,  # it was done before it saw the stop
+    (STOPPING, Cause.RAISED): FAILED,
+    (STOPPING, Cause.WORKER_LOST): STOPPED,
+    (STOPPING, Cause.WORKER_LOST_TOO_OFTEN): STOPPED,
+}
