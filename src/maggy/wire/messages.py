@@ -1,0 +1,193 @@
+"""What travels between driver and workers: typed messages, and nothing that runs code when it is read.
+
+Encoded as MessagePack arrays. A field is only ever added at the end and with a default, so that two versions that
+differ by one field still understand each other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+MAX_MESSAGE_BYTES = 1 << 20
+"""Largest message that the driver accepts; whoever sends more is cut off."""
+
+PROTOCOL = 1
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """Base of all messages."""
+
+
+# --- to the driver
+
+
+class SupervisorHello(Message):
+    """A supervisor fills a seat.
+
+    holder  a random name for this filling of the seat; the worker processes it starts say it too
+    """
+
+    holder: str
+    seat: int
+    host: str
+    protocol: int = PROTOCOL
+
+
+class WorkerHello(Message):
+    """A worker process is up and asks for the training function.
+
+    process  counts the processes that the holder has started
+    """
+
+    holder: str
+    seat: int
+    process: int
+    host: str
+    pid: int
+    protocol: int = PROTOCOL
+
+
+class Ready(Message):
+    """The worker has loaded the training function and waits for its first trial."""
+
+
+class Unfit(Message):
+    """The worker cannot load the training function."""
+
+    error: str
+    traceback: str
+
+
+class Heartbeat(Message):
+    """The supervisor is alive; says nothing about progress."""
+
+
+class ProcessEnded(Message):
+    """A worker process ended without being asked to; `tail` is the last that it printed."""
+
+    process: int
+    cause: str
+    tail: str
+
+
+class Output(Message):
+    """What a worker process wrote to its standard streams past Python's `print`, line by line."""
+
+    lines: list[str]
+
+
+class Metrics(Message):
+    """Points of a trial's curve, in order; `awaits` is the step for which the trial waits for a verdict."""
+
+    trial: int
+    attempt: int
+    steps: list[int]
+    values: list[float]
+    awaits: int | None = None
+
+
+class Log(Message):
+    """Lines that a trial logged or printed."""
+
+    trial: int
+    attempt: int
+    lines: list[str]
+
+
+class Finished(Message):
+    """The training function returned; also asks for the next trial."""
+
+    trial: int
+    attempt: int
+    metric: float
+    outputs: dict[str, Any] | None = None
+
+
+class Stopped(Message):
+    """The training function left at a broadcast; also asks for the next trial."""
+
+    trial: int
+    attempt: int
+    metric: float
+
+
+class Failed(Message):
+    """The training function raised; also asks for the next trial."""
+
+    trial: int
+    attempt: int
+    error: str
+    signature: str
+    traceback: str
+
+
+# --- from the driver
+
+
+class Enlisted(Message):
+    """Answer to SupervisorHello: how often to say that it is alive."""
+
+    heartbeat_s: float
+
+
+class Welcome(Message):
+    """Answer to WorkerHello: the pickled task, which holds the training function."""
+
+    task: bytes
+
+
+class RunTrial(Message):
+    """Run this trial now; a rule judges every `judge_every`-th step (0: never)."""
+
+    trial: int
+    attempt: int
+    params: dict[str, Any]
+    judge_every: int = 0
+
+
+class GoOnTrial(Message):
+    """The verdict for a step: go on."""
+
+    trial: int
+    attempt: int
+    step: int
+
+
+class StopTrial(Message):
+    """Leave at the next broadcast."""
+
+    trial: int
+    attempt: int
+
+
+class Rejoin(Message):
+    """The driver does not know this connection: say hello again."""
+
+
+class Release(Message):
+    """The experiment is over; leave within `grace_s` seconds."""
+
+    grace_s: float
+
+
+ToDriver = (
+    SupervisorHello
+    | WorkerHello
+    | Ready
+    | Unfit
+    | Heartbeat
+    | ProcessEnded
+    | Output
+    | Metrics
+    | Log
+    | Finished
+    | Stopped
+    | Failed
+)
+FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Rejoin | Release
+
+encode = msgspec.msgpack.Encoder().encode
+decode_to_driver = msgspec.msgpack.Decoder(ToDriver).decode
+decode_from_driver = msgspec.msgpack.Decoder(FromDriver).decode
