@@ -1,0 +1,8 @@
+"""The event log of an experiment, and the folder that holds it."""
+
+from maggy.journal.folder import ExperimentFolder
+from maggy.journal.reader import read
+from maggy.journal.record import Record
+from maggy.journal.writer import JournalWriter
+
+__all__ = ["ExperimentFolder", "JournalWriter", "Record", "read"]
