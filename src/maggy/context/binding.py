@@ -1,0 +1,68 @@
+"""Which argument of the training function gets what, decided by name before anything starts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from maggy.errors import SignatureError
+
+SYNONYMS = {"module": "model", "resource": "budget"}
+"""Names of older versions of Maggy for what is now called otherwise."""
+
+
+def check(function: Callable[..., Any], *, hyperparameters: Collection[str], others: Collection[str]) -> None:
+    """Show that `function` can be called, and that no hyperparameter is ignored.
+
+    hyperparameters  names in the search space; each has to be taken by name, through `hparams` or through **kwargs
+    others           further names that can be provided, e.g. "reporter"
+
+    Raises SignatureError.
+    """
+    name = getattr(function, "__name__", repr(function))
+    if not callable(function):
+        raise SignatureError(f"the training function has to be callable, got {type(function).__name__}")
+    arguments = _arguments(function)
+    offered = {*hyperparameters, *others}
+    offered |= {old for old, new in SYNONYMS.items() if new in offered}
+    catches_all = any(argument.kind is argument.VAR_KEYWORD for argument in arguments)
+    for argument in arguments:
+        if argument.kind is argument.POSITIONAL_ONLY and argument.default is argument.empty:
+            raise SignatureError(
+                f"{name}() takes {argument.name!r} by position only; arguments are given by name, so remove the '/'"
+            )
+        by_name = argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)
+        if by_name and argument.default is argument.empty and argument.name not in offered:
+            close = get_close_matches(argument.name, offered, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise SignatureError(
+                f"{name}() asks for {argument.name!r}, which nobody provides.{hint} "
+                f"Provided here: {', '.join(sorted(offered))}. Rename the argument, or give it a default."
+            )
+    taken = {argument.name for argument in arguments}
+    ignored = [parameter for parameter in hyperparameters if parameter not in taken]
+    if ignored and "hparams" not in taken and not catches_all:
+        raise SignatureError(
+            f"{name}() never gets {', '.join(map(repr, ignored))} of the search space: add the argument"
+            f"{'s' if len(ignored) > 1 else ''}, or take all of them as the dict 'hparams'"
+        )
+
+
+def bind(function: Callable[..., Any], hparams: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments for one call: whatever `function` names, and every hyperparameter if it has **kwargs."""
+    arguments = _arguments(function)
+    offered = {**others, **hparams, "hparams": dict(hparams)} if "hparams" not in others else {**others, **hparams}
+    offered |= {old: offered[new] for old, new in SYNONYMS.items() if new in offered}
+    bound = {argument.name: offered[argument.name] for argument in arguments if argument.name in offered}
+    if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
+        bound |= {name: value for name, value in hparams.items() if name not in bound}
+    return bound
+
+
+def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError) as error:
+        raise SignatureError(f"the arguments of {function!r} cannot be read: {error}; wrap it in a def") from error

@@ -1,0 +1,54 @@
+"""Data of a config as a handle that is resolved where the training runs, so that no rows pass through the driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from maggy.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ParquetFolder:
+    """A table in a folder of Parquet files; the training function gets a `pyarrow.dataset.Dataset`."""
+
+    url: str
+
+    def open(self) -> Any:
+        import pyarrow.dataset
+        from pyarrow import fs
+
+        filesystem, path = fs.FileSystem.from_uri(self.url) if "://" in self.url else (None, self.url)
+        return pyarrow.dataset.dataset(path, format="parquet", filesystem=filesystem)
+
+
+def is_spark_table(value: object) -> bool:
+    """Whether this is a Spark DataFrame, told without importing Spark."""
+    kind = type(value)
+    return kind.__module__.startswith("pyspark.sql") and kind.__name__ == "DataFrame"
+
+
+def materialise(name: str, value: Any, folder_url: str) -> Any:
+    """A handle for a Spark DataFrame, written once by the executors; any other value as it is.
+
+    Call it before workers take the slots: Spark could not run the job afterwards.
+
+    Raises ConfigError if Spark cannot write it.
+    """
+    if isinstance(value, list | tuple):
+        return [materialise(f"{name}-{i}", item, folder_url) for i, item in enumerate(value)]
+    if not is_spark_table(value):
+        return value
+    url = f"{folder_url}/data/{name}"
+    try:
+        value.write.parquet(url if "://" in url else f"file://{url}")
+    except Exception as error:
+        raise ConfigError(f"the Spark DataFrame {name!r} cannot be written to {url}: {error}") from error
+    return ParquetFolder(url)
+
+
+def resolve(value: Any) -> Any:
+    """What the training function gets for a value of the config."""
+    if isinstance(value, list):
+        return [resolve(item) for item in value]
+    return value.open() if isinstance(value, ParquetFolder) else value

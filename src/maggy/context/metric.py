@@ -1,0 +1,74 @@
+"""Reading a number out of what people return and report."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+from maggy.errors import MetricTypeError, MetricValueError, ReturnKeyError, ReturnTypeError
+
+
+def as_number(value: object) -> float | None:
+    """`value` as a float if it is one number: int, float, NumPy scalar, 0-d array or tensor. Otherwise None.
+
+    A bool is no number here: a metric that is True is a comparison that somebody forgot to average.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, numbers.Real):
+        return float(value)
+    shape = getattr(value, "shape", None)
+    if shape is not None and tuple(shape) == () and "bool" not in str(getattr(value, "dtype", "")):
+        return float(value)  # type: ignore[arg-type]  # every array library's 0-d array has __float__
+    return None
+
+
+def read_return(returned: object, optimization_key: str) -> tuple[float, dict[str, Any] | None]:
+    """The metric in what the training function returned, and the whole dict if it was one.
+
+    Raises ReturnTypeError, ReturnKeyError, MetricTypeError or MetricValueError, which say what was wrong.
+    """
+    if isinstance(returned, Mapping):
+        if optimization_key not in returned:
+            raise ReturnKeyError(
+                f"the training function returned a dict without {optimization_key!r}, the optimization_key; "
+                f"its keys are {', '.join(map(repr, returned)) or 'none at all'}"
+            )
+        metric, where = returned[optimization_key], f"the dict's {optimization_key!r}"
+    else:
+        metric, where = returned, "what the training function returned"
+    number = as_number(metric)
+    if number is None:
+        what = f"{where} is {_describe(metric)}; it has to be a number"
+        if metric is returned:
+            raise ReturnTypeError(f"{what}, or a dict that holds {optimization_key!r}")
+        raise MetricTypeError(what)
+    if not math.isfinite(number):
+        raise MetricValueError(f"{where} is {number}: the training has diverged, which is no result")
+    return number, _jsonable(returned) if isinstance(returned, Mapping) else None
+
+
+def _describe(value: object) -> str:
+    if value is None:
+        return "None (is a return missing?)"
+    shape = getattr(value, "shape", None)
+    kind = type(value).__name__
+    return f"a {kind} of shape {tuple(shape)}" if shape is not None else f"{kind} {str(value)[:60]!r}"
+
+
+def _jsonable(value: Any) -> Any:
+    """The value as JSON can hold it; whatever it cannot is kept as text."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, int):
+        return value
+    number = as_number(value)
+    if number is not None:
+        return number if math.isfinite(number) else str(number)
+    return str(value)[:1000]
