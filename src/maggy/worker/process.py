@@ -1,0 +1,196 @@
+"""The worker process: fetches the training function once, then runs trial after trial."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from types import FrameType
+
+from maggy.context import Task, unpack
+from maggy.errors import EarlyStopException
+from maggy.ticket import Ticket
+from maggy.wire import connect
+from maggy.wire.messages import (
+    Failed,
+    Finished,
+    FromDriver,
+    GoOnTrial,
+    Ready,
+    Release,
+    RunTrial,
+    Stopped,
+    StopTrial,
+    ToDriver,
+    Unfit,
+    Welcome,
+    WorkerHello,
+)
+from maggy.worker.reporter import Reporter
+from maggy.worker.streams import captured
+
+_TRACEBACK_LIMIT = 20_000  # characters; a deep recursion says nothing new after that
+
+
+class Worker:
+    """Runs trials in the calling thread until the driver releases it.
+
+    holder, process  who this is, see `WorkerHello`
+    echo             show what trials print here too
+    """
+
+    def __init__(self, ticket: Ticket, *, holder: str, process: int, echo: bool) -> None:
+        self._hello = WorkerHello(holder, ticket.seat, process, socket.gethostname(), os.getpid())
+        self._inbox: queue.SimpleQueue[FromDriver] = queue.SimpleQueue()
+        self._unanswered: ToDriver | None = None  # said again on a new connection, as it may have died with the old
+        self._echo = echo
+        self.reporter = Reporter(self._send)
+        self._link = connect(ticket, self._greeting, self._receive)
+
+    def work(self) -> None:
+        """Take trials until released."""
+        try:
+            task = self._fetch_task()
+            while task is not None:
+                order = self._inbox.get()
+                if isinstance(order, Release):
+                    return
+                if isinstance(order, RunTrial) and self._is_new(order):
+                    self._unanswered = None
+                    self._answer(self._run(task, order))
+        finally:
+            self._link.close()
+
+    def _fetch_task(self) -> Task | None:
+        """The task; None if released before it came. An unusable one is reported, and the release awaited."""
+        welcome = self._inbox.get()
+        while not isinstance(welcome, Welcome | Release):
+            welcome = self._inbox.get()
+        if isinstance(welcome, Release):
+            return None
+        try:
+            task = unpack(welcome.task)
+        except Exception as error:
+            self._answer(Unfit(_last_line(error), _traceback(error)))
+            while not isinstance(self._inbox.get(), Release):
+                pass
+            return None
+        self._answer(Ready())
+        return task
+
+    def _run(self, task: Task, order: RunTrial) -> ToDriver:
+        trial, attempt = order.trial, order.attempt
+        reporter = self.reporter
+        reporter.begin(trial, attempt, order.judge_every)
+        try:
+            with captured(reporter.log, echo=self._echo):
+                metric, outputs = task.run(order.params, reporter)
+            return Finished(trial, attempt, metric, outputs)
+        except EarlyStopException as stop:
+            return Stopped(trial, attempt, stop.metric if reporter.last is None else reporter.last)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # sys.exit() in user code ends a trial, not the worker
+            if _terminated:
+                raise
+            return Failed(trial, attempt, _last_line(error), _signature(error), _traceback(error))
+        finally:
+            reporter.end()
+
+    def _is_new(self, order: RunTrial) -> bool:
+        """Whether this order was not carried out before; a reconnecting worker may be told twice."""
+        done = self._unanswered
+        last = (done.trial, done.attempt) if isinstance(done, Finished | Stopped | Failed) else None
+        return last != (order.trial, order.attempt)
+
+    def _answer(self, message: ToDriver) -> None:
+        self._unanswered = message
+        self._link.send(message)
+
+    def _send(self, message: ToDriver) -> None:
+        self._link.send(message)
+
+    def _greeting(self) -> list[ToDriver]:
+        return [self._hello] if self._unanswered is None else [self._hello, self._unanswered]
+
+    def _receive(self, message: FromDriver) -> None:
+        """In the link's thread."""
+        if isinstance(message, GoOnTrial):
+            self.reporter.go_on(message.trial, message.attempt, message.step)
+        elif isinstance(message, StopTrial):
+            self.reporter.stop(message.trial, message.attempt)
+        else:
+            if isinstance(message, Release):
+                self.reporter.stop_now()
+            self._inbox.put(message)
+
+
+_terminated = False
+
+
+def work(ticket: Ticket, environment: Mapping[str, str]) -> None:
+    """Work in the calling thread; the entry point of the inline engine, which leaves its environment alone."""
+    Worker(ticket, holder=f"inline-{ticket.seat}", process=0, echo=True).work()
+
+
+def main() -> None:
+    """The worker process. Its ticket comes on standard input, which stays open as long as its supervisor lives."""
+    _die_with_parent()
+    orders = json.loads(sys.stdin.readline())
+    threading.Thread(target=_watch_supervisor, name="maggy-watch", daemon=True).start()
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
+    ticket = Ticket.from_json(orders["ticket"])
+    Worker(ticket, holder=orders["holder"], process=orders["process"], echo=False).work()
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    """Leave through the training function's `finally` blocks."""
+    global _terminated
+    _terminated = True
+    raise SystemExit(128 + signum)
+
+
+def _watch_supervisor() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)  # the supervisor is gone, and with it whoever could tell this process to leave
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process with its supervisor, even while native code holds the interpreter lock."""
+    if sys.platform == "linux":
+        import ctypes
+
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _last_line(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()[-2000:]
+
+
+def _signature(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__qualname__} at {place}"
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback from the user's own code on; Maggy's frames above it help nobody."""
+    frame = error.__traceback__
+    own = {Worker._run.__code__, Task.run.__code__, Worker._fetch_task.__code__}
+    while frame is not None and frame.tb_next is not None and frame.tb_frame.f_code in own:
+        frame = frame.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frame))
+    half = _TRACEBACK_LIMIT // 2
+    return text if len(text) <= _TRACEBACK_LIMIT else f"{text[:half]}\n[...]\n{text[-half:]}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""What the training function reports to, and how a stop reaches it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from maggy.context.metric import as_number
+from maggy.errors import (
+    BroadcastMetricTypeError,
+    BroadcastMetricValueError,
+    BroadcastStepTypeError,
+    BroadcastStepValueError,
+    EarlyStopException,
+)
+from maggy.wire.messages import Log, Metrics, ToDriver
+
+BATCH_S = 0.1  # points that no rule waits for are sent this often
+_COALESCE_S = 0.005  # steps faster than a verdict can travel are judged in batches this far apart
+_WAIT_SHARE = 0.1  # a broadcast waits for its verdict for at most this share of a step ...
+_WAIT_LIMIT_S = 0.05  # ... and never longer than this
+_ROUND_TRIP_S = 0.0002  # waiting for less than a round trip is in vain
+_POINTS_PER_MESSAGE = 20_000
+_LINES_PER_MESSAGE = 500
+_LINE_LIMIT = 100_000  # characters; a longer line is cut
+_LOG_LIMIT = 16 << 20  # characters of log that one trial may send
+
+
+class Reporter:
+    """Reports the metric of the running trial to the driver, and learns whether it should stop.
+
+    The training function gets one as its argument `reporter`. Calling `Reporter()` gives one for use by hand: it
+    prints what it is told.
+    """
+
+    def __init__(self, send: Callable[[ToDriver], None] | None = None) -> None:
+        self._send = send
+        self._points: deque[tuple[int, float]] = deque()
+        self._lines: deque[str] = deque()
+        self._flushing = threading.Lock()  # keeps two flushes in order; never held while anything is written
+        self._answered = threading.Event()
+        self._busy = threading.Event()
+        self.begin(trial=-1, attempt=0, judge_every=0)
+        self._busy.clear()
+        if send is not None:
+            threading.Thread(target=self._flush_regularly, name="maggy-reporter", daemon=True).start()
+
+    # --- for the training function
+
+    @property
+    def trial_id(self) -> int | None:
+        """Number of the running trial; None outside an experiment."""
+        return self._trial if self._trial >= 0 else None
+
+    def broadcast(self, metric: Any, step: int | None = None) -> None:
+        """Report the metric at a step. Returns at once, unless an early-stopping rule judges this step.
+
+        metric  a finite number; NumPy scalars and 0-d tensors are numbers too
+        step    epoch or batch, whole, never smaller than the one before; None: the one before plus one, from 0
+
+        Raises BroadcastMetricTypeError, BroadcastStepTypeError, BroadcastStepValueError for an argument that is
+        wrong, BroadcastMetricValueError for NaN or infinity (the point is kept, to show where training diverged),
+        and EarlyStopException if the driver has decided to stop the trial. Clean up in a `finally`.
+        """
+        if type(metric) is not float:
+            metric = _number(metric)
+        if step is None:
+            step = self._step + 1
+        elif type(step) is not int:
+            step = _whole(step)
+        if step < self._step or step < 0:
+            raise BroadcastStepValueError(
+                f"broadcast was given step {step} after step {self._step}: steps count upwards from 0"
+            )
+        self._step = step
+        self.last = metric
+        self._points.append((step, metric))
+        if metric - metric != 0.0:  # NaN and infinity are the only floats with that
+            raise BroadcastMetricValueError(f"broadcast was given {metric} at step {step}: the training has diverged")
+        if self._judge_every and step % self._judge_every == 0 and step:
+            self._await_verdict(step)
+        elif self._send is None:
+            self._say()
+        if self._stop:
+            raise EarlyStopException(metric)
+
+    def log(self, message: object, jupyter: bool = False) -> None:
+        """Write a line to the trial's log.
+
+        jupyter  taken for compatibility; `lagom(verbose=2)` shows every line live
+        """
+        self._lines.append(str(message))
+        if self._send is None:
+            self._say()
+
+    # --- for the worker
+
+    def begin(self, trial: int, attempt: int, judge_every: int) -> None:
+        """A new trial starts."""
+        self._trial, self._attempt, self._judge_every = trial, attempt, judge_every
+        self._points.clear()
+        self._lines.clear()
+        self._step = -1
+        self.last: float | None = None
+        self._stop = False
+        self._due: int | None = None
+        self._logged = 0
+        self._step_times: deque[float] = deque(maxlen=11)
+        self._judged_step, self._resumed_at = -1, perf_counter()
+        self._flushed_at = 0.0
+        self._busy.set()
+
+    def end(self) -> None:
+        """The trial is over; send what is left."""
+        self._busy.clear()
+        self.flush()
+
+    def stop(self, trial: int, attempt: int) -> None:
+        """The driver says: stop. From any thread."""
+        if (trial, attempt) == (self._trial, self._attempt):
+            self.stop_now()
+
+    def stop_now(self) -> None:
+        """Stop whatever runs: the experiment is over. From any thread."""
+        self._stop = True
+        self._answered.set()
+
+    def go_on(self, trial: int, attempt: int, step: int) -> None:
+        """The driver says: go on. From any thread. An answer that comes too late for its step is passed over."""
+        if (trial, attempt, step) == (self._trial, self._attempt, self._judged_step):
+            self._answered.set()
+
+    def flush(self) -> None:
+        """Hand every point and line to the link, in order."""
+        if self._send is None:
+            return
+        with self._flushing:
+            due, self._due = self._due, None
+            while self._points or due is not None:
+                batch = [self._points.popleft() for _ in range(min(len(self._points), _POINTS_PER_MESSAGE))]
+                awaits = None if self._points else due
+                due = due if self._points else None
+                self._send(
+                    Metrics(self._trial, self._attempt, [s for s, _ in batch], [value for _, value in batch], awaits)
+                )
+            while self._lines:
+                lines = [self._lines.popleft() for _ in range(min(len(self._lines), _LINES_PER_MESSAGE))]
+                if kept := self._within_limit(lines):
+                    self._send(Log(self._trial, self._attempt, kept))
+
+    # --- inside
+
+    def _await_verdict(self, step: int) -> None:
+        now = perf_counter()
+        self._step_times.append((now - self._resumed_at) / max(1, step - self._judged_step))
+        self._judged_step = step
+        self._due = step
+        patience_s = min(_WAIT_SHARE * median(self._step_times), _WAIT_LIMIT_S)
+        if patience_s > _ROUND_TRIP_S:
+            self._answered.clear()
+            self.flush()
+            if not self._stop:
+                self._answered.wait(patience_s)
+        elif now - self._flushed_at > _COALESCE_S:
+            self._flushed_at = now
+            self.flush()
+        self._resumed_at = perf_counter()
+
+    def _flush_regularly(self) -> None:
+        pause = threading.Event()  # never set: a sleep that costs no signal handling
+        while True:
+            self._busy.wait()
+            pause.wait(BATCH_S)
+            self.flush()
+
+    def _within_limit(self, lines: list[str]) -> list[str]:
+        kept = []
+        for line in lines:
+            if self._logged > _LOG_LIMIT:
+                break
+            line = line[:_LINE_LIMIT]
+            self._logged += len(line) + 1
+            kept.append(line)
+            if self._logged > _LOG_LIMIT:
+                kept.append(f"[maggy: the log of this trial is full at {_LOG_LIMIT >> 20} MiB; the rest is dropped]")
+        return kept
+
+    def _say(self) -> None:
+        """Outside an experiment: print what would have been sent."""
+        while self._points:
+            step, metric = self._points.popleft()
+            print(f"step {step}: {metric:g}")
+        while self._lines:
+            print(self._lines.popleft())
+
+
+def _number(metric: object) -> float:
+    number = as_number(metric)
+    if number is None:
+        raise BroadcastMetricTypeError(
+            f"broadcast was given {type(metric).__name__} {str(metric)[:60]!r}; a metric has to be one number"
+        )
+    return number
+
+
+def _whole(step: object) -> int:
+    number = as_number(step)
+    if number is None or not math.isfinite(number) or number != int(number):
+        raise BroadcastStepTypeError(
+            f"broadcast was given step {type(step).__name__} {str(step)[:60]!r}; a step has to be a whole number"
+        )
+    return int(number)
