@@ -1,0 +1,327 @@
+"""The driver: the only loop. Messages become events, events commands, commands messages.
+
+One turn: read what has arrived, feed the brain, ask the policies, write the journal once, and only then send. So
+nothing that a worker was told is ever unknown to the journal.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from maggy.brain import Brain
+from maggy.brain import commands as do
+from maggy.brain import events as ev
+from maggy.driver.advisor import Advisor
+from maggy.driver.crew import Crew
+from maggy.driver.logs import Logs
+from maggy.errors import EngineError, ExperimentFailedError, MaggyError, NoWorkersError
+from maggy.journal import JournalWriter
+from maggy.wire import messages as msg
+from maggy.wire.channel import Listener, Peer
+
+_STILLBORN_LIMIT = 5  # worker processes that die before one ever was ready
+
+
+class Driver(threading.Thread):
+    """Runs one experiment.
+
+    heartbeat_s      how often supervisors say that they are alive
+    judge_every      steps between two judgements of a trial, 0 for never
+    start_timeout_s  time for the first worker to be ready
+    describe         what the engine offers, for the error when nobody comes
+    """
+
+    def __init__(
+        self,
+        *,
+        listener: Listener,
+        brain: Brain,
+        advisor: Advisor,
+        journal: JournalWriter,
+        logs: Logs,
+        task: bytes,
+        heartbeat_s: float,
+        judge_every: int,
+        start_timeout_s: float,
+        describe: Callable[[], str],
+    ) -> None:
+        super().__init__(name="maggy-driver", daemon=True)
+        self.brain, self.advisor = brain, advisor
+        self.error: BaseException | None = None
+        self.over = threading.Event()
+        """Set when the experiment has ended; workers are being released, late ones still answered."""
+        self._listener, self._journal, self._logs, self._task = listener, journal, logs, task
+        self._heartbeat_s, self._judge_every = heartbeat_s, judge_every
+        self._start_timeout_s, self._describe = start_timeout_s, describe
+        self._crew = Crew(brain)
+        self._outbox: list[tuple[Peer, msg.FromDriver]] = []
+        self._posts: deque[Callable[[], None]] = deque()
+        self._grace_s = 5.0
+        self._stillborn = 0
+        self._closing = False
+        self._receivers: dict[type[msg.Message], Callable[[Peer, Any, float], None]] = {
+            msg.SupervisorHello: self._on_supervisor,
+            msg.WorkerHello: self._on_worker,
+            msg.Ready: self._on_ready,
+            msg.Unfit: self._on_unfit,
+            msg.Heartbeat: self._on_heartbeat,
+            msg.ProcessEnded: self._on_process_ended,
+            msg.Output: self._on_output,
+            msg.Metrics: self._on_metrics,
+            msg.Log: self._on_log,
+            msg.Finished: self._on_finished,
+            msg.Stopped: self._on_stopped,
+            msg.Failed: self._on_failed,
+        }
+        self._doers: dict[type[do.Command], Callable[[Any], ev.AnyEvent | None]] = {
+            do.Ask: lambda command: self.advisor.ask(command.number),
+            do.Judge: lambda command: self.advisor.judge(command.trial, command.attempt, command.step),
+            do.Run: self._do_run,
+            do.GoOn: self._do_go_on,
+            do.Stop: self._do_stop,
+            do.Fence: self._do_fence,
+            do.Settle: self._do_settle,
+            do.Conclude: self._do_conclude,
+        }
+
+    # --- for other threads
+
+    def interrupt(self, reason: str) -> None:
+        """End the experiment now and keep what has finished."""
+        self._post(lambda: self._happen(ev.Interrupted(reason=reason)))
+
+    def hurry(self) -> None:
+        """End the experiment at once: workers get no time to leave."""
+        self._post(lambda: self._release_all(grace_s=0.0))
+
+    def fail(self, error: BaseException) -> None:
+        """End the experiment with an error."""
+        self._post(lambda: self._give_up(error))
+
+    def close(self) -> None:
+        """End the loop; call it when no worker can come any more."""
+        self._closing = True
+        self._listener.wake()
+        self.join()
+
+    # --- the loop
+
+    def run(self) -> None:
+        start_by = time.monotonic() + self._start_timeout_s
+        try:
+            while not self._closing:
+                deadline = min(self.brain.deadline(), inf if self._crew.joined or self.over.is_set() else start_by)
+                self._turn(deadline)
+                if not self._crew.joined and time.monotonic() >= start_by and not self.over.is_set():
+                    self._give_up(
+                        NoWorkersError(
+                            f"no worker was ready within {self._start_timeout_s:g} s. {self._describe()}"
+                        )
+                    )
+        except BaseException as error:
+            self.error = error
+            self._release_all(grace_s=2.0)
+            self._answer_until_closed()
+        finally:
+            self._listener.close()
+
+    def _turn(self, deadline: float) -> None:
+        arrived = self._listener.receive(deadline if deadline == inf else max(0.0, deadline - time.monotonic()))
+        now = time.monotonic()
+        for peer, message in arrived:
+            if message is None:
+                self._crew.hang_up(peer, now)
+            else:
+                self._receivers[type(message)](peer, message, now)
+        for event in self.brain.due(now):
+            self._happen(event)
+        while self._posts:
+            self._posts.popleft()()
+        self._journal.flush()
+        for peer, reply in self._outbox:
+            self._listener.send(peer, reply)
+        self._outbox.clear()
+
+    def _happen(self, event: ev.AnyEvent) -> None:
+        """Write an event down, let the brain draw its conclusions, carry them out, and so on until all is done."""
+        events = deque([event])
+        while events:
+            event = events.popleft()
+            self._journal.append(event, time.time())
+            for command in self.brain.handle(event, time.monotonic()):
+                follows = self._doers[type(command)](command)
+                if follows is not None:
+                    events.append(follows)
+
+    def _post(self, work: Callable[[], None]) -> None:
+        self._posts.append(work)
+        self._listener.wake()
+
+    def _give_up(self, error: BaseException) -> None:
+        if not self.over.is_set():
+            self.error = error
+            self._happen(ev.Interrupted(reason=str(error).partition("\n")[0]))
+
+    def _answer_until_closed(self) -> None:
+        """The loop is broken; still tell everyone who asks that it is over."""
+        while not self._closing:
+            for peer, reply in self._outbox:
+                self._listener.send(peer, reply)
+            self._outbox.clear()
+            for peer, message in self._listener.receive(inf):
+                if isinstance(message, msg.SupervisorHello | msg.WorkerHello):
+                    self._outbox.append((peer, msg.Release(self._grace_s)))
+
+    # --- messages in
+
+    def _on_supervisor(self, peer: Peer, hello: msg.SupervisorHello, now: float) -> None:
+        self._crew.greet_supervisor(peer, hello, now)
+        self._reply(peer, msg.Release(self._grace_s) if self.over.is_set() else msg.Enlisted(self._heartbeat_s))
+
+    def _on_worker(self, peer: Peer, hello: msg.WorkerHello, now: float) -> None:
+        if self.over.is_set():
+            self._reply(peer, msg.Release(self._grace_s))
+            return
+        member = self._crew.greet_worker(peer, hello, now)
+        if member.number is None:
+            self._reply(peer, msg.Welcome(self._task))
+        elif (lease := self.brain.lease_of(member.number)) is not None:
+            # The order may have died with the old connection; a worker that has it already passes over this one.
+            self._reply(peer, msg.RunTrial(lease.trial, lease.attempt, lease.params, self._judge_every))
+
+    def _on_ready(self, peer: Peer, message: msg.Ready, now: float) -> None:
+        member = self._crew.member_at(peer)
+        if member is not None and member.number is None:
+            self._happen(self._crew.enrol(member))
+
+    def _on_unfit(self, peer: Peer, message: msg.Unfit, now: float) -> None:
+        self._give_up(
+            ExperimentFailedError(
+                f"a worker cannot load the training function: {message.error}\n{message.traceback}\n"
+                f"Whatever it imports has to be installed where the workers run.",
+                error=message.error,
+                traceback=message.traceback,
+            )
+        )
+
+    def _on_heartbeat(self, peer: Peer, message: msg.Heartbeat, now: float) -> None:
+        self._crew.hear(peer, now)
+
+    def _on_process_ended(self, peer: Peer, message: msg.ProcessEnded, now: float) -> None:
+        for event in self._crew.process_ended(peer, message.process, message.cause):
+            self._happen(event)
+        if not self._crew.joined:
+            self._stillborn += 1
+            if self._stillborn >= _STILLBORN_LIMIT:
+                self._give_up(
+                    EngineError(f"worker processes die before they can work: {message.cause}\n{message.tail}")
+                )
+
+    def _on_output(self, peer: Peer, message: msg.Output, now: float) -> None:
+        for member in self._crew.supervised_by(peer)[-1:]:
+            if member.number is not None:
+                self._logs.worker(member.number, message.lines)
+
+    def _on_metrics(self, peer: Peer, message: msg.Metrics, now: float) -> None:
+        if self.brain.holds(message.trial, message.attempt):
+            self.advisor.book.report(message.trial, message.steps, message.values)
+        values = [value if math.isfinite(value) else str(value) for value in message.values]
+        self._happen(
+            ev.MetricsReported(
+                trial=message.trial,
+                attempt=message.attempt,
+                steps=message.steps,
+                values=values,
+                awaits=message.awaits,
+            )
+        )
+
+    def _on_log(self, peer: Peer, message: msg.Log, now: float) -> None:
+        self._logs.trial(message.trial, message.lines)
+
+    def _on_finished(self, peer: Peer, message: msg.Finished, now: float) -> None:
+        self._note(message, final_metric=message.metric, metric_dict=message.outputs)
+        self._happen(
+            ev.TrialFinished(
+                trial=message.trial, attempt=message.attempt, metric=message.metric, outputs=message.outputs
+            )
+        )
+
+    def _on_stopped(self, peer: Peer, message: msg.Stopped, now: float) -> None:
+        self._note(message, final_metric=message.metric)
+        self._happen(ev.TrialStopped(trial=message.trial, attempt=message.attempt, metric=message.metric))
+
+    def _on_failed(self, peer: Peer, message: msg.Failed, now: float) -> None:
+        self._note(message, error=message.error, traceback=message.traceback)
+        self._logs.trial(message.trial, message.traceback.splitlines())
+        self._happen(
+            ev.TrialFailed(
+                trial=message.trial,
+                attempt=message.attempt,
+                error=message.error,
+                signature=message.signature,
+                traceback=message.traceback,
+            )
+        )
+
+    def _note(self, message: msg.Finished | msg.Stopped | msg.Failed, **facts: Any) -> None:
+        if self.brain.holds(message.trial, message.attempt):
+            self.advisor.book.note(message.trial, **facts)
+
+    # --- commands out
+
+    def _do_run(self, command: do.Run) -> None:
+        self.advisor.book.start(command.trial, command.attempt, command.worker, time.time())
+        self._tell(
+            command.worker, msg.RunTrial(command.trial, command.attempt, command.params, self._judge_every)
+        )
+
+    def _do_go_on(self, command: do.GoOn) -> None:
+        self._tell(command.worker, msg.GoOnTrial(command.trial, command.attempt, command.step))
+
+    def _do_stop(self, command: do.Stop) -> None:
+        self.advisor.book.note(command.trial, reason=command.reason)
+        self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
+
+    def _do_fence(self, command: do.Fence) -> None:
+        self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
+
+    def _do_settle(self, command: do.Settle) -> None:
+        trial = self.advisor.book.settle(command.trial, command.state, command.error, time.time())
+        self.advisor.observe(trial)
+
+    def _do_conclude(self, command: do.Conclude) -> None:
+        if command.ending is do.Ending.HOPELESS:
+            self.error = self._hopeless()
+        self._release_all(grace_s=5.0 if command.ending is do.Ending.COMPLETE else 2.0)
+
+    def _hopeless(self) -> MaggyError:
+        failed = self.advisor.book.ended
+        error, traceback = failed[0].error or "", failed[0].traceback or ""
+        many = f"the first {len(failed)} trials all failed" if len(failed) > 1 else "the trial failed"
+        return ExperimentFailedError(
+            f"{many} with the same error, so the experiment was ended: {error}\n{traceback}",
+            error=error,
+            traceback=traceback,
+            failed=len(failed),
+        )
+
+    def _release_all(self, grace_s: float) -> None:
+        self._grace_s = grace_s
+        for peer in self._crew.peers:
+            self._reply(peer, msg.Release(grace_s))
+        self.over.set()
+
+    def _tell(self, worker: int, message: msg.FromDriver) -> None:
+        peer = self._crew.peer_of(worker)
+        if peer is not None:
+            self._reply(peer, message)
+
+    def _reply(self, peer: Peer, message: msg.FromDriver) -> None:
+        self._outbox.append((peer, message))
