@@ -1,0 +1,74 @@
+"""The flat form of `lagom`, as the versions before 1.0 had it: every setting a keyword."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from maggy.config import BaseConfig, HyperparameterOptConfig, LagomConfig
+from maggy.errors import ConfigError, UnknownNameError
+from maggy.searchspace import Searchspace
+
+_TYPES = ("optimization", "ablation")
+_RENAMED = {"map_fun": "train_fn"}
+_SEARCH = (
+    "searchspace",
+    "optimizer",
+    "direction",
+    "num_trials",
+    "optimization_key",
+    "es_policy",
+    "es_interval",
+    "es_min",
+)
+_ABLATION = ("ablation_study", "ablator")
+_COMMON = (
+    "name",
+    "description",
+    "hb_interval",
+    "num_workers",
+    "seed",
+    "experiment_dir",
+    "resources_per_worker",
+)
+KEYWORDS = ("experiment_type", *_SEARCH, *_ABLATION, *_COMMON)
+"""Every keyword of the flat form, beside the training function."""
+
+
+def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomConfig:
+    """The config that the second argument of `lagom`, or its keywords, mean.
+
+    second    a config, or what older versions had in second place: a search space or the experiment's name
+
+    Raises UnknownNameError for a keyword that no version had, ConfigError where the settings contradict each other.
+    """
+    settings = dict(keywords)
+    for keyword in settings:
+        if keyword not in KEYWORDS:
+            raise UnknownNameError("keyword of lagom", keyword, KEYWORDS)
+    if isinstance(second, LagomConfig):
+        if settings:
+            raise ConfigError(
+                f"lagom was given a config and the keywords {', '.join(map(repr, settings))}; put them into the config"
+            )
+        return second
+    if isinstance(second, Searchspace):
+        settings.setdefault("searchspace", second)
+    elif isinstance(second, str):
+        settings.setdefault("name", second)
+    elif second is not None:
+        raise ConfigError(
+            f"the second argument of lagom has to be a config, e.g. HyperparameterOptConfig, "
+            f"got {type(second).__name__}"
+        )
+    if not settings:
+        return BaseConfig()
+    experiment_type = settings.pop("experiment_type", "optimization")
+    if experiment_type not in _TYPES:
+        raise UnknownNameError("experiment_type", experiment_type, _TYPES)
+    if experiment_type == "ablation" or any(settings.pop(keyword, None) is not None for keyword in _ABLATION):
+        raise ConfigError("ablation studies are not part of this version yet; experiment_type has to be 'optimization'")
+    if not any(keyword in settings for keyword in _SEARCH):
+        return BaseConfig(**settings)
+    defaults = {"num_trials": 1, "optimizer": None, "searchspace": None, "optimization_key": "metric", "name": "no-name"}
+    return HyperparameterOptConfig(**{**defaults, **settings})

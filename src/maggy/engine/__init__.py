@@ -1,0 +1,1 @@
+"""Start N workers somewhere."""

@@ -1,0 +1,31 @@
+"""One worker in the calling thread: for a single run, and for a debugger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from maggy.engine.base import Engine, OnExit
+from maggy.ticket import INLINE_WORKER, Ticket
+
+
+class InlineEngine(Engine):
+    """Runs trial after trial where `lagom` was called, so that `breakpoint()` opens a debugger there.
+
+    Ctrl-C reaches the training function as KeyboardInterrupt.
+    """
+
+    name = "inline"
+    entry = INLINE_WORKER
+    bind_host = None
+
+    def slots(self, resources: Mapping[str, float]) -> int:
+        return 1
+
+    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
+        tickets[0].enter()
+
+    def stop(self, grace_s: float) -> None:
+        """Nothing runs once `launch` has returned."""
+
+    def describe(self) -> str:
+        return "The inline engine works in the calling thread."

@@ -1,0 +1,84 @@
+"""Worker processes on this machine."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+
+from maggy.engine.base import Engine, OnExit
+from maggy.engine.threads import thread_limits
+from maggy.errors import EngineError
+from maggy.ticket import Ticket
+
+
+class LocalEngine(Engine):
+    """One worker process for each seat, with its share of the cores.
+
+    The supervisors are threads of this process; the processes they start are killed with it.
+    """
+
+    name = "local"
+    bind_host = "127.0.0.1"
+
+    def __init__(self) -> None:
+        self._threads: list[threading.Thread] = []
+
+    def slots(self, resources: Mapping[str, float]) -> int:
+        need_cpu, need_gpu = resources.get("cpu", 1), int(resources.get("gpu", 0))
+        cores, gpus = _cores(), _gpus()
+        if need_cpu > cores or need_gpu > len(gpus):
+            raise EngineError(
+                f"this machine has {cores} cores and {len(gpus)} GPUs; one worker asks for {need_cpu:g} cores and "
+                f"{need_gpu} GPUs (resources_per_worker)"
+            )
+        by_cpu = int(cores / need_cpu) if need_cpu else cores
+        return min(by_cpu, len(gpus) // need_gpu) if need_gpu else by_cpu
+
+    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
+        share = int(resources["cpu"]) if resources.get("cpu", 0) >= 1 else _cores() // len(tickets)
+        need_gpu, gpus = int(resources.get("gpu", 0)), _gpus()
+        left = threading.Semaphore(0)
+
+        def work(index: int, ticket: Ticket) -> None:
+            environment = thread_limits(share)
+            if need_gpu:
+                own = gpus[index * need_gpu : (index + 1) * need_gpu]
+                environment["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+            try:
+                ticket.enter(environment)
+            finally:
+                left.release()
+
+        def watch() -> None:
+            for _ in tickets:
+                left.acquire()
+            on_exit(None)
+
+        seats = [
+            threading.Thread(target=work, args=(index, ticket), name=f"maggy-seat-{ticket.seat}", daemon=True)
+            for index, ticket in enumerate(tickets)
+        ]
+        self._threads = [*seats, threading.Thread(target=watch, name="maggy-seats", daemon=True)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, grace_s: float) -> None:
+        for thread in self._threads:
+            thread.join()  # a supervisor kills what does not leave within the grace that the driver told it
+
+    def describe(self) -> str:
+        return f"This machine has {_cores()} cores and {len(_gpus())} GPUs for worker processes."
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _gpus() -> list[str]:
+    """Names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip()]
+    devices = "/proc/driver/nvidia/gpus"
+    return [str(i) for i in range(len(os.listdir(devices)))] if os.path.isdir(devices) else []

@@ -1,0 +1,373 @@
+"""`lagom`: the only door. It chooses the concrete classes, the only place that does."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from math import inf
+from types import FrameType
+from typing import Any
+
+from maggy import context
+from maggy.brain import Brain, Rules
+from maggy.compat import config_from_keywords
+from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, LagomConfig
+from maggy.driver import Advisor, Driver, Logs
+from maggy.earlystop import NoStoppingRule
+from maggy.earlystop import resolve as resolve_rule
+from maggy.engine.base import Engine
+from maggy.errors import ConfigError, EngineError, UnknownNameError
+from maggy.journal import ExperimentFolder, JournalWriter
+from maggy.journal.folder import to_json
+from maggy.optimizer import SingleRun
+from maggy.optimizer import resolve as resolve_optimizer
+from maggy.result import Result
+from maggy.searchspace import Searchspace
+from maggy.ticket import Ticket
+from maggy.tracking.progress import Progress
+from maggy.tracking.summary import summary
+from maggy.tracking.tally import Tally
+from maggy.wire.channel import Listener
+from maggy.wire.keys import KeyPair
+
+# `maggy.experiment.experiment.lagom` is where Maggy 1.1 had it.
+sys.modules[f"{__name__}.experiment"] = sys.modules[__name__]
+experiment = sys.modules[__name__]
+
+_ENGINES = ("local", "spark", "inline")
+_PATIENCE_BEATS, _LEAST_PATIENCE_S = 10, 30.0
+_RELAUNCHES = 3  # how often an engine that lost every worker at once is started again
+
+
+def lagom(
+    train_fn: Callable[..., Any] | None = None,
+    config: LagomConfig | Searchspace | str | None = None,
+    *,
+    engine: str | Engine | None = None,
+    verbose: int = 1,
+    map_fun: Callable[..., Any] | None = None,
+    **keywords: Any,
+) -> Result:
+    """Run the training function: once, or as many asynchronous trials; on this machine or on a cluster.
+
+    train_fn  the training function. Its arguments are filled by name: any hyperparameter, `hparams` (all of them as
+              a dict), `reporter`, and `model`, `dataset`, `train_set`, `test_set` where the config has them. It
+              returns a number, or a dict that holds the config's `optimization_key`
+    config    what to run: `BaseConfig` (a single run, also without a config) or `HyperparameterOptConfig`
+    engine    "local" (processes on this machine), "spark", "inline" (this thread: for a debugger), or an Engine;
+              None: Spark where a session is active, else local
+    verbose   0: say nothing; 1: progress and a summary; 2: also what trials log and print, as it comes
+    map_fun, **keywords  the flat form of the versions before 1.0, e.g.
+              `lagom(map_fun=f, searchspace=sp, optimizer="randomsearch", direction="max", num_trials=15, name="MNIST")`
+
+    Returns a `Result`. Ctrl-C ends the experiment and returns what has finished; a second one raises.
+
+    Raises ConfigError, SignatureError, FunctionNotPicklableError, FunctionTooLargeError or ExperimentDirError before
+    anything starts; NoWorkersError or EngineError if no worker can be had; ExperimentFailedError if the first few
+    trials all fail in the same way. One failed trial is only recorded.
+    """
+    function = train_fn if map_fun is None else map_fun
+    if function is None or (train_fn is not None and map_fun is not None):
+        raise ConfigError("lagom needs one training function: lagom(train_fn, config)")
+    return _Experiment(function, config_from_keywords(config, keywords), _resolve_engine(engine), verbose).run()
+
+
+def launch(*args: Any, **keywords: Any) -> Result:
+    """`lagom` under its name in Maggy 0.1."""
+    return lagom(*args, **keywords)
+
+
+class _Experiment:
+    """One call of `lagom`: everything checked in the constructor, before anything starts."""
+
+    def __init__(self, function: Callable[..., Any], config: LagomConfig, engine: Engine, verbose: int) -> None:
+        self._function, self._config, self._engine, self._verbose = function, config, engine, verbose
+        self._seed = secrets.randbits(32) if config.seed is None else config.seed
+        self._say: Callable[[str], None] = print
+        self._search = config if isinstance(config, HyperparameterOptConfig) else None
+        space = self._search.searchspace if self._search is not None else None
+        self._space = Searchspace() if space is None else space
+        self._advisor = self._make_advisor()
+        self._hparams = dict(config.hparams or {}) if isinstance(config, BaseConfig) else {}
+        self._fixed = {
+            name: value for name in FIXED_ARGUMENTS if (value := getattr(config, name, None)) is not None
+        }
+        context.check(
+            function, hyperparameters=[*self._space.keys(), *self._hparams], others=["reporter", "hparams", *self._fixed]
+        )
+        self._resources = dict(config.resources_per_worker or {"cpu": 1})
+        slots = engine.slots(self._resources)
+        self._seats = min(slots if config.num_workers is None else config.num_workers, self._advisor.num_trials)
+        if engine.bind_host is None:
+            self._seats = 1
+
+    def run(self) -> Result:
+        """Run it to the end."""
+        folder = ExperimentFolder.create(self._config.experiment_dir, self._config.name)
+        try:
+            fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
+            task = context.pack(
+                context.Task(
+                    function=self._function,
+                    optimization_key=getattr(self._config, "optimization_key", "Metric"),
+                    fixed=fixed,
+                    hparams=self._hparams,
+                )
+            )
+        except BaseException:
+            folder.discard()
+            raise
+        folder.write("experiment.json", to_json(self._describe()))
+        journal = JournalWriter(folder)
+        tally = Tally(self._direction, self._advisor.num_trials)
+        with self._showing(journal, tally) as show:
+            logs = Logs(folder.local, show if self._verbose >= 2 else None)
+            try:
+                interrupted = self._drive(journal, logs, task)
+            finally:
+                logs.close()
+                journal.close()
+        result = self._result(folder, interrupted)
+        folder.write("result.json", to_json(dict(result)))
+        folder.close()
+        if self._verbose:
+            print(summary(result), file=sys.stderr)
+        return result
+
+    @property
+    def _direction(self) -> Any:
+        return self._search.direction if self._search is not None else "max"
+
+    def _make_advisor(self) -> Advisor:
+        search = self._search
+        return Advisor(
+            SingleRun() if search is None else resolve_optimizer(search.optimizer),
+            NoStoppingRule() if search is None else resolve_rule(search.es_policy),
+            space=self._space,
+            num_trials=1 if search is None else search.num_trials,
+            direction=self._direction,
+            seed=self._seed,
+            es_min=0 if search is None else search.es_min,
+            warn=lambda line: self._say(line),
+        )
+
+    def _drive(self, journal: JournalWriter, logs: Logs, task: bytes) -> bool:
+        """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
+        engine, config = self._engine, self._config
+        supervised = engine.bind_host is not None
+        patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * config.hb_interval) if supervised else inf
+        brain = Brain(Rules(num_trials=self._advisor.num_trials, patience_s=patience_s))
+        listener, tickets = self._open_channel()
+        driver = Driver(
+            listener=listener,
+            brain=brain,
+            advisor=self._advisor,
+            journal=journal,
+            logs=logs,
+            task=task,
+            heartbeat_s=config.hb_interval,
+            judge_every=self._search.es_interval if self._search is not None and self._advisor.judges else 0,
+            start_timeout_s=engine.start_timeout_s if supervised else inf,
+            describe=engine.describe,
+        )
+        driver.start()
+        try:
+            with _ctrl_c(driver, in_this_thread=not supervised) as interrupts:
+                _Launch(engine, tickets, self._resources, driver).start()
+                driver.over.wait()
+        finally:
+            driver.interrupt("lagom is leaving")  # nothing to a driver that has ended
+            engine.stop(grace_s=10.0)
+            driver.close()
+        self._advisor.finalize()
+        if driver.error is not None:
+            raise driver.error
+        return bool(interrupts)
+
+    def _open_channel(self) -> tuple[Listener, list[Ticket]]:
+        experiment_id = secrets.token_hex(8)
+        if self._engine.bind_host is None:
+            from maggy.wire.memory import MemoryListener
+
+            hub = MemoryListener()
+            return hub, [Ticket(address=hub.address, experiment=experiment_id, seat=0, entry=self._engine.entry)]
+        from maggy.wire.socket import SocketListener
+
+        own, workers = KeyPair.fresh(), KeyPair.fresh()
+        listener = SocketListener(self._engine.bind_host, workers.public, own)
+        host = self._engine.advertised_host or self._engine.bind_host
+        return listener, [
+            Ticket(
+                address=f"tcp://[{host}]:{listener.port}" if ":" in host else f"tcp://{host}:{listener.port}",
+                experiment=experiment_id,
+                seat=seat,
+                entry=self._engine.entry,
+                server_key=own.public,
+                public_key=workers.public,
+                secret_key=workers.secret,
+            )
+            for seat in range(self._seats)
+        ]
+
+    @contextmanager
+    def _showing(self, journal: JournalWriter, tally: Tally) -> Iterator[Callable[[str], None]]:
+        if not self._verbose:
+            yield self._say
+            return
+        from collections import deque
+
+        feed: deque[Any] = deque()
+        journal.feeds.append(feed)
+        with Progress(self._config.name, tally, feed) as progress:
+            self._say = progress.say
+            yield progress.say
+
+    def _result(self, folder: ExperimentFolder, interrupted: bool) -> Result:
+        trials = self._advisor.book.ended
+        if self._search is None:
+            return Result.of_run(trials, experiment_dir=folder.url, interrupted=interrupted)
+        return Result.of_search(trials, self._direction, experiment_dir=folder.url, interrupted=interrupted)
+
+    def _describe(self) -> dict[str, Any]:
+        """What experiment.json holds: enough to know what was run and to run it again."""
+        from maggy import __version__
+
+        config = {f.name: getattr(self._config, f.name) for f in fields(self._config)}
+        config = {name: value for name, value in config.items() if name not in FIXED_ARGUMENTS}
+        if self._search is not None:
+            config["searchspace"] = self._space.to_dict()
+        return {
+            "kind": type(self._config).__name__,
+            "config": {name: _plain(value) for name, value in config.items()},
+            "function": f"{getattr(self._function, '__module__', '')}.{getattr(self._function, '__qualname__', '?')}",
+            "arguments": {name: _plain(value) for name, value in self._fixed.items()},
+            "engine": self._engine.name,
+            "seats": self._seats,
+            "num_trials": self._advisor.num_trials,
+            "seed": self._seed,
+            "started": time.time(),
+            "versions": {"maggy": __version__, "python": platform.python_version()},
+            "git_commit": _git_commit(),
+        }
+
+
+class _Launch:
+    """Keeps an engine's workers launched until the experiment is over."""
+
+    def __init__(
+        self, engine: Engine, tickets: list[Ticket], resources: Mapping[str, float], driver: Driver
+    ) -> None:
+        self._engine, self._tickets, self._resources, self._driver = engine, tickets, resources, driver
+        self._left = _RELAUNCHES
+
+    def start(self) -> None:
+        try:
+            self._engine.launch(self._tickets, self._resources, self._on_exit)
+        except KeyboardInterrupt:  # only an engine that works in this thread can be hit here
+            self._driver.interrupt("Ctrl-C")
+
+    def _on_exit(self, error: BaseException | None) -> None:
+        if self._driver.over.is_set():
+            return
+        if self._left == 0:
+            why = f": {error}" if error is not None else ""
+            self._driver.fail(EngineError(f"the {self._engine.name} engine lost all workers{why}"))
+            return
+        self._left -= 1
+        try:
+            self.start()
+        except Exception as failure:
+            self._driver.fail(failure)
+
+
+@contextmanager
+def _ctrl_c(driver: Driver, *, in_this_thread: bool) -> Iterator[list[int]]:
+    """Let Ctrl-C end the experiment and keep what has finished; a second one ends at once.
+
+    Yields a list that holds one entry for each Ctrl-C. Spark's own handler, which would cancel every job of the
+    session, rests meanwhile.
+    """
+    presses: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield presses  # only the main thread gets signals
+        return
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        presses.append(signum)
+        if len(presses) > 1:
+            driver.hurry()
+            raise KeyboardInterrupt
+        print("\nCtrl-C: ending, finished trials are kept; again to end at once", file=sys.stderr)
+        driver.interrupt("Ctrl-C")
+        if in_this_thread:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield presses
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _resolve_engine(engine: str | Engine | None) -> Engine:
+    if isinstance(engine, Engine):
+        return engine
+    if engine is None:
+        engine = "spark" if _spark_is_active() else "local"
+    match engine.lower() if isinstance(engine, str) else engine:
+        case "local":
+            from maggy.engine.local import LocalEngine
+
+            return LocalEngine()
+        case "inline":
+            from maggy.engine.inline import InlineEngine
+
+            return InlineEngine()
+        case "spark":
+            from maggy.engine.spark import SparkEngine
+
+            return SparkEngine()
+        case _:
+            raise UnknownNameError("engine", engine, _ENGINES)
+
+
+def _spark_is_active() -> bool:
+    """Whether a SparkSession is active; Spark is not imported to find out."""
+    if "pyspark.sql" not in sys.modules:
+        return False
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession() is not None
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    kind = value if isinstance(value, type) else type(value)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _git_commit() -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+

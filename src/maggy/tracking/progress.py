@@ -1,0 +1,97 @@
+"""Progress while an experiment runs: one live line in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any
+
+from maggy.journal import Record
+from maggy.tracking.tally import Tally
+
+_REFRESH_S = 0.25
+_LINE_EVERY_S = 1.0
+
+
+class Progress:
+    """Reads the journal's feed in a thread of its own and shows where the experiment stands.
+
+    feed  the records, as the journal's writer gives them
+    """
+
+    def __init__(self, name: str, tally: Tally, feed: deque[Record]) -> None:
+        self._name, self._tally, self._feed = name, tally, feed
+        self._started_at = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._show, name="maggy-progress", daemon=True)
+        self._print_lock = threading.Lock()
+        self._console: Any = None
+
+    def __enter__(self) -> Progress:
+        from rich.console import Console
+
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def say(self, line: str) -> None:
+        """Print a line above the live one; from any thread."""
+        with self._print_lock:
+            self._console.print(line, markup=False, soft_wrap=True)
+
+    def _show(self) -> None:
+        if self._console.is_terminal:
+            self._show_live()
+        else:
+            self._show_lines()
+
+    def _show_live(self) -> None:
+        from rich.live import Live
+
+        with Live(self._line(), console=self._console, auto_refresh=False, transient=False) as live:
+            while not self._over.wait(_REFRESH_S):
+                self._read()
+                live.update(self._line(), refresh=True)
+            self._read()
+            live.update(self._line(), refresh=True)
+
+    def _show_lines(self) -> None:
+        last = ""
+        while not self._over.wait(_LINE_EVERY_S):
+            self._read()
+            line = self._line(clock=False)
+            if line != last:
+                self.say(line)
+            last = line
+        self._read()
+        self.say(self._line(clock=False))
+
+    def _read(self) -> None:
+        for _ in range(len(self._feed)):
+            self._tally.add(self._feed.popleft().event)
+
+    def _line(self, *, clock: bool = True) -> str:
+        tally = self._tally
+        parts = [f"{self._name}: {tally.ended} of {tally.num_trials} trials", f"{tally.running} running"]
+        if tally.stopped:
+            parts.append(f"{tally.stopped} stopped early")
+        if tally.failed:
+            parts.append(f"{tally.failed} failed")
+        if tally.best is not None:
+            parts.append(f"best {tally.best:.6g} (trial {tally.best_trial}: {show_params(tally.best_params)})")
+        if clock:
+            parts.append(f"{time.monotonic() - self._started_at:.0f} s")
+        return ", ".join(parts)
+
+
+def show_params(params: dict[str, Any]) -> str:
+    """A configuration on one line, floats with four digits."""
+    shown = (f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items())
+    return " ".join(shown)
