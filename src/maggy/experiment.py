@@ -129,16 +129,22 @@ class _Experiment:
         folder.write("experiment.json", to_json(self._describe()))
         journal = JournalWriter(folder)
         tally = Tally(self._direction, self._advisor.num_trials)
-        with self._showing(journal, tally) as show:
-            logs = Logs(folder.local, show if self._verbose >= 2 else None)
-            try:
-                interrupted = self._drive(journal, logs, task)
-            finally:
-                logs.close()
-                journal.close()
-        result = self._result(folder, interrupted)
-        folder.write("result.json", to_json(dict(result)))
-        folder.close()
+        interrupted = True
+        try:
+            with self._showing(journal, tally) as show:
+                logs = Logs(folder.local, show if self._verbose >= 2 else None)
+                try:
+                    interrupted = self._drive(journal, logs, task)
+                finally:
+                    logs.close()
+                    journal.close()
+        except BaseException as error:
+            error.add_note(f"The experiment's folder, with every trial that finished: {folder.url}")
+            raise
+        finally:
+            result = self._result(folder, interrupted)
+            folder.write("result.json", to_json(dict(result)))
+            folder.close()
         if self._verbose:
             print(summary(result), file=sys.stderr)
         return result
@@ -180,14 +186,19 @@ class _Experiment:
             describe=engine.describe,
         )
         driver.start()
-        try:
-            with _ctrl_c(driver, in_this_thread=not supervised) as interrupts:
+        with _ctrl_c(driver, in_this_thread=not supervised) as interrupts:
+            try:
                 _Launch(engine, tickets, self._resources, driver).start()
                 driver.over.wait()
-        finally:
-            driver.interrupt("lagom is leaving")  # nothing to a driver that has ended
-            engine.stop(grace_s=10.0)
-            driver.close()
+            finally:
+                driver.interrupt("lagom is leaving")  # nothing to a driver that has ended
+                try:
+                    engine.stop(grace_s=10.0)
+                except KeyboardInterrupt:
+                    engine.stop(grace_s=0.0)
+                    raise
+                finally:
+                    driver.close()
         self._advisor.finalize()
         if driver.error is not None:
             raise driver.error

@@ -104,9 +104,10 @@ class Brain:
 
         Raises ImpossibleTransitionError for a step that the table does not have.
         """
-        if self.ending is not None:
-            return []
         commands = self._handlers[type(event)](event, now)
+        if self.ending is not None:
+            # A trial that finishes while the workers are leaving is a result all the same.
+            return [command for command in commands if isinstance(command, Settle | Conclude)]
         commands += self._fill(now)
         if self.ending is None and self._nothing_left():
             commands.append(self._conclude(Ending.COMPLETE))
@@ -288,7 +289,7 @@ class Brain:
         return self._settle(trial, self._move(trial, cause, now), error, signature)
 
     def _interrupted(self, event: ev.Interrupted, now: float) -> list[AnyCommand]:
-        return [self._conclude(Ending.INTERRUPTED, event.reason)]
+        return [] if self.ending is not None else [self._conclude(Ending.INTERRUPTED, event.reason)]
 
     # --- what follows
 
@@ -346,7 +347,7 @@ class Brain:
         elif self._first_errors is not None:
             self._first_errors.append(signature)
             enough = len(self._first_errors) >= min(self.rules.alike_limit, self.rules.num_trials)
-            if enough and len(set(self._first_errors)) == 1:
+            if enough and self.ending is None and len(set(self._first_errors)) == 1:
                 commands.append(self._conclude(Ending.HOPELESS, error or ""))
         return commands
 

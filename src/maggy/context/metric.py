@@ -21,6 +21,8 @@ def as_number(value: object) -> float | None:
         return float(value)
     shape = getattr(value, "shape", None)
     if shape is not None and tuple(shape) == () and "bool" not in str(getattr(value, "dtype", "")):
+        if hasattr(value, "detach"):
+            value = value.detach()  # torch warns where a number is read out of a graph
         return float(value)  # type: ignore[arg-type]  # every array library's 0-d array has __float__
     return None
 

@@ -8,7 +8,6 @@ import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -112,7 +111,7 @@ def _picklable(value: Any) -> bool:
 @contextmanager
 def _modules_by_value() -> Iterator[None]:
     """Pickle the user's own modules by value: a cluster does not have the files beside a script or notebook."""
-    registered = [module for module in list(sys.modules.values()) if _is_users_own(module)]
+    registered = [module for name, module in list(sys.modules.items()) if _is_users_own(name, module)]
     for module in registered:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -122,19 +121,15 @@ def _modules_by_value() -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _is_users_own(module: ModuleType) -> bool:
-    """Whether a module lies beside the script or in the working directory, and is not installed."""
-    file = getattr(module, "__file__", None)
-    name = getattr(module, "__name__", "")
-    if not file or name in ("__main__", "__mp_main__") or name.partition(".")[0] == "maggy" or name not in sys.modules:
+def _is_users_own(name: str, module: ModuleType) -> bool:
+    """Whether a module is a Python file of the user's, and not installed."""
+    file = getattr(module, "__file__", None) or ""
+    if not file.endswith(".py") or getattr(module, "__name__", None) != name:
         return False
-    path = Path(file)
-    if any(path.is_relative_to(folder) for folder in _installed()):
-        return False
-    main = getattr(sys.modules.get("__main__"), "__file__", None)
-    beside = {Path.cwd(), *([Path(main).absolute().parent] if main else [])}
-    return any(path.absolute().is_relative_to(folder) for folder in beside)
+    provided = name.partition(".")[0] in _PROVIDED or "site-packages" in file or "dist-packages" in file
+    return not provided and not file.startswith(_STANDARD_LIBRARY)
 
 
-def _installed() -> set[str]:
-    return {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")}
+_STANDARD_LIBRARY = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+_PROVIDED = frozenset({"__main__", "__mp_main__", "maggy", "pyspark", "py4j"})
+"""Modules that are never shipped: cloudpickle ships what it needs of the first two, workers have the others."""

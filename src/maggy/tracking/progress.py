@@ -71,7 +71,8 @@ class Progress:
                 self.say(line)
             last = line
         self._read()
-        self.say(self._line(clock=False))
+        if (line := self._line(clock=False)) != last:
+            self.say(line)
 
     def _read(self) -> None:
         for _ in range(len(self._feed)):

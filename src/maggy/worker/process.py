@@ -50,6 +50,7 @@ class Worker:
         self._inbox: queue.SimpleQueue[FromDriver] = queue.SimpleQueue()
         self._unanswered: ToDriver | None = None  # said again on a new connection, as it may have died with the old
         self._echo = echo
+        self._released = False
         self.reporter = Reporter(self._send)
         self._link = connect(ticket, self._greeting, self._receive)
 
@@ -63,8 +64,11 @@ class Worker:
                     return
                 if isinstance(order, RunTrial) and self._is_new(order):
                     self._unanswered = None
-                    self._answer(self._run(task, order))
+                    answer = self._run(task, order)
+                    if isinstance(answer, Finished) or not self._released:  # cut short by the end is no result
+                        self._answer(answer)
         finally:
+            self.reporter.close()
             self._link.close()
 
     def _fetch_task(self) -> Task | None:
@@ -127,6 +131,7 @@ class Worker:
             self.reporter.stop(message.trial, message.attempt)
         else:
             if isinstance(message, Release):
+                self._released = True
                 self.reporter.stop_now()
             self._inbox.put(message)
 
@@ -143,7 +148,9 @@ def main() -> None:
     """The worker process. Its ticket comes on standard input, which stays open as long as its supervisor lives."""
     _die_with_parent()
     orders = json.loads(sys.stdin.readline())
-    threading.Thread(target=_watch_supervisor, name="maggy-watch", daemon=True).start()
+    lifeline = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # input() in a training function ends at once
+    threading.Thread(target=_watch_supervisor, args=(lifeline,), name="maggy-watch", daemon=True).start()
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
     ticket = Ticket.from_json(orders["ticket"])
@@ -157,8 +164,9 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
 
 
-def _watch_supervisor() -> None:
-    sys.stdin.buffer.read()
+def _watch_supervisor(lifeline: int) -> None:
+    while os.read(lifeline, 4096):
+        pass
     os._exit(1)  # the supervisor is gone, and with it whoever could tell this process to leave
 
 

@@ -45,10 +45,12 @@ class Reporter:
         self._flushing = threading.Lock()  # keeps two flushes in order; never held while anything is written
         self._answered = threading.Event()
         self._busy = threading.Event()
+        self._closed = threading.Event()
         self.begin(trial=-1, attempt=0, judge_every=0)
         self._busy.clear()
         if send is not None:
-            threading.Thread(target=self._flush_regularly, name="maggy-reporter", daemon=True).start()
+            self._flusher = threading.Thread(target=self._flush_regularly, name="maggy-reporter", daemon=True)
+            self._flusher.start()
 
     # --- for the training function
 
@@ -120,6 +122,13 @@ class Reporter:
         self._busy.clear()
         self.flush()
 
+    def close(self) -> None:
+        """No trial follows."""
+        self._closed.set()
+        self._busy.set()
+        if self._send is not None:
+            self._flusher.join()
+
     def stop(self, trial: int, attempt: int) -> None:
         """The driver says: stop. From any thread."""
         if (trial, attempt) == (self._trial, self._attempt):
@@ -172,10 +181,9 @@ class Reporter:
         self._resumed_at = perf_counter()
 
     def _flush_regularly(self) -> None:
-        pause = threading.Event()  # never set: a sleep that costs no signal handling
-        while True:
+        while not self._closed.is_set():
             self._busy.wait()
-            pause.wait(BATCH_S)
+            self._closed.wait(BATCH_S)
             self.flush()
 
     def _within_limit(self, lines: list[str]) -> list[str]:

@@ -1,0 +1,327 @@
+"""Worker processes on this machine: started once, kept busy, replaced when they die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from end_to_end.conftest import search
+
+from maggy import Searchspace, lagom
+from maggy.config import BaseConfig
+from maggy.errors import EngineError, ExperimentFailedError
+from maggy.trial import TrialState
+
+X = Searchspace(x=("DOUBLE", [0.0, 1.0]))
+
+
+def test_workers_are_started_once_and_share_the_cores():
+    def who(x):
+        import os
+
+        return {"Metric": x, "pid": os.getpid(), "threads": os.environ["OMP_NUM_THREADS"]}
+
+    result = lagom(who, search(20, searchspace=X, num_workers=2), engine="local", verbose=0)
+
+    outputs = [trial.metric_dict for trial in result.trials]
+    assert 1 <= len({output["pid"] for output in outputs}) <= 2
+    share = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert {output["threads"] for output in outputs} == {str(share)}
+    assert os.getpid() not in {output["pid"] for output in outputs}
+
+
+@pytest.mark.parametrize("how", ["kill", "exit"])
+def test_a_worker_that_dies_is_replaced_and_its_trial_runs_again(how, tmp_path):
+    def deadly(x, reporter):
+        import os
+        import signal
+
+        marker = tmp_path / str(x)
+        reporter.broadcast(x)
+        if x > 0.5 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL) if how == "kill" else os._exit(3)
+        return x
+
+    result = lagom(deadly, search(10, searchspace=X), engine="local", verbose=0)
+
+    undisturbed = lagom(lambda x: x, search(10, searchspace=X), engine="inline", verbose=0)
+    assert {t.trial_id: t.final_metric for t in result.trials} == {
+        t.trial_id: t.final_metric for t in undisturbed.trials
+    }
+    assert {t.attempt for t in result.trials if t.params["x"] > 0.5} == {1}
+    assert {t.attempt for t in result.trials if t.params["x"] <= 0.5} == {0}
+
+
+def test_a_trial_that_kills_every_worker_is_given_up_and_the_others_go_on():
+    def sometimes_deadly(x):
+        import os
+        import signal
+
+        if x > 0.8:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return x
+
+    result = lagom(sometimes_deadly, search(12, searchspace=X, seed=3), engine="local", verbose=0)
+
+    lost = [trial for trial in result.trials if trial.params["x"] > 0.8]
+    assert 0 < len(lost) < 12
+    assert {trial.state for trial in lost} == {TrialState.LOST}
+    assert {trial.error for trial in lost} == {"its process was ended by SIGSEGV"}
+    assert result["failed"] == len(lost) and result["num_trials"] == 12 - len(lost)
+
+
+def test_a_single_run_whose_process_always_dies_says_how():
+    def out_of_memory():
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(ExperimentFailedError, match="SIGKILL"):
+        lagom(out_of_memory, engine="local", verbose=0)
+
+
+def test_sys_exit_in_a_trial_fails_the_trial_and_not_the_worker():
+    def leaves(x):
+        import sys
+
+        if x > 0.5:
+            sys.exit("enough")
+        return x
+
+    result = lagom(leaves, search(10, searchspace=X), engine="local", verbose=0)
+
+    failed = [trial for trial in result.trials if trial.state is TrialState.FAILED]
+    assert {trial.error for trial in failed} == {"SystemExit: enough"}
+    assert {trial.attempt for trial in result.trials} == {0}
+
+
+def test_reading_standard_input_ends_at_once():
+    def asks():
+        return float(input("metric? "))
+
+    with pytest.raises(ExperimentFailedError, match="EOFError"):
+        lagom(asks, engine="local", verbose=0)
+
+
+def test_what_native_code_and_subprocesses_print_is_in_the_workers_log():
+    def shells_out():
+        import subprocess
+
+        subprocess.run(["echo", "from a subprocess"], check=True)
+        return 1
+
+    result = lagom(shells_out, engine="local", verbose=0)
+
+    assert Path(result.experiment_dir, "workers/0.log").read_text() == "from a subprocess\n"
+
+
+def test_what_a_trial_leaves_running_is_ended_with_it(tmp_path):
+    def leaves_a_child():
+        import subprocess
+
+        return subprocess.Popen(["sleep", "1000"]).pid
+
+    result = lagom(leaves_a_child, engine="local", verbose=0)
+
+    child = Path(f"/proc/{int(result['test result'])}/stat")
+    assert not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z"  # dead, perhaps not yet reaped
+
+
+def test_several_experiments_at_once_do_not_mix():
+    results = {}
+
+    def one(seed):
+        results[seed] = lagom(lambda x: x, search(15, searchspace=X, seed=seed), engine="local", verbose=0)
+
+    threads = [threading.Thread(target=one, args=(seed,)) for seed in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for seed, result in results.items():
+        alone = lagom(lambda x: x, search(15, searchspace=X, seed=seed), engine="inline", verbose=0)
+        assert sorted(result["metric_list"]) == sorted(alone["metric_list"])
+    assert len({result.experiment_dir for result in results.values()}) == 3
+
+
+def test_experiments_leave_nothing_behind():
+    def leftovers():
+        threads = {thread.name for thread in threading.enumerate()}
+        children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        return threads, set(children), len(list(Path("/proc/self/fd").iterdir()))
+
+    lagom(lambda x: x, search(2, searchspace=X), engine="local", verbose=0)  # imports what is imported once
+    lagom(lambda x: x, search(2, searchspace=X), engine="inline", verbose=0)
+    before = leftovers()
+
+    for engine in ("local", "inline"):
+        lagom(lambda x: x, search(5, searchspace=X), engine=engine, verbose=0)
+        with pytest.raises(ExperimentFailedError):
+            lagom(lambda x: 1 / 0, search(5, searchspace=X), engine=engine, verbose=0)
+
+    assert leftovers() == before
+
+
+def test_a_function_of_the_main_script_and_one_from_a_module_beside_it_both_work(tmp_path):
+    (tmp_path / "helpers.py").write_text("def square(x):\n    return x * x\n")
+    (tmp_path / "script.py").write_text(
+        "import sys\n"
+        "import helpers\n"
+        "from maggy import lagom, Searchspace\n"
+        "class Model:\n"
+        "    def __init__(self, x): self.x = x\n"
+        "def train(x):\n"
+        "    import helpers as again\n"
+        "    return helpers.square(Model(x).x) + again.square(0)\n"
+        "result = lagom(map_fun=train, searchspace=Searchspace(x=('DISCRETE', [1, 2, 3])), optimizer='gridsearch',\n"
+        "               engine='local', verbose=0)\n"
+        "print(sorted(result['metric_list']))\n"
+    )
+
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert (done.stdout, done.stderr) == ("[1.0, 4.0, 9.0]\n", "")
+
+
+def test_verbose_shows_progress_and_summary_and_live_logs(capsys):
+    def talks(x, reporter):
+        reporter.log(f"hello from {x}")
+        return x
+
+    space = Searchspace(x=("DISCRETE", [1, 2]))
+    result = lagom(talks, search(2, optimizer="gridsearch", searchspace=space), engine="local", verbose=2)
+
+    shown = capsys.readouterr().err
+    assert "[trial 0] hello from 1" in shown
+    assert "HPOptimization: 2 of 2 trials, 0 running, best 2 (trial 1: x=2)" in shown
+    assert "best      2 in trial 1: x=2" in shown
+    assert f"folder    {result.experiment_dir}" in shown
+
+
+SLEEPER = """
+import sys, time
+from pathlib import Path
+from maggy import lagom, Searchspace
+from maggy.config import HyperparameterOptConfig
+
+def train(x, reporter):
+    if x < 0.9:
+        return x
+    Path(f"stuck-{x}").touch()
+    try:
+        while True:
+            time.sleep(0.01)
+            if sys.argv[2] == "broadcasting":
+                reporter.broadcast(x)
+    finally:
+        Path(f"cleaned-{x}").touch()
+
+space = Searchspace(x=("DOUBLE", [0.0, 1.0]))
+config = HyperparameterOptConfig(10_000, "randomsearch", space, seed=1, es_policy="none")
+try:
+    result = lagom(train, config, engine=sys.argv[1])
+    print("returned", result.interrupted, result["num_trials"] == len(result["metric_list"]), flush=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def _press_ctrl_c(folder: Path, engine: str, how: str, *, stuck: int, times: int = 1) -> tuple[str, str]:
+    """Run the script, wait until so many trials are stuck in their function, press Ctrl-C so often."""
+    (folder / "script.py").write_text(SLEEPER)
+    process = subprocess.Popen(
+        [sys.executable, "script.py", engine, how],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while len(list(folder.glob("stuck-*"))) < stuck:
+        assert process.poll() is None
+    for _ in range(times):
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+        if times > 1:
+            assert process.stderr is not None
+            while "Ctrl-C" not in process.stderr.readline():
+                pass
+            times = 1
+    out, err = process.communicate(timeout=60)
+    left = subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True, text=True, check=False).stdout
+    assert left == ""
+    return out, err
+
+
+@pytest.mark.parametrize("engine", ["local", "inline"])
+@pytest.mark.parametrize("how", ["broadcasting", "silent"])
+def test_ctrl_c_returns_what_has_finished_and_lets_the_function_clean_up(tmp_path, engine, how):
+    stuck = 2 if engine == "local" else 1
+
+    out, err = _press_ctrl_c(tmp_path, engine, how, stuck=stuck)
+
+    assert out == "returned True True\n"
+    assert "Ctrl-C: ending, finished trials are kept" in err
+    assert "(interrupted)" in err
+    assert len(list(tmp_path.glob("cleaned-*"))) == stuck
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path):
+    out, _ = _press_ctrl_c(tmp_path, "local", "silent", stuck=2, times=2)
+
+    assert out == "interrupted\n"
+
+
+def test_workers_die_with_a_driver_that_is_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, time\n"
+        "from pathlib import Path\n"
+        "from maggy import lagom\n"
+        "def train():\n"
+        "    Path('pid.new').write_text(str(os.getpid()))\n"
+        "    Path('pid.new').rename('pid')\n"
+        "    time.sleep(1000)\n"
+        "lagom(train, engine='local', verbose=0)\n"
+    )
+    driver = subprocess.Popen([sys.executable, script], cwd=tmp_path)
+    while not (tmp_path / "pid").exists():
+        assert driver.poll() is None
+    worker = int((tmp_path / "pid").read_text())
+    watch = os.pidfd_open(worker)
+
+    driver.kill()
+    driver.wait()
+
+    import select
+
+    assert select.select([watch], [], [], 30)[0], "the worker outlived its driver"
+    os.close(watch)
+
+
+def test_more_cores_per_worker_than_there_are_is_an_error_before_anything_starts():
+    with pytest.raises(EngineError, match="one worker asks for 4096 cores"):
+        lagom(lambda: 1, BaseConfig(resources_per_worker={"cpu": 4096}), engine="local", verbose=0)
+    assert not Path("maggy-runs").exists()
+
+
+def test_a_function_that_needs_what_the_worker_lacks_says_so(tmp_path, monkeypatch):
+    class Unloadable:
+        def __reduce__(self):
+            return (_import, ("no_such_module",))
+
+    value = Unloadable()
+
+    with pytest.raises(ExperimentFailedError, match="a worker cannot load the training function: ModuleNotFoundError"):
+        lagom(lambda: value, engine="local", verbose=0)
+
+
+def _import(name):
+    return __import__(name)
