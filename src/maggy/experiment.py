@@ -193,7 +193,7 @@ class _Experiment:
             finally:
                 driver.interrupt("lagom is leaving")  # nothing to a driver that has ended
                 try:
-                    engine.stop(grace_s=10.0)
+                    engine.stop(grace_s=10.0 if driver.had_workers else 0.0)
                 except KeyboardInterrupt:
                     engine.stop(grace_s=0.0)
                     raise

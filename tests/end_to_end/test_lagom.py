@@ -138,7 +138,7 @@ def test_if_the_first_trials_all_fail_alike_the_experiment_ends_with_their_error
     def broken(x):
         return undefined_name  # noqa: F821
 
-    with pytest.raises(ExperimentFailedError, match="the first 3 trials all failed with the same error") as caught:
+    with pytest.raises(ExperimentFailedError, match="the first 5 trials all failed with the same error") as caught:
         lagom(broken, search(100, searchspace=Searchspace(x=("DOUBLE", [0.0, 1.0]))), engine=engine, verbose=0)
 
     assert caught.value.error == "NameError: name 'undefined_name' is not defined"

@@ -37,7 +37,7 @@ class Rules:
 
     num_trials: int
     lost_limit: int = 3
-    alike_limit: int = 3
+    alike_limit: int = 5
     patience_s: float = inf
     grace_s: float = 10.0
     retry_s: float = 1.0
@@ -341,7 +341,7 @@ class Brain:
         del self.live[trial]
         self.ended[state] += 1
         self._retry_at = inf  # something happened: an idle optimizer may have an idea now
-        commands: list[AnyCommand] = [Settle(trial=trial, state=state, error=error)]
+        commands: list[AnyCommand] = [Settle(trial=trial, state=state, error=None if state.has_result else error)]
         if state.has_result:
             self._first_errors = None
         elif self._first_errors is not None:

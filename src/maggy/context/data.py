@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from maggy.errors import ConfigError
@@ -33,12 +34,14 @@ def materialise(name: str, value: Any, folder_url: str) -> Any:
 
     Call it before workers take the slots: Spark could not run the job afterwards.
 
-    Raises ConfigError if Spark cannot write it.
+    Raises ConfigError if Spark cannot write it, or nobody could read it.
     """
     if isinstance(value, list | tuple):
         return [materialise(f"{name}-{i}", item, folder_url) for i, item in enumerate(value)]
     if not is_spark_table(value):
         return value
+    if find_spec("pyarrow") is None:
+        raise ConfigError(f"handing over the Spark DataFrame {name!r} needs pyarrow: pip install pyarrow, here and on workers")
     url = f"{folder_url}/data/{name}"
     try:
         value.write.parquet(url if "://" in url else f"file://{url}")

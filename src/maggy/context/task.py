@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -42,8 +42,7 @@ class Task:
 
         Raises whatever the function raises, and the errors of `read_return`.
         """
-        others = {name: resolve(value) for name, value in self.fixed.items()} | {"reporter": reporter}
-        arguments = bind(self.function, {**self.hparams, **params}, others)
+        arguments = bind(self.function, {**self.hparams, **params}, {**self.fixed, "reporter": reporter})
         return read_return(self.function(**arguments), self.optimization_key)
 
 
@@ -78,10 +77,10 @@ def pack(task: Task) -> bytes:
 
 
 def unpack(packed: bytes) -> Task:
-    """The task, on a worker, from the driver whose key was checked."""
+    """The task, on a worker, from the driver whose key was checked; its data handles are opened here."""
     task = cloudpickle.loads(packed)
     assert isinstance(task, Task)
-    return task
+    return replace(task, fixed={name: resolve(value) for name, value in task.fixed.items()})
 
 
 def _variables(task: Task) -> Iterator[tuple[str, Any]]:

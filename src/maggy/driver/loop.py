@@ -110,6 +110,11 @@ class Driver(threading.Thread):
         self._listener.wake()
         self.join()
 
+    @property
+    def had_workers(self) -> bool:
+        """Whether a worker was ever ready; whoever was not has nothing to put away."""
+        return self._crew.joined > 0
+
     # --- the loop
 
     def run(self) -> None:
@@ -304,9 +309,11 @@ class Driver(threading.Thread):
     def _hopeless(self) -> MaggyError:
         failed = self.advisor.book.ended
         error, traceback = failed[0].error or "", failed[0].traceback or ""
-        many = f"the first {len(failed)} trials all failed" if len(failed) > 1 else "the trial failed"
+        what = "the trial failed"
+        if len(failed) > 1:
+            what = f"the first {len(failed)} trials all failed with the same error, so the experiment was ended"
         return ExperimentFailedError(
-            f"{many} with the same error, so the experiment was ended: {error}\n{traceback}",
+            f"{what}: {error}\n{traceback}".rstrip(),
             error=error,
             traceback=traceback,
             failed=len(failed),

@@ -1,0 +1,191 @@
+"""Spark: one long task for each seat, side by side in one plain stage.
+
+A task of Spark cannot be added to a running stage or stopped inside it, so workers hold their slot for the whole
+experiment and get their trials from the driver. Spark starts the tasks, starts them again where one dies, and, only if
+they do not leave when the driver says so, kills them.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from maggy.engine.base import Engine, OnExit
+from maggy.engine.spark_cluster import SparkCluster, find_context, java_message
+from maggy.engine.threads import thread_limits
+from maggy.errors import ConfigError, EngineError
+from maggy.ticket import Ticket
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.resource import ResourceProfile
+    from pyspark.sql import SparkSession
+
+_log = logging.getLogger(__name__)
+_KILL_S = 30.0  # Spark takes about 4 s to kill a Python task; longer than this, and something is broken
+
+
+class SparkEngine(Engine):
+    """Workers are tasks of a Spark session.
+
+    session          a classic SparkSession; None for the active one, else for a cluster started on this machine, which
+                     stays for later use until the process ends, like any session from `getOrCreate`
+    cores            of the cluster that is started on this machine; None for all that this process may use
+    start_timeout_s  how long the driver waits for the first worker; a busy cluster may take a while to grant a slot
+
+    Spark is looked up, or started, when it is first needed. While an experiment holds all slots, other jobs of the
+    same session wait: leave some free with `num_workers` where trials or the program itself run jobs.
+    """
+
+    name = "spark"
+
+    def __init__(
+        self, session: SparkSession | None = None, *, cores: int | None = None, start_timeout_s: float = 120.0
+    ) -> None:
+        if cores is not None and cores < 1:
+            raise ConfigError(f"SparkEngine: cores must be at least 1, not {cores}")
+        self._session, self._cores = session, cores
+        self.start_timeout_s = start_timeout_s
+        self._launches: list[_Launch] = []
+
+    @cached_property
+    def _cluster(self) -> SparkCluster:
+        return SparkCluster(find_context(self._session, self._cores))
+
+    @property
+    def bind_host(self) -> str:
+        """The address that Spark's own driver listens on."""
+        host = self._cluster.setting("spark.driver.bindAddress") or self.advertised_host
+        try:
+            return socket.gethostbyname(host)
+        except OSError as error:
+            raise EngineError(
+                f"the driver cannot listen at {host!r}: {error}. Start the Spark session with spark.driver.bindAddress "
+                "set to an address of this machine."
+            ) from error
+
+    @property
+    def advertised_host(self) -> str:
+        """The name or address by which executors already reach the driver."""
+        return self._cluster.setting("spark.driver.host")
+
+    def slots(self, resources: Mapping[str, float]) -> int:
+        return self._cluster.slots(self._cluster.task_size(resources))
+
+    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
+        size = self._cluster.task_size(resources)
+        launch = _Launch(
+            self._cluster.context, tickets, size.cpus, self._cluster.profile(size), self._cluster.pool, on_exit
+        )
+        self._launches.append(launch)
+        launch.thread.start()
+
+    def stop(self, grace_s: float) -> None:
+        deadline = time.monotonic() + grace_s
+        for launch in self._launches:
+            launch.stop_asked = True
+        for launch in self._launches:
+            launch.thread.join(max(0.0, deadline - time.monotonic()))
+        for launch in self._launches:
+            launch.kill()
+        self._launches.clear()
+
+    def describe(self) -> str:
+        return self._cluster.describe()
+
+
+class _Launch:
+    """One job of Spark, and the thread that waits for it."""
+
+    def __init__(
+        self,
+        context: SparkContext,
+        tickets: Sequence[Ticket],
+        cpus: int,
+        profile: ResourceProfile | None,
+        pool: str | None,
+        on_exit: OnExit,
+    ) -> None:
+        self.stop_asked = False
+        self._context, self._tickets, self._cpus = context, tuple(tickets), cpus
+        self._profile, self._pool, self._on_exit = profile, pool, on_exit
+        self._group = f"maggy-{uuid.uuid4().hex}"
+        self.thread = Thread(target=self._run, name=self._group, daemon=True)
+
+    def _run(self) -> None:
+        reason: EngineError | None = None
+        try:
+            # Pool and group belong to a thread.
+            if self._pool is not None:
+                self._context.setLocalProperty("spark.scheduler.pool", self._pool)
+            description = f"Maggy experiment {self._tickets[0].experiment}"
+            self._context.setJobGroup(self._group, description, interruptOnCancel=True)
+            seats = self._context.parallelize(range(len(self._tickets)), len(self._tickets))
+            if self._profile is not None:
+                seats = seats.withResources(self._profile)
+            seats.foreachPartition(partial(_fill_seat, self._tickets, self._cpus))
+        except Exception as error:
+            reason = EngineError(f"Spark gave up the job that holds the workers. {java_message(error)}")
+            reason.__cause__ = error
+        self._wait_for_tasks()
+        self._on_exit(None if self.stop_asked else reason)
+
+    def kill(self) -> None:
+        """Cancel the job if it still runs, and return when its tasks are gone."""
+        deadline = time.monotonic() + _KILL_S
+        while self.thread.is_alive() and time.monotonic() < deadline:
+            self._cancel()
+            self.thread.join(1.0)  # and again: Spark cannot cancel a job that it has not seen yet
+        if self.thread.is_alive():
+            _log.warning("Spark did not end the tasks of job group %s within %g s", self._group, _KILL_S)
+
+    def _wait_for_tasks(self) -> None:
+        """Return when the last task has ended.
+
+        For Spark a job is over before that: when it was cancelled, when one task has failed too often, and when
+        speculation had started a twin. No event says so outside of its JVM, hence looks, further and further apart.
+        """
+        deadline = time.monotonic() + _KILL_S
+        pause_s = 0.01
+        while self._running_tasks() and time.monotonic() < deadline:
+            time.sleep(pause_s)
+            pause_s = min(1.5 * pause_s, 0.25)
+
+    def _cancel(self) -> None:
+        try:
+            self._context.cancelJobGroup(self._group)
+        except Exception as error:  # the context was stopped, or its JVM is dead: so are the tasks
+            _log.debug("cannot cancel job group %s: %s", self._group, error)
+
+    def _running_tasks(self) -> int:
+        """Tasks of the job that still run, as far as Spark knows; 0 where it knows nothing any more."""
+        try:
+            self._context._jsc.sc().listenerBus().waitUntilEmpty(1000)  # what it shows is what has happened
+        except Exception as error:
+            _log.debug("cannot wait for Spark's own news: %s", error)
+        try:
+            tracker = self._context.statusTracker()
+            jobs = [job for number in tracker.getJobIdsForGroup(self._group) if (job := tracker.getJobInfo(number))]
+            stages = [stage for job in jobs for number in job.stageIds if (stage := tracker.getStageInfo(number))]
+        except Exception as error:
+            _log.debug("cannot ask Spark for its tasks: %s", error)
+            return 0
+        return sum(stage.numActiveTasks for stage in stages) + sum(job.status == "RUNNING" for job in jobs)
+
+
+def _fill_seat(tickets: Sequence[Ticket], cpus: int, _: Iterable[int]) -> None:
+    """What a task does, on an executor."""
+    from pyspark import TaskContext
+
+    task = TaskContext.get()
+    assert task is not None
+    environment = thread_limits(cpus)
+    if gpu := task.resources().get("gpu"):
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.addresses)
+    tickets[task.partitionId()].enter(environment)

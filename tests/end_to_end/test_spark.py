@@ -1,0 +1,214 @@
+"""Spark, with executors in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from end_to_end.conftest import search
+
+from maggy import Searchspace, lagom
+from maggy.config import BaseConfig
+from maggy.engine.spark import SparkEngine
+from maggy.errors import EngineError, ExperimentFailedError, NoWorkersError
+from maggy.trial import TrialState
+
+pytestmark = pytest.mark.spark
+
+X = Searchspace(x=("DOUBLE", [0.0, 1.0]))
+
+
+def running_tasks(spark):
+    tracker = spark.sparkContext.statusTracker()
+    return [job for job in tracker.getActiveJobsIds()]
+
+
+def children_of_executors():
+    """Worker processes of Maggy anywhere below this process."""
+    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listing.splitlines() if "maggy.worker.process" in line]
+
+
+def test_spark_is_taken_where_a_session_is_active(spark):
+    def where(x):
+        import os
+
+        return {"Metric": x, "executor": os.getcwd()}
+
+    result = lagom(where, search(12, searchspace=X), verbose=0)
+
+    # Executors of a cluster work in folders of their own; local processes would work in this one.
+    executors = {trial.metric_dict["executor"] for trial in result.trials}
+    assert 1 <= len(executors) <= 2
+    assert os.getcwd() not in executors
+    assert running_tasks(spark) == []
+    assert children_of_executors() == []
+
+
+def test_experiments_follow_each_other_in_one_session(spark):
+    for seed in range(4):
+        result = lagom(lambda x: x, search(6, searchspace=X, seed=seed), engine=SparkEngine(spark), verbose=0)
+        assert result["num_trials"] == 6
+        assert running_tasks(spark) == []
+    assert spark.range(10).count() == 10
+
+
+def test_two_experiments_at_once_share_a_session(spark):
+    results = {}
+
+    def one(seed):
+        config = search(10, searchspace=X, seed=seed, num_workers=1)
+        results[seed] = lagom(lambda x: x, config, engine=SparkEngine(spark), verbose=0)
+
+    threads = [threading.Thread(target=one, args=(seed,)) for seed in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for seed, result in results.items():
+        alone = lagom(lambda x: x, search(10, searchspace=X, seed=seed), engine="inline", verbose=0)
+        assert sorted(result["metric_list"]) == sorted(alone["metric_list"])
+
+
+def test_errors_of_the_function_never_reach_sparks_own_retries(spark):
+    def who(x):
+        import os
+
+        if x > 0.7:
+            raise ValueError("too large")
+        return {"Metric": x, "pid": os.getpid()}
+
+    result = lagom(who, search(40, searchspace=X), engine=SparkEngine(spark), verbose=0)
+
+    assert result["failed"] > 3  # Spark would have given the job up at four failures of one task
+    assert len({trial.metric_dict["pid"] for trial in result.trials if trial.metric_dict}) <= 2
+    assert {trial.attempt for trial in result.trials} == {0}
+
+
+def test_a_killed_worker_process_is_replaced_and_its_trial_runs_again(spark, tmp_path):
+    folder = str(tmp_path)
+
+    def deadly(x):
+        import os
+        import signal
+        from pathlib import Path
+
+        marker = Path(folder, str(x))
+        if x > 0.5 and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x
+
+    result = lagom(deadly, search(8, searchspace=X), engine=SparkEngine(spark), verbose=0)
+
+    assert result["num_trials"] == 8
+    assert {trial.attempt for trial in result.trials if trial.params["x"] > 0.5} == {1}
+
+
+def test_a_killed_executor_loses_no_trial(spark, tmp_path):
+    folder = str(tmp_path)
+
+    def deadly(x):
+        import os
+        import signal
+        from pathlib import Path
+
+        marker = Path(folder, "executor-killed")
+        if x > 0.5 and not marker.exists():
+            marker.touch()
+            pid = os.getpid()
+            while True:  # worker, Python task, its daemon, and at last the executor's JVM
+                pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+                if "CoarseGrainedExecutorBackend" in Path(f"/proc/{pid}/cmdline").read_text():
+                    os.kill(pid, signal.SIGKILL)
+                    signal.pause()  # this process goes down with it
+        return x
+
+    result = lagom(deadly, search(8, searchspace=X), engine=SparkEngine(spark), verbose=0)
+
+    assert {trial.state for trial in result.trials} == {TrialState.FINISHED}
+    assert len(result.trials) == 8
+    assert max(trial.attempt for trial in result.trials) == 1
+    assert children_of_executors() == []
+
+
+def test_an_experiment_that_fails_leaves_no_task_behind(spark):
+    with pytest.raises(ExperimentFailedError):
+        lagom(lambda x: 1 / 0, search(5, searchspace=X), engine=SparkEngine(spark), verbose=0)
+
+    assert running_tasks(spark) == []
+    assert children_of_executors() == []
+
+
+def test_a_spark_table_is_written_before_the_workers_take_the_slots(spark):
+    table = spark.range(1000).selectExpr("id", "id * 2 AS twice").repartition(3)
+
+    def count(train_set):
+        rows = train_set.to_table()
+        return float(sum(rows["twice"].to_pylist()))
+
+    result = lagom(count, BaseConfig(train_set=table), engine=SparkEngine(spark), verbose=0)
+
+    assert result == {"test result": 999000.0}
+    assert len(list(Path(result.experiment_dir, "data/train_set").glob("*.parquet"))) == 3
+
+
+def test_slots_that_are_never_granted_end_in_an_error_that_says_what_the_cluster_offers(spark, tmp_path):
+    folder = str(tmp_path)
+
+    def hold(x, reporter):
+        import time
+        from pathlib import Path
+
+        Path(folder, f"held-{x}").touch()
+        while not Path(folder, "let-go").exists():
+            time.sleep(0.01)
+            reporter.broadcast(0.0)
+        return x
+
+    holder = threading.Thread(
+        target=lagom,
+        args=(hold, search(2, searchspace=X, es_policy="none")),
+        kwargs={"engine": SparkEngine(spark), "verbose": 0},
+    )
+    holder.start()
+    while len(list(tmp_path.glob("held-*"))) < 2:
+        assert holder.is_alive()
+
+    with pytest.raises(NoWorkersError, match=r"no worker was ready within 2 s. .*local-cluster") as caught:
+        lagom(lambda: 1, engine=SparkEngine(spark, start_timeout_s=2), verbose=0)
+
+    assert "slot" in str(caught.value)
+    (tmp_path / "let-go").touch()
+    holder.join()
+    assert children_of_executors() == []
+
+
+def test_more_cores_than_any_executor_has_is_an_error_before_anything_starts(spark):
+    with pytest.raises(EngineError):
+        lagom(lambda: 1, BaseConfig(resources_per_worker={"cpu": 64}), engine=SparkEngine(spark), verbose=0)
+    assert not Path("maggy-runs").exists()
+
+
+def test_a_session_is_started_where_there_is_none(tmp_path):
+    script = (
+        "from maggy import lagom, Searchspace\n"
+        "def train(x):\n"
+        "    return x\n"
+        "result = lagom(map_fun=train, searchspace=Searchspace(x=('DOUBLE', [0.0, 1.0])), optimizer='randomsearch',\n"
+        "               num_trials=5, engine='spark', verbose=0)\n"
+        "from pyspark import SparkContext\n"
+        "print(result['num_trials'], SparkContext.getOrCreate().master)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("SPARK_HOME", "PYSPARK_PYTHON")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120, env=environment
+    )
+
+    assert done.stdout.startswith("5 local["), done.stderr
