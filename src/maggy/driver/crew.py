@@ -28,7 +28,7 @@ class Crew:
 
     def __init__(self, brain: Brain) -> None:
         self._brain = brain
-        self._members: dict[tuple[str, int], Member] = {}
+        self._members: dict[str, dict[int, Member]] = {}  # by holder, then by process
         self._by_peer: dict[Peer, Member] = {}
         self._by_number: dict[int, Member] = {}
         self._supervisors: dict[Peer, str] = {}  # connection -> holder
@@ -55,8 +55,7 @@ class Crew:
 
     def supervised_by(self, peer: Peer) -> list[Member]:
         """The worker processes of the supervisor at a connection."""
-        holder = self._supervisors.get(peer)
-        return [member for (name, _), member in self._members.items() if name == holder]
+        return list(self._members.get(self._supervisors.get(peer, ""), {}).values())
 
     def greet_supervisor(self, peer: Peer, hello: SupervisorHello, now: float) -> None:
         self._supervisors[peer] = hello.holder
@@ -64,7 +63,7 @@ class Crew:
 
     def greet_worker(self, peer: Peer, hello: WorkerHello, now: float) -> Member:
         """A worker process said hello, for the first time or on a new connection."""
-        member = self._members.setdefault((hello.holder, hello.process), Member(hello))
+        member = self._members.setdefault(hello.holder, {}).setdefault(hello.process, Member(hello))
         if member.peer is not None:
             self._by_peer.pop(member.peer, None)
         member.peer = peer
@@ -97,7 +96,7 @@ class Crew:
 
     def process_ended(self, peer: Peer, process: int, cause: str) -> list[AnyEvent]:
         """A supervisor says that a worker process is dead."""
-        member = self._members.pop((self._supervisors.get(peer, ""), process), None)
+        member = self._members.get(self._supervisors.get(peer, ""), {}).pop(process, None)
         if member is None:
             return []
         if member.peer is not None:
