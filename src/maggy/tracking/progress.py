@@ -1,4 +1,4 @@
-"""Progress while an experiment runs: one live line in a terminal, plain lines elsewhere."""
+"""Progress while an experiment runs: a live view in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import threading
 import time
 from collections import deque
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maggy.journal import Record
 from maggy.tracking.tally import Tally
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _REFRESH_S = 0.25
 _LINE_EVERY_S = 1.0
@@ -55,41 +58,66 @@ class Progress:
     def _show_live(self) -> None:
         from rich.live import Live
 
-        with Live(self._line(), console=self._console, auto_refresh=False, transient=False) as live:
-            while not self._over.wait(_REFRESH_S):
+        with Live(self._view(), console=self._console, auto_refresh=False) as live:
+            over = False
+            while not over:
+                over = self._over.wait(_REFRESH_S)
                 self._read()
-                live.update(self._line(), refresh=True)
-            self._read()
-            live.update(self._line(), refresh=True)
+                live.update(self._view(), refresh=True)
+
+    def _view(self) -> RenderableType:
+        """A bar with counts, and below it the best so far; never wider than the terminal."""
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        tally = self._tally
+        seconds = int(time.monotonic() - self._started_at)
+        view = Table.grid(padding=(0, 2))
+        view.add_column(no_wrap=True)
+        view.add_column(no_wrap=True, overflow="ellipsis")
+        counts = Text(f"{', '.join(self._counts())}, {seconds // 60}:{seconds % 60:02}")
+        bar = ProgressBar(total=tally.num_trials, completed=tally.ended, width=24)
+        heading = Table.grid(padding=(0, 2))
+        heading.add_row(bar, counts)
+        view.add_row(Text(self._name, style="bold"), heading)
+        if tally.best is not None:
+            view.add_row(Text("best"), Text(self._best()))
+        return view
 
     def _show_lines(self) -> None:
         last = ""
         while not self._over.wait(_LINE_EVERY_S):
             self._read()
-            line = self._line(clock=False)
+            line = self._line()
             if line != last:
                 self.say(line)
             last = line
         self._read()
-        if (line := self._line(clock=False)) != last:
+        if (line := self._line()) != last:
             self.say(line)
 
     def _read(self) -> None:
         for _ in range(len(self._feed)):
             self._tally.add(self._feed.popleft().event)
 
-    def _line(self, *, clock: bool = True) -> str:
+    def _line(self) -> str:
+        parts = self._counts()
+        if self._tally.best is not None:
+            parts.append(f"best {self._best()}")
+        return f"{self._name}: {', '.join(parts)}"
+
+    def _counts(self) -> list[str]:
         tally = self._tally
-        parts = [f"{self._name}: {tally.ended} of {tally.num_trials} trials", f"{tally.running} running"]
+        counts = [f"{tally.ended} of {tally.num_trials} trials", f"{tally.running} running"]
         if tally.stopped:
-            parts.append(f"{tally.stopped} stopped early")
+            counts.append(f"{tally.stopped} stopped early")
         if tally.failed:
-            parts.append(f"{tally.failed} failed")
-        if tally.best is not None:
-            parts.append(f"best {tally.best:.6g} (trial {tally.best_trial}: {show_params(tally.best_params)})")
-        if clock:
-            parts.append(f"{time.monotonic() - self._started_at:.0f} s")
-        return ", ".join(parts)
+            counts.append(f"{tally.failed} failed")
+        return counts
+
+    def _best(self) -> str:
+        return f"{self._tally.best:.6g} (trial {self._tally.best_trial}: {show_params(self._tally.best_params)})"
 
 
 def show_params(params: dict[str, Any]) -> str:
