@@ -325,3 +325,21 @@ def test_a_function_that_needs_what_the_worker_lacks_says_so(tmp_path, monkeypat
 
 def _import(name):
     return __import__(name)
+
+
+def test_whatever_a_function_says_and_returns_reaches_the_driver_in_some_form():
+    def awkward(reporter):
+        print("half a character: \udc80")
+        print("x" * 150_000)
+        for number in range(3_000):
+            reporter.log(number)
+        return {"Metric": 1, "huge": 2**70, "text": "\udc80", "much": list(range(200_000)), 3: float("nan")}
+
+    result = lagom(awkward, engine="local", verbose=0)
+
+    log = Path(result.experiment_dir, "trials/0/output.log").read_text().splitlines()
+    assert log[:2] == ["half a character: ?", "x" * 100_000]
+    assert log[2:] == [str(number) for number in range(3_000)]
+    outputs = result.best.metric_dict
+    assert (outputs["Metric"], outputs["huge"], outputs["text"], outputs["3"]) == (1, str(2**70), "?", "nan")
+    assert outputs["much"].startswith("[dropped by Maggy: ")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
 from collections.abc import Mapping
 from typing import Any
 
 from maggy.errors import MetricTypeError, MetricValueError, ReturnKeyError, ReturnTypeError
+
+_OUTPUTS_LIMIT = 256 << 10  # characters of a returned dict that are kept beside its metric
 
 
 def as_number(value: object) -> float | None:
@@ -49,7 +52,7 @@ def read_return(returned: object, optimization_key: str) -> tuple[float, dict[st
         raise MetricTypeError(what)
     if not math.isfinite(number):
         raise MetricValueError(f"{where} is {number}: the training has diverged, which is no result")
-    return number, _jsonable(returned) if isinstance(returned, Mapping) else None
+    return number, _outputs(returned) if isinstance(returned, Mapping) else None
 
 
 def _describe(value: object) -> str:
@@ -60,17 +63,33 @@ def _describe(value: object) -> str:
     return f"a {kind} of shape {tuple(shape)}" if shape is not None else f"{kind} {str(value)[:60]!r}"
 
 
+def _outputs(returned: Mapping[Any, Any]) -> dict[str, Any]:
+    """The dict as JSON can hold it, without what is too large for a message and a journal."""
+    outputs, size = {}, 0
+    for key, value in returned.items():
+        name, kept = str(_jsonable(str(key))), _jsonable(value)
+        weight = len(name) + len(json.dumps(kept))
+        if size + weight > _OUTPUTS_LIMIT:
+            kept = f"[dropped by Maggy: {weight} bytes; write what is large to a file]"
+            weight = len(name) + len(kept)
+        if size + weight <= 2 * _OUTPUTS_LIMIT:
+            outputs[name], size = kept, size + weight
+    return outputs
+
+
 def _jsonable(value: Any) -> Any:
     """The value as JSON can hold it; whatever it cannot is kept as text."""
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
         return {str(key): _jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_jsonable(item) for item in value]
     if isinstance(value, int):
-        return value
+        return value if -(2**63) <= value < 2**64 else str(value)
     number = as_number(value)
     if number is not None:
         return number if math.isfinite(number) else str(number)
-    return str(value)[:1000]
+    return _jsonable(str(value)[:1000])

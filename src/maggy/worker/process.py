@@ -32,7 +32,7 @@ from maggy.wire.messages import (
     Welcome,
     WorkerHello,
 )
-from maggy.worker.reporter import Reporter
+from maggy.worker.reporter import Reporter, sendable
 from maggy.worker.streams import captured
 
 _TRACEBACK_LIMIT = 20_000  # characters; a deep recursion says nothing new after that
@@ -180,7 +180,7 @@ def _die_with_parent() -> None:
 
 
 def _last_line(error: BaseException) -> str:
-    return "".join(traceback.format_exception_only(error)).strip()[-2000:]
+    return sendable("".join(traceback.format_exception_only(error)).strip()[-2000:])
 
 
 def _signature(error: BaseException) -> str:
@@ -195,7 +195,7 @@ def _traceback(error: BaseException) -> str:
     own = {Worker._run.__code__, Task.run.__code__, Worker._fetch_task.__code__}
     while frame is not None and frame.tb_next is not None and frame.tb_frame.f_code in own:
         frame = frame.tb_next
-    text = "".join(traceback.format_exception(type(error), error, frame))
+    text = sendable("".join(traceback.format_exception(type(error), error, frame)))
     half = _TRACEBACK_LIMIT // 2
     return text if len(text) <= _TRACEBACK_LIMIT else f"{text[:half]}\n[...]\n{text[-half:]}"
 

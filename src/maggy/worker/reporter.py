@@ -26,7 +26,7 @@ _WAIT_SHARE = 0.1  # a broadcast waits for its verdict for at most this share of
 _WAIT_LIMIT_S = 0.05  # ... and never longer than this
 _ROUND_TRIP_S = 0.0002  # waiting for less than a round trip is in vain
 _POINTS_PER_MESSAGE = 20_000
-_LINES_PER_MESSAGE = 500
+_CHARACTERS_PER_MESSAGE = 100_000
 _LINE_LIMIT = 100_000  # characters; a longer line is cut
 _LOG_LIMIT = 16 << 20  # characters of log that one trial may send
 
@@ -157,10 +157,8 @@ class Reporter:
                 self._send(
                     Metrics(self._trial, self._attempt, [s for s, _ in batch], [value for _, value in batch], awaits)
                 )
-            while self._lines:
-                lines = [self._lines.popleft() for _ in range(min(len(self._lines), _LINES_PER_MESSAGE))]
-                if kept := self._within_limit(lines):
-                    self._send(Log(self._trial, self._attempt, kept))
+            while lines := self._next_lines():
+                self._send(Log(self._trial, self._attempt, lines))
 
     # --- inside
 
@@ -186,17 +184,19 @@ class Reporter:
             self._closed.wait(BATCH_S)
             self.flush()
 
-    def _within_limit(self, lines: list[str]) -> list[str]:
-        kept = []
-        for line in lines:
-            if self._logged > _LOG_LIMIT:
-                break
-            line = line[:_LINE_LIMIT]
-            self._logged += len(line) + 1
-            kept.append(line)
-            if self._logged > _LOG_LIMIT:
-                kept.append(f"[maggy: the log of this trial is full at {_LOG_LIMIT >> 20} MiB; the rest is dropped]")
-        return kept
+    def _next_lines(self) -> list[str]:
+        """Lines for one message: few enough for the driver to accept, none once the trial's log is full."""
+        lines: list[str] = []
+        size = 0
+        while self._lines and size < _CHARACTERS_PER_MESSAGE:
+            line = sendable(self._lines.popleft()[:_LINE_LIMIT])
+            if self._logged <= _LOG_LIMIT:
+                lines.append(line)
+                size += len(line) + 1
+                self._logged += len(line) + 1
+                if self._logged > _LOG_LIMIT:
+                    lines.append(f"[maggy: the log of this trial is full at {_LOG_LIMIT >> 20} MiB; the rest is dropped]")
+        return lines
 
     def _say(self) -> None:
         """Outside an experiment: print what would have been sent."""
@@ -205,6 +205,11 @@ class Reporter:
             print(f"step {step}: {metric:g}")
         while self._lines:
             print(self._lines.popleft())
+
+
+def sendable(text: str) -> str:
+    """The text without the halves of characters that UTF-8 cannot hold; file names and bad decoding bring them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _number(metric: object) -> float:

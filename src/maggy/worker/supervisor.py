@@ -130,7 +130,7 @@ class Desk:
         except queue.Empty:
             return None
 
-    def take_lines(self, first: str, limit: int = 200) -> tuple[list[str], FromDriver | _Process | None]:
+    def take_lines(self, first: str, limit: int = 50) -> tuple[list[str], FromDriver | _Process | None]:
         """A line and those that follow at once, and the first item that is no line."""
         lines = [first]
         while len(lines) < limit and (item := self.take(0)) is not None:
