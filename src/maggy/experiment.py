@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import secrets
-import signal
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from math import inf
-from types import FrameType
 from typing import Any
 
 from maggy import context
@@ -25,19 +18,19 @@ from maggy.driver import Advisor, Driver, Logs
 from maggy.earlystop import NoStoppingRule
 from maggy.earlystop import resolve as resolve_rule
 from maggy.engine.base import Engine
-from maggy.errors import ConfigError, EngineError, UnknownNameError
-from maggy.journal import ExperimentFolder, JournalWriter
+from maggy.errors import ConfigError, UnknownNameError
+from maggy.journal import ExperimentFolder, JournalWriter, Record
 from maggy.journal.folder import to_json
+from maggy.launching import run_workers
 from maggy.optimizer import SingleRun
 from maggy.optimizer import resolve as resolve_optimizer
+from maggy.provenance import describe
 from maggy.result import Result
 from maggy.searchspace import Searchspace
-from maggy.ticket import Ticket
 from maggy.tracking.progress import Progress
 from maggy.tracking.summary import summary
 from maggy.tracking.tally import Tally
-from maggy.wire.channel import Listener
-from maggy.wire.keys import KeyPair
+from maggy.wire.opening import open_channel
 
 # `maggy.experiment.experiment.lagom` is where Maggy 1.1 had it.
 sys.modules[f"{__name__}.experiment"] = sys.modules[__name__]
@@ -45,7 +38,6 @@ experiment = sys.modules[__name__]
 
 _ENGINES = ("local", "spark", "inline")
 _PATIENCE_BEATS, _LEAST_PATIENCE_S = 10, 30.0
-_RELAUNCHES = 3  # how often an engine that lost every worker at once is started again
 
 
 def lagom(
@@ -98,11 +90,11 @@ class _Experiment:
         self._space = Searchspace() if space is None else space
         self._advisor = self._make_advisor()
         self._hparams = dict(config.hparams or {}) if isinstance(config, BaseConfig) else {}
-        self._fixed = {
-            name: value for name in FIXED_ARGUMENTS if (value := getattr(config, name, None)) is not None
-        }
+        self._fixed = {name: value for name in FIXED_ARGUMENTS if (value := getattr(config, name, None)) is not None}
         context.check(
-            function, hyperparameters=[*self._space.keys(), *self._hparams], others=["reporter", "hparams", *self._fixed]
+            function,
+            hyperparameters=[*self._space.keys(), *self._hparams],
+            others=["reporter", "hparams", *self._fixed],
         )
         self._resources = dict(config.resources_per_worker or {"cpu": 1})
         slots = engine.slots(self._resources)
@@ -126,7 +118,15 @@ class _Experiment:
         except BaseException:
             folder.discard()
             raise
-        folder.write("experiment.json", to_json(self._describe()))
+        about = describe(
+            self._config,
+            function=self._function,
+            engine=self._engine.name,
+            seats=self._seats,
+            num_trials=self._advisor.num_trials,
+            seed=self._seed,
+        )
+        folder.write("experiment.json", to_json(about))
         journal = JournalWriter(folder)
         tally = Tally(self._direction, self._advisor.num_trials)
         interrupted = True
@@ -172,7 +172,7 @@ class _Experiment:
         supervised = engine.bind_host is not None
         patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * config.hb_interval) if supervised else inf
         brain = Brain(Rules(num_trials=self._advisor.num_trials, patience_s=patience_s))
-        listener, tickets = self._open_channel()
+        listener, tickets = open_channel(engine.bind_host, engine.advertised_host, self._seats, engine.entry)
         driver = Driver(
             listener=listener,
             brain=brain,
@@ -185,58 +185,18 @@ class _Experiment:
             start_timeout_s=engine.start_timeout_s if supervised else inf,
             describe=engine.describe,
         )
-        driver.start()
-        with _ctrl_c(driver, in_this_thread=not supervised) as interrupts:
-            try:
-                _Launch(engine, tickets, self._resources, driver).start()
-                driver.over.wait()
-            finally:
-                driver.interrupt("lagom is leaving")  # nothing to a driver that has ended
-                try:
-                    engine.stop(grace_s=10.0 if driver.had_workers else 0.0)
-                except KeyboardInterrupt:
-                    engine.stop(grace_s=0.0)
-                    raise
-                finally:
-                    driver.close()
+        interrupted = run_workers(engine, tickets, self._resources, driver)
         self._advisor.finalize()
         if driver.error is not None:
             raise driver.error
-        return bool(interrupts)
-
-    def _open_channel(self) -> tuple[Listener, list[Ticket]]:
-        experiment_id = secrets.token_hex(8)
-        if self._engine.bind_host is None:
-            from maggy.wire.memory import MemoryListener
-
-            hub = MemoryListener()
-            return hub, [Ticket(address=hub.address, experiment=experiment_id, seat=0, entry=self._engine.entry)]
-        from maggy.wire.socket import SocketListener
-
-        own, workers = KeyPair.fresh(), KeyPair.fresh()
-        listener = SocketListener(self._engine.bind_host, workers.public, own)
-        host = self._engine.advertised_host or self._engine.bind_host
-        return listener, [
-            Ticket(
-                address=f"tcp://[{host}]:{listener.port}" if ":" in host else f"tcp://{host}:{listener.port}",
-                experiment=experiment_id,
-                seat=seat,
-                entry=self._engine.entry,
-                server_key=own.public,
-                public_key=workers.public,
-                secret_key=workers.secret,
-            )
-            for seat in range(self._seats)
-        ]
+        return interrupted
 
     @contextmanager
     def _showing(self, journal: JournalWriter, tally: Tally) -> Iterator[Callable[[str], None]]:
         if not self._verbose:
             yield self._say
             return
-        from collections import deque
-
-        feed: deque[Any] = deque()
+        feed: deque[Record] = deque()
         journal.feeds.append(feed)
         with Progress(self._config.name, tally, feed) as progress:
             self._say = progress.say
@@ -248,92 +208,14 @@ class _Experiment:
             return Result.of_run(trials, experiment_dir=folder.url, interrupted=interrupted)
         return Result.of_search(trials, self._direction, experiment_dir=folder.url, interrupted=interrupted)
 
-    def _describe(self) -> dict[str, Any]:
-        """What experiment.json holds: enough to know what was run and to run it again."""
-        from maggy import __version__
-
-        config = {f.name: getattr(self._config, f.name) for f in fields(self._config)}
-        config = {name: value for name, value in config.items() if name not in FIXED_ARGUMENTS}
-        if self._search is not None:
-            config["searchspace"] = self._space.to_dict()
-        return {
-            "kind": type(self._config).__name__,
-            "config": {name: _plain(value) for name, value in config.items()},
-            "function": f"{getattr(self._function, '__module__', '')}.{getattr(self._function, '__qualname__', '?')}",
-            "arguments": {name: _plain(value) for name, value in self._fixed.items()},
-            "engine": self._engine.name,
-            "seats": self._seats,
-            "num_trials": self._advisor.num_trials,
-            "seed": self._seed,
-            "started": time.time(),
-            "versions": {"maggy": __version__, "python": platform.python_version()},
-            "git_commit": _git_commit(),
-        }
-
-
-class _Launch:
-    """Keeps an engine's workers launched until the experiment is over."""
-
-    def __init__(
-        self, engine: Engine, tickets: list[Ticket], resources: Mapping[str, float], driver: Driver
-    ) -> None:
-        self._engine, self._tickets, self._resources, self._driver = engine, tickets, resources, driver
-        self._left = _RELAUNCHES
-
-    def start(self) -> None:
-        try:
-            self._engine.launch(self._tickets, self._resources, self._on_exit)
-        except KeyboardInterrupt:  # only an engine that works in this thread can be hit here
-            self._driver.interrupt("Ctrl-C")
-
-    def _on_exit(self, error: BaseException | None) -> None:
-        if self._driver.over.is_set():
-            return
-        if self._left == 0:
-            why = f": {error}" if error is not None else ""
-            self._driver.fail(EngineError(f"the {self._engine.name} engine lost all workers{why}"))
-            return
-        self._left -= 1
-        try:
-            self.start()
-        except Exception as failure:
-            self._driver.fail(failure)
-
-
-@contextmanager
-def _ctrl_c(driver: Driver, *, in_this_thread: bool) -> Iterator[list[int]]:
-    """Let Ctrl-C end the experiment and keep what has finished; a second one ends at once.
-
-    Yields a list that holds one entry for each Ctrl-C. Spark's own handler, which would cancel every job of the
-    session, rests meanwhile.
-    """
-    presses: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield presses  # only the main thread gets signals
-        return
-
-    def handle(signum: int, frame: FrameType | None) -> None:
-        presses.append(signum)
-        if len(presses) > 1:
-            driver.hurry()
-            raise KeyboardInterrupt
-        print("\nCtrl-C: ending, finished trials are kept; again to end at once", file=sys.stderr)
-        driver.interrupt("Ctrl-C")
-        if in_this_thread:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield presses
-    finally:
-        signal.signal(signal.SIGINT, before)
-
 
 def _resolve_engine(engine: str | Engine | None) -> Engine:
     if isinstance(engine, Engine):
         return engine
     if engine is None:
-        engine = "spark" if _spark_is_active() else "local"
+        from maggy.engine.spark_cluster import spark_is_active
+
+        engine = "spark" if spark_is_active() else "local"
     match engine.lower() if isinstance(engine, str) else engine:
         case "local":
             from maggy.engine.local import LocalEngine
@@ -349,36 +231,3 @@ def _resolve_engine(engine: str | Engine | None) -> Engine:
             return SparkEngine()
         case _:
             raise UnknownNameError("engine", engine, _ENGINES)
-
-
-def _spark_is_active() -> bool:
-    """Whether a SparkSession is active; Spark is not imported to find out."""
-    if "pyspark.sql" not in sys.modules:
-        return False
-    from pyspark.sql import SparkSession
-
-    return SparkSession.getActiveSession() is not None
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    kind = value if isinstance(value, type) else type(value)
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _git_commit() -> str | None:
-    try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip()
-

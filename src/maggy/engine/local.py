@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from maggy.engine.base import Engine, OnExit
-from maggy.engine.threads import thread_limits
+from maggy.engine.cores import available_cores, thread_limits
 from maggy.errors import EngineError
 from maggy.ticket import Ticket
 
@@ -26,7 +27,7 @@ class LocalEngine(Engine):
 
     def slots(self, resources: Mapping[str, float]) -> int:
         need_cpu, need_gpu = resources.get("cpu", 1), int(resources.get("gpu", 0))
-        cores, gpus = _cores(), _gpus()
+        cores, gpus = available_cores(), _gpus()
         if need_cpu > cores or need_gpu > len(gpus):
             raise EngineError(
                 f"this machine has {cores} cores and {len(gpus)} GPUs; one worker asks for {need_cpu:g} cores and "
@@ -36,7 +37,7 @@ class LocalEngine(Engine):
         return min(by_cpu, len(gpus) // need_gpu) if need_gpu else by_cpu
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
-        share = int(resources["cpu"]) if resources.get("cpu", 0) >= 1 else _cores() // len(tickets)
+        share = int(resources["cpu"]) if resources.get("cpu", 0) >= 1 else available_cores() // len(tickets)
         need_gpu, gpus = int(resources.get("gpu", 0)), _gpus()
         left = threading.Semaphore(0)
 
@@ -68,11 +69,7 @@ class LocalEngine(Engine):
             thread.join()  # a supervisor kills what does not leave within the grace that the driver told it
 
     def describe(self) -> str:
-        return f"This machine has {_cores()} cores and {len(_gpus())} GPUs for worker processes."
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return f"This machine has {available_cores()} cores and {len(_gpus())} GPUs for worker processes."
 
 
 def _gpus() -> list[str]:
@@ -80,5 +77,4 @@ def _gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return [name for name in visible.split(",") if name.strip()]
-    devices = "/proc/driver/nvidia/gpus"
-    return [str(i) for i in range(len(os.listdir(devices)))] if os.path.isdir(devices) else []
+    return [str(index) for index, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]

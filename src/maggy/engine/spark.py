@@ -17,8 +17,8 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from maggy.engine.base import Engine, OnExit
+from maggy.engine.cores import thread_limits
 from maggy.engine.spark_cluster import SparkCluster, find_context, java_message
-from maggy.engine.threads import thread_limits
 from maggy.errors import ConfigError, EngineError
 from maggy.ticket import Ticket
 
@@ -131,7 +131,10 @@ class _Launch:
                 seats = seats.withResources(self._profile)
             seats.foreachPartition(partial(_fill_seat, self._tickets, self._cpus))
         except Exception as error:
-            reason = EngineError(f"Spark gave up the job that holds the workers. {java_message(error)}")
+            reason = EngineError(
+                f"Spark gave up the job that holds the workers, which run {self._context.pythonExec!r} (PYSPARK_PYTHON "
+                f"chooses another). {java_message(error)}"
+            )
             reason.__cause__ = error
         self._wait_for_tasks()
         self._on_exit(None if self.stop_asked else reason)

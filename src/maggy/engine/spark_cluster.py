@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maggy.engine.cores import available_cores
 from maggy.engine.java import provide_java
 from maggy.errors import ConfigError, EngineError
 
@@ -30,8 +31,8 @@ _UNBOUNDED_EXECUTORS = 16  # taken as the maximum where dynamic allocation has n
 
 
 def spark_is_active() -> bool:
-    """Whether this process has a Spark session already. Imports nothing."""
-    if "pyspark" not in sys.modules:
+    """Whether this process has a Spark session already, in any thread. Imports Spark only where that is so."""
+    if "pyspark.sql" not in sys.modules:  # and no session without it
         return False
     from pyspark import SparkContext
     from pyspark.sql.utils import is_remote
@@ -59,11 +60,9 @@ def find_context(session: SparkSession | None, cores: int | None) -> SparkContex
     from pyspark import SparkContext
     from pyspark.sql.utils import is_remote
 
-    if SparkContext._active_spark_context is not None:
-        return SparkContext._active_spark_context
     if is_remote():
         raise _connect_error()
-    return _start_context(cores)
+    return SparkContext._active_spark_context or _start_context(cores)
 
 
 def provide_java_for_spark() -> Path:
@@ -87,25 +86,14 @@ def _start_context(cores: int | None) -> SparkContext:
         provide_java_for_spark()
     SparkContext._ensure_initialized()
     conf = SparkConf()  # with what spark-submit, PYSPARK_SUBMIT_ARGS or spark-defaults.conf say
-    settings = {"spark.app.name": "maggy", "spark.ui.showConsoleProgress": "false"}
+    conf.set("spark.ui.showConsoleProgress", "false")  # it would draw over ours until the last worker has left
     if conf.get("spark.master", "local[*]") == "local[*]":  # also what spark-submit says where nobody chose
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        settings |= {
-            # Without the 4 a single killed worker would end the job of all.
-            "spark.master": f"local[{cores or available_cores()},4]",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.driver.host": "127.0.0.1",
-            "spark.log.level": "ERROR",
-            "spark.ui.enabled": "false",
-        }
-    return SparkContext.getOrCreate(conf.setAll(list(settings.items())))
-
-
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        # Four failures, as on a cluster: with the usual one a single killed worker ends the job of all.
+        conf.setMaster(f"local[{cores or available_cores()},4]").setAppName("maggy")
+        conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1").setIfMissing("spark.driver.host", "127.0.0.1")
+        conf.setIfMissing("spark.log.level", "ERROR").setIfMissing("spark.ui.enabled", "false")
+    return SparkContext.getOrCreate(conf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +104,7 @@ class TaskSize:
     gpus: float
 
     def __str__(self) -> str:
-        return f"{self.cpus} cores" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+        return f"{self.cpus} core{'s' if self.cpus > 1 else ''}" + (f" and {self.gpus:g} GPU" if self.gpus else "")
 
 
 class SparkCluster:
@@ -217,7 +205,7 @@ class SparkCluster:
             else "off"
         )
         return (
-            f"Spark {self.context.version} at {self.master}: {executors}, {live} slots of "
+            f"Spark {self.context.version} at {self.master}: {executors}; slots: {live} of "
             f"{self._default_size}; dynamic allocation: {growth}; workers run {self.context.pythonExec}"
         )
 

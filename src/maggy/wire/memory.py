@@ -84,9 +84,11 @@ class MemoryLink:
 
     def mend(self) -> None:
         self._peer = self._hub.attach(self)
-        for message in (*self._greeting(), *self._unsent):
-            self.send(message)
+        hello, *unanswered = self._greeting()
+        waiting = list(self._unsent)
         self._unsent.clear()
+        for message in (hello, *waiting, *(message for message in unanswered if message not in waiting)):
+            self.send(message)
 
     def close(self) -> None:
         self.cut()

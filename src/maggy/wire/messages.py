@@ -4,6 +4,9 @@ Encoded as MessagePack arrays. A field is only ever added at the end and with a 
 differ by one field still understand each other.
 """
 
+# msgspec hands `frozen` down to subclasses, which mypy does not know
+# mypy: disable-error-code="misc"
+
 from __future__ import annotations
 
 from typing import Any
@@ -191,3 +194,5 @@ FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Rejoin | Re
 encode = msgspec.msgpack.Encoder().encode
 decode_to_driver = msgspec.msgpack.Decoder(ToDriver).decode
 decode_from_driver = msgspec.msgpack.Decoder(FromDriver).decode
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What the decoders raise for bytes that are no message."""

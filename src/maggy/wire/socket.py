@@ -12,9 +12,8 @@ import os
 import socket
 import threading
 from collections import deque
-from math import isinf
+from math import ceil, isinf
 
-import msgspec
 import zmq
 from zmq.utils import z85
 from zmq.utils.monitor import recv_monitor_message
@@ -25,6 +24,7 @@ from maggy.wire.channel import Greeting, OnMessage, Peer
 from maggy.wire.keys import KeyPair
 from maggy.wire.messages import (
     MAX_MESSAGE_BYTES,
+    UNREADABLE,
     FromDriver,
     Rejoin,
     SupervisorHello,
@@ -78,7 +78,7 @@ class SocketListener:
         router = self._router = self._context.socket(zmq.ROUTER)
         router.router_mandatory = 1
         router.sndhwm, router.rcvhwm, router.backlog = 64, 256, 4096
-        router.maxmsgsize = MAX_MESSAGE_BYTES
+        router.maxmsgsize = MAX_MESSAGE_BYTES + 64  # ZeroMQ measures it encrypted, 33 bytes more
         router.linger = 200
         router.handshake_ivl = 10_000
         router.heartbeat_ivl, router.heartbeat_timeout, router.heartbeat_ttl = _PING_MS, _PING_TIMEOUT_MS, 20_000
@@ -93,13 +93,13 @@ class SocketListener:
         except zmq.ZMQError as error:
             self.close()
             raise EngineError(f"the driver cannot listen on {host!r}: {error}") from error
-        self.port = int(router.last_endpoint.rsplit(b":", 1)[1])
+        self.port = int(router.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
         self._poller = zmq.Poller()
         for source in (self._monitor, self._gatekeeper, router, self._waker.reader):
             self._poller.register(source, zmq.POLLIN)
 
     def receive(self, timeout_s: float) -> list[tuple[Peer, ToDriver | None]]:
-        ready = dict(self._poller.poll(None if isinf(timeout_s) else max(0.0, timeout_s * 1000)))
+        ready = dict(self._poller.poll(None if isinf(timeout_s) else max(0, ceil(timeout_s * 1000))))
         arrived: list[tuple[Peer, ToDriver | None]] = []
         if self._gatekeeper in ready:
             self._admit()
@@ -143,7 +143,7 @@ class SocketListener:
                 router.recv(zmq.NOBLOCK)
             try:
                 message = decode_to_driver(body)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 continue  # rubbish from a key holder costs the others nothing
             if not whole:
                 continue
@@ -177,8 +177,8 @@ class SocketLink(threading.Thread):
     def __init__(self, ticket: Ticket, greeting: Greeting, on_message: OnMessage) -> None:
         super().__init__(name="maggy-link", daemon=True)
         self._ticket, self._greeting, self._on_message = ticket, greeting, on_message
-        self._outbox: deque[ToDriver] = deque()
-        self._hello: deque[ToDriver] = deque()  # goes before whatever waits in the outbox
+        self._outbox: deque[bytes] = deque()
+        self._hello: deque[bytes] = deque()  # goes before whatever waits in the outbox
         self._stuck = False  # the driver does not read
         self._waker = _Waker()
         self._open = True
@@ -187,7 +187,7 @@ class SocketLink(threading.Thread):
         self.start()
 
     def send(self, message: ToDriver) -> None:
-        self._outbox.append(message)
+        self._outbox.append(encode(message))  # here, so that what cannot be encoded is an error where it was said
         self._waker.wake()
 
     def close(self) -> None:
@@ -248,7 +248,7 @@ class SocketLink(threading.Thread):
         for queue in (self._hello, self._outbox):
             while queue:
                 try:
-                    dealer.send(encode(queue[0]), zmq.NOBLOCK)
+                    dealer.send(queue[0], zmq.NOBLOCK)
                 except zmq.Again:
                     self._stuck = True
                     return
@@ -256,11 +256,12 @@ class SocketLink(threading.Thread):
         self._stuck = False
 
     def _greet(self) -> None:
-        hello, *unanswered = self._greeting()
+        hello, *unanswered = [encode(message) for message in self._greeting()]
         self._hello.append(hello)
         # What was sent may have died with the old connection. It is a worker's last word on a trial, so it comes
         # after the points that still wait here.
-        self._outbox.extend(message for message in unanswered if message not in list(self._outbox))
+        waiting = list(self._outbox)
+        self._outbox.extend(message for message in unanswered if message not in waiting)
 
     def _receive(self, body: bytes) -> None:
         message: FromDriver = decode_from_driver(body)

@@ -1,0 +1,98 @@
+"""Workers from their launch to the last one's end, with Ctrl-C in between."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from maggy.driver import Driver
+from maggy.engine.base import Engine
+from maggy.errors import EngineError
+from maggy.ticket import Ticket
+
+_GRACE_S = 10.0  # more than the driver gives the workers to leave
+_RELAUNCHES = 3  # how often an engine that lost every worker at once is started again
+
+
+def run_workers(engine: Engine, tickets: Sequence[Ticket], resources: Mapping[str, float], driver: Driver) -> bool:
+    """Start driver and workers, wait for the end, leave nothing running. Returns whether Ctrl-C ended it.
+
+    Raises KeyboardInterrupt at a second Ctrl-C.
+    """
+    driver.start()
+    with _ctrl_c(driver, in_this_thread=engine.bind_host is None) as presses:
+        try:
+            _Launch(engine, tickets, resources, driver).start()
+            driver.over.wait()
+        finally:
+            driver.interrupt("lagom is leaving")  # nothing to a driver that has ended
+            try:
+                engine.stop(grace_s=_GRACE_S if driver.had_workers else 0.0)
+            except KeyboardInterrupt:
+                engine.stop(grace_s=0.0)
+                raise
+            finally:
+                driver.close()
+    return bool(presses)
+
+
+class _Launch:
+    """Keeps an engine's workers launched until the experiment is over."""
+
+    def __init__(
+        self, engine: Engine, tickets: Sequence[Ticket], resources: Mapping[str, float], driver: Driver
+    ) -> None:
+        self._engine, self._tickets, self._resources, self._driver = engine, tickets, resources, driver
+        self._left = _RELAUNCHES
+
+    def start(self) -> None:
+        try:
+            self._engine.launch(self._tickets, self._resources, self._on_exit)
+        except KeyboardInterrupt:  # only an engine that works in this thread can be hit here
+            self._driver.interrupt("Ctrl-C")
+
+    def _on_exit(self, error: BaseException | None) -> None:
+        if self._driver.over.is_set():
+            return
+        if self._left == 0:
+            why = f": {error}" if error is not None else ""
+            self._driver.fail(EngineError(f"the {self._engine.name} engine lost all workers{why}"))
+            return
+        self._left -= 1
+        try:
+            self.start()
+        except Exception as failure:
+            self._driver.fail(failure)
+
+
+@contextmanager
+def _ctrl_c(driver: Driver, *, in_this_thread: bool) -> Iterator[list[int]]:
+    """Let Ctrl-C end the experiment and keep what has finished; a second one ends at once.
+
+    Yields a list that holds one entry for each Ctrl-C. Spark's own handler, which would cancel every job of the
+    session, rests meanwhile.
+    """
+    presses: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield presses  # only the main thread gets signals
+        return
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        presses.append(signum)
+        if len(presses) > 1:
+            driver.hurry()
+            raise KeyboardInterrupt
+        print("\nCtrl-C: ending, finished trials are kept; again to end at once", file=sys.stderr)
+        driver.interrupt("Ctrl-C")
+        if in_this_thread:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield presses
+    finally:
+        signal.signal(signal.SIGINT, before)

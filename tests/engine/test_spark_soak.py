@@ -1,0 +1,172 @@
+"""What the small cluster of the other tests cannot show: tasks of other sizes, GPUs, executors on demand, twins."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+pytestmark = [pytest.mark.spark, pytest.mark.soak]
+
+SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+HOLD_SEATS = """
+import json
+import sys
+from pyspark.sql import SparkSession
+from maggy.engine.spark import SparkEngine
+from maggy.engine.spark_cluster import provide_java_for_spark
+from maggy.ticket import Ticket
+
+address, entries, seats, resources, settings = sys.argv[1], sys.argv[2], *map(json.loads, sys.argv[3:])
+provide_java_for_spark()
+builder = SparkSession.builder
+for key, value in settings.items():
+    builder = builder.config(key, value)
+session = builder.getOrCreate()
+session.sparkContext.addPyFile(entries)
+engine = SparkEngine(session)
+print(engine.slots(resources), flush=True)
+tickets = [Ticket(address=address, experiment="exp", seat=n, entry="spark_entries:report") for n in range(seats)]
+engine.launch(tickets, resources, lambda reason: print(reason, flush=True))
+engine.stop(grace_s=120)
+print("stopped", flush=True)
+sys.stdin.readline()
+session.stop()
+"""
+
+
+@pytest.fixture
+def hold_seats(fresh_python, desk, entries, spark_home):
+    """Start a Spark with these settings and fill `seats` with workers of `resources`, until the desk dismisses them."""
+
+    def start(master, seats, resources, **settings):
+        settings = {key.replace("__", "."): value for key, value in settings.items()} | {
+            "spark.master": master,
+            "spark.driver.extraJavaOptions": SMALL_JVM,
+            "spark.executor.extraJavaOptions": SMALL_JVM,
+            "spark.executor.memory": "512m",
+            "spark.log.level": "OFF",
+            "spark.ui.enabled": "false",
+        }
+        arguments = [desk.address, str(entries), *map(json.dumps, (seats, resources, settings))]
+        environment = {
+            "PYSPARK_PYTHON": sys.executable,
+            "SPARK_HOME": str(spark_home),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        }
+        return fresh_python(HOLD_SEATS, *arguments, **environment)
+
+    return start
+
+
+def test_workers_of_two_cores_fill_an_executor_of_four_cores_twice(hold_seats, desk):
+    program = hold_seats("local-cluster[1,4,1024]", 2, {"cpu": 2})
+    assert program.next_line() == "2"
+
+    guests = desk.guests(2)
+    assert guests[0].executor == guests[1].executor
+    assert [guest.environment["OMP_NUM_THREADS"] for guest in guests] == ["2", "2"]
+    for guest in guests:
+        guest.dismiss()
+    assert program.printed() == ["None", "stopped"]
+
+
+def test_each_worker_sees_the_one_gpu_that_spark_gave_to_its_task(hold_seats, desk, tmp_path):
+    discovery = tmp_path / "discover"
+    discovery.write_text("""#!/bin/sh\necho '{"name": "gpu", "addresses": ["4", "7"]}'\n""")
+    discovery.chmod(0o755)
+    program = hold_seats(
+        "local-cluster[1,2,1024]",
+        2,
+        {"gpu": 1},
+        spark__worker__resource__gpu__amount="2",
+        spark__worker__resource__gpu__discoveryScript=str(discovery),
+        spark__executor__resource__gpu__amount="2",
+    )
+    assert program.next_line() == "2"
+
+    guests = desk.guests(2)
+    assert sorted(guest.environment["CUDA_VISIBLE_DEVICES"] for guest in guests) == ["4", "7"]
+    for guest in guests:
+        guest.dismiss()
+    assert program.printed() == ["None", "stopped"]
+
+
+def test_executors_that_come_on_demand_count_up_to_their_maximum(hold_seats, desk):
+    program = hold_seats(
+        "local-cluster[2,1,1024]",
+        2,
+        {},
+        spark__dynamicAllocation__enabled="true",
+        spark__dynamicAllocation__shuffleTracking__enabled="true",
+        spark__dynamicAllocation__maxExecutors="2",
+    )
+    assert program.next_line() == "2"  # although there is none yet
+
+    guests = desk.guests(2)
+    assert guests[0].executor != guests[1].executor
+    for guest in guests:
+        guest.dismiss()
+    assert program.printed() == ["None", "stopped"]
+
+
+@pytest.fixture
+def standalone(spark_home, tmp_path):
+    """The address of a standalone master with two workers of one core, which count as two hosts."""
+    environment = os.environ | {
+        "SPARK_HOME": str(spark_home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_NO_DAEMONIZE": "1",
+        "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": SMALL_JVM,
+        "SPARK_WORKER_DIR": str(tmp_path),
+    }
+    with ExitStack() as stack:
+
+        def start(kind, *arguments):
+            command = [spark_home / "bin" / "spark-class", f"org.apache.spark.deploy.{kind}", *arguments]
+            daemon = stack.enter_context(
+                subprocess.Popen(command, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            )
+            stack.callback(daemon.terminate)
+            return daemon
+
+        master = start("master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
+        url = next(found[0] for line in master.stderr if (found := re.search(r"spark://\S+", line)))
+        for host in ("127.0.0.1", "127.0.0.2"):
+            start("worker.Worker", "--host", host, "--port", "0", "--webui-port", "0", "-c", "1", "-m", "600m", url)
+        yield url
+
+
+def test_a_twin_by_speculation_that_nobody_dismisses_is_gone_when_stop_returns(hold_seats, desk, standalone):
+    program = hold_seats(
+        standalone,
+        2,
+        {},
+        spark__cores__max="2",
+        spark__speculation="true",
+        spark__speculation__interval="100ms",
+        spark__speculation__minTaskRuntime="100ms",
+        spark__speculation__multiplier="1.0",
+        spark__speculation__quantile="0.5",
+    )
+    assert program.next_line() == "2"
+    first, second = desk.guests(2)
+
+    first.dismiss()  # its slot is free, on another host than the other task, which now counts as slow
+    twin = desk.next_guest()
+    assert (twin.seat, twin.attempt) == (1, 1)
+    assert second.is_connected()
+
+    second.dismiss()
+    assert program.next_line() == "None"
+    assert program.next_line() == "stopped"
+    assert twin.has_died()
+    assert not twin.is_connected()
+    assert program.printed() == []
