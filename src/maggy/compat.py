@@ -10,7 +10,6 @@ from maggy.errors import ConfigError, UnknownNameError
 from maggy.searchspace import Searchspace
 
 _TYPES = ("optimization", "ablation")
-_RENAMED = {"map_fun": "train_fn"}
 _SEARCH = (
     "searchspace",
     "optimizer",
@@ -70,5 +69,11 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
         raise ConfigError("ablation studies are not part of this version yet; experiment_type has to be 'optimization'")
     if not any(keyword in settings for keyword in _SEARCH):
         return BaseConfig(**settings)
-    defaults = {"num_trials": 1, "optimizer": None, "searchspace": None, "optimization_key": "metric", "name": "no-name"}
+    defaults = {
+        "num_trials": 1,
+        "optimizer": None,
+        "searchspace": None,
+        "optimization_key": "metric",
+        "name": "no-name",
+    }
     return HyperparameterOptConfig(**{**defaults, **settings})

@@ -5,11 +5,10 @@ The order of the positional arguments, and the defaults, are those of Maggy 1.1;
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from maggy.errors import ConfigError
 from maggy.searchspace import Searchspace
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class LagomConfig(ABC):
+class LagomConfig:
     """What every kind of experiment may say.
 
     num_workers           how many workers at most; None: as many as the engine has slots
@@ -39,14 +38,19 @@ class LagomConfig(ABC):
     resources_per_worker: Mapping[str, float] | None = None
 
     if TYPE_CHECKING:  # every kind has these, at its own place among the positional arguments
-        name: str
-        description: str
-        hb_interval: float
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def description(self) -> str: ...
+        @property
+        def hb_interval(self) -> float: ...
 
     def __post_init__(self) -> None:
         """Raises ConfigError for a value that cannot work."""
         _check(isinstance(self.name, str) and self.name.strip() != "", f"name has to be text, got {self.name!r}")
-        _check(_is_number(self.hb_interval) and self.hb_interval > 0, f"hb_interval has to be a number of seconds above 0, got {self.hb_interval!r}")  # noqa: E501
+        alive = _is_number(self.hb_interval) and self.hb_interval > 0
+        _check(alive, f"hb_interval has to be a number of seconds above 0, got {self.hb_interval!r}")
         _check_whole("num_workers", self.num_workers, least=1, optional=True)
         _check_whole("seed", self.seed, least=0, optional=True)
         resources = self.resources_per_worker
@@ -54,7 +58,9 @@ class LagomConfig(ABC):
             _check(isinstance(resources, Mapping), f"resources_per_worker has to be a dict, got {resources!r}")
             for kind, amount in resources.items():
                 _check(kind in ("cpu", "gpu"), f"resources_per_worker knows 'cpu' and 'gpu', not {kind!r}")
-                _check(_is_number(amount) and amount >= 0, f"resources_per_worker[{kind!r}] is {amount!r}, not an amount")
+                _check(
+                    _is_number(amount) and amount >= 0, f"resources_per_worker[{kind!r}] is {amount!r}, not an amount"
+                )
 
 
 @dataclass
@@ -144,12 +150,7 @@ class OptimizationConfig(HyperparameterOptConfig):
         super().__init__(num_trials, optimizer, searchspace, optimization_key, *args, **kwargs)
 
 
-FIXED_ARGUMENTS: tuple[Literal["model", "dataset", "train_set", "test_set"], ...] = (
-    "model",
-    "dataset",
-    "train_set",
-    "test_set",
-)
+FIXED_ARGUMENTS = ("model", "dataset", "train_set", "test_set")
 """Fields of a config that reach the training function as arguments of the same name."""
 
 

@@ -219,11 +219,12 @@ def train(x, reporter):
     try:
         while True:
             time.sleep(0.01)
-            if sys.argv[2] == "broadcasting":
+            if how == "broadcasting":
                 reporter.broadcast(x)
     finally:
         Path(f"cleaned-{x}").touch()
 
+how = sys.argv[2]
 space = Searchspace(x=("DOUBLE", [0.0, 1.0]))
 config = HyperparameterOptConfig(10_000, "randomsearch", space, seed=1, es_policy="none")
 try:

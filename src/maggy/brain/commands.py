@@ -1,5 +1,8 @@
 """What is to be done: imperatives, the brain's only output. The driver carries them out in order."""
 
+# msgspec hands `frozen` down to subclasses, which mypy does not know
+# mypy: disable-error-code="misc"
+
 from __future__ import annotations
 
 from enum import StrEnum
@@ -69,7 +72,7 @@ class Fence(Command):
 class Settle(Command):
     """A trial has reached its final state: book it and tell the optimizer.
 
-    error  why, where the state is lost
+    error  why, where it failed or was lost
     """
 
     trial: int

@@ -1,8 +1,8 @@
 """The diagram of `transitions.TRANSITIONS` for the documentation.
 
-    python -m maggy.brain.diagram           prints it
-    python -m maggy.brain.diagram --check docs/architecture.md
-    python -m maggy.brain.diagram --write docs/architecture.md
+python -m maggy.brain.diagram           prints it
+python -m maggy.brain.diagram --check docs/architecture.md
+python -m maggy.brain.diagram --write docs/architecture.md
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def embed(page: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    """Print, check or renew the diagram; returns the exit code."""
     parser = argparse.ArgumentParser(description="The life of a trial as a Mermaid diagram.")
     parser.add_argument("--check", type=Path, metavar="PAGE", help="fail if the page's diagram is not current")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="renew the page's diagram")

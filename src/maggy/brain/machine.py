@@ -335,9 +335,7 @@ class Brain:
         live.story.append((now, cause, after))
         return after
 
-    def _settle(
-        self, trial: int, state: TrialState, error: str | None = None, signature: str = ""
-    ) -> list[AnyCommand]:
+    def _settle(self, trial: int, state: TrialState, error: str | None = None, signature: str = "") -> list[AnyCommand]:
         del self.live[trial]
         self.ended[state] += 1
         self._retry_at = inf  # something happened: an idle optimizer may have an idea now

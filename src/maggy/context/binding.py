@@ -12,6 +12,8 @@ from maggy.errors import SignatureError
 SYNONYMS = {"module": "model", "resource": "budget"}
 """Names of older versions of Maggy for what is now called otherwise."""
 
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
 
 def check(function: Callable[..., Any], *, hyperparameters: Collection[str], others: Collection[str]) -> None:
     """Show that `function` can be called, and that no hyperparameter is ignored.
@@ -29,19 +31,19 @@ def check(function: Callable[..., Any], *, hyperparameters: Collection[str], oth
     offered |= {old for old, new in SYNONYMS.items() if new in offered}
     catches_all = any(argument.kind is argument.VAR_KEYWORD for argument in arguments)
     for argument in arguments:
-        if argument.kind is argument.POSITIONAL_ONLY and argument.default is argument.empty:
+        needed = argument.default is argument.empty
+        if argument.kind is argument.POSITIONAL_ONLY and (needed or argument.name in offered):
             raise SignatureError(
                 f"{name}() takes {argument.name!r} by position only; arguments are given by name, so remove the '/'"
             )
-        by_name = argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)
-        if by_name and argument.default is argument.empty and argument.name not in offered:
+        if argument.kind in _BY_NAME and needed and argument.name not in offered:
             close = get_close_matches(argument.name, offered, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise SignatureError(
                 f"{name}() asks for {argument.name!r}, which nobody provides.{hint} "
                 f"Provided here: {', '.join(sorted(offered))}. Rename the argument, or give it a default."
             )
-    taken = {argument.name for argument in arguments}
+    taken = {argument.name for argument in arguments if argument.kind in _BY_NAME}
     ignored = [parameter for parameter in hyperparameters if parameter not in taken]
     if ignored and "hparams" not in taken and not catches_all:
         raise SignatureError(
@@ -55,7 +57,8 @@ def bind(function: Callable[..., Any], hparams: Mapping[str, Any], others: Mappi
     arguments = _arguments(function)
     offered = {**others, **hparams, "hparams": dict(hparams)} if "hparams" not in others else {**others, **hparams}
     offered |= {old: offered[new] for old, new in SYNONYMS.items() if new in offered}
-    bound = {argument.name: offered[argument.name] for argument in arguments if argument.name in offered}
+    taken = [argument.name for argument in arguments if argument.kind in _BY_NAME]
+    bound = {name: offered[name] for name in taken if name in offered}
     if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
         bound |= {name: value for name, value in hparams.items() if name not in bound}
     return bound

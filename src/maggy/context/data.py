@@ -41,7 +41,9 @@ def materialise(name: str, value: Any, folder_url: str) -> Any:
     if not is_spark_table(value):
         return value
     if find_spec("pyarrow") is None:
-        raise ConfigError(f"handing over the Spark DataFrame {name!r} needs pyarrow: pip install pyarrow, here and on workers")
+        raise ConfigError(
+            f"handing over the Spark DataFrame {name!r} needs pyarrow: pip install pyarrow, here and on workers"
+        )
     url = f"{folder_url}/data/{name}"
     try:
         value.write.parquet(url if "://" in url else f"file://{url}")

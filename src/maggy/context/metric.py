@@ -21,12 +21,14 @@ def as_number(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, numbers.Real):
-        return float(value)
-    shape = getattr(value, "shape", None)
-    if shape is not None and tuple(shape) == () and "bool" not in str(getattr(value, "dtype", "")):
-        if hasattr(value, "detach"):
-            value = value.detach()  # torch warns where a number is read out of a graph
-        return float(value)  # type: ignore[arg-type]  # every array library's 0-d array has __float__
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf  # whichever end it lies beyond: it is not finite
+    kind = str(getattr(value, "dtype", ""))
+    if ("float" in kind or "int" in kind) and tuple(getattr(value, "shape", "?")) == ():
+        detached = value.detach() if hasattr(value, "detach") else value  # torch warns about a loss with a gradient
+        return float(detached)  # type: ignore[arg-type]  # every array library's 0-d array has __float__
     return None
 
 

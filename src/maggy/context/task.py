@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import ModuleType
+from functools import partial
+from types import CodeType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -53,10 +55,12 @@ def pack(task: Task) -> bytes:
     """
     with _modules_by_value():
         try:
-            packed = cloudpickle.dumps(task)
+            packed: bytes = cloudpickle.dumps(task)
         except Exception as error:  # a __reduce__ may raise anything
-            guilty = tuple(name for name, value in _variables(task) if not _picklable(value))
-            where = f"its variable{'s' * (len(guilty) > 1)} {', '.join(map(repr, guilty))}" if guilty else "a part of it"
+            guilty = tuple(name for name, value in _variables(task).items() if not _picklable(value))
+            where = (
+                f"its variable{'s' * (len(guilty) > 1)} {', '.join(map(repr, guilty))}" if guilty else "a part of it"
+            )
             raise FunctionNotPicklableError(
                 f"the training function cannot be sent to a worker: {where} cannot be pickled "
                 f"({type(error).__name__}: {error}). Make it inside the function instead, so that every worker makes "
@@ -64,7 +68,8 @@ def pack(task: Task) -> bytes:
                 guilty,
             ) from error
         if len(packed) > LIMIT_BYTES:
-            sizes = sorted(((len(cloudpickle.dumps(value)), name) for name, value in _variables(task)), reverse=True)
+            weights = {name: len(cloudpickle.dumps(value)) for name, value in _variables(task).items()}
+            sizes = sorted(((weight, name) for name, weight in weights.items()), reverse=True)
             largest = ", ".join(f"{name!r} {size / 1e6:.0f} MB" for size, name in sizes[:3] if size > 1e6)
             raise FunctionTooLargeError(
                 f"the training function weighs {len(packed) / 1e6:.0f} MB pickled (largest: {largest}); at most "
@@ -83,20 +88,31 @@ def unpack(packed: bytes) -> Task:
     return replace(task, fixed={name: resolve(value) for name, value in task.fixed.items()})
 
 
-def _variables(task: Task) -> Iterator[tuple[str, Any]]:
+def _variables(task: Task) -> dict[str, Any]:
     """What travels with the function, by name: its globals, closure, defaults and fixed arguments."""
-    yield from task.fixed.items()
-    yield from task.hparams.items()
+    variables = {**task.fixed, **task.hparams}
     function = inspect.unwrap(task.function)
+    if isinstance(function, partial):
+        variables |= inspect.signature(function.func).bind_partial(*function.args, **function.keywords).arguments
+        function = function.func
+    if inspect.ismethod(function):
+        variables |= getattr(function.__self__, "__dict__", {})
+        function = function.__func__
     if not inspect.isfunction(function):
-        yield from getattr(function, "__dict__", {}).items()
-        return
-    captured = inspect.getclosurevars(function)
-    yield from captured.nonlocals.items()
-    yield from captured.globals.items()
-    yield from (getattr(function, "__kwdefaults__", None) or {}).items()
-    names = [name for name, p in inspect.signature(function).parameters.items() if p.default is not p.empty]
-    yield from ((name, inspect.signature(function).parameters[name].default) for name in names)
+        return variables | getattr(function, "__dict__", {})
+    known = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
+    variables |= {name: value for name, value in known.items() if value is not function}
+    variables |= inspect.getclosurevars(function).nonlocals
+    parameters = inspect.signature(function).parameters
+    return variables | {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """The global names that a function and the functions within it use."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
 
 
 def _picklable(value: Any) -> bool:
@@ -110,14 +126,22 @@ def _picklable(value: Any) -> bool:
 @contextmanager
 def _modules_by_value() -> Iterator[None]:
     """Pickle the user's own modules by value: a cluster does not have the files beside a script or notebook."""
-    registered = [module for name, module in list(sys.modules.items()) if _is_users_own(name, module)]
-    for module in registered:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        for module in registered:
-            cloudpickle.unregister_pickle_by_value(module)
+    with _registering:
+        known = cloudpickle.list_registry_pickle_by_value()
+        own = [
+            module for name, module in list(sys.modules.items()) if _is_users_own(name, module) and name not in known
+        ]
+        for module in own:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            yield
+        finally:
+            for module in own:
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+_registering = threading.RLock()
+"""Cloudpickle has one list of such modules for all threads. Re-entrant, because pickling may run the user's code."""
 
 
 def _is_users_own(name: str, module: ModuleType) -> bool:

@@ -125,9 +125,7 @@ class Driver(threading.Thread):
                 self._turn(deadline)
                 if not self._crew.joined and time.monotonic() >= start_by and not self.over.is_set():
                     self._give_up(
-                        NoWorkersError(
-                            f"no worker was ready within {self._start_timeout_s:g} s. {self._describe()}"
-                        )
+                        NoWorkersError(f"no worker was ready within {self._start_timeout_s:g} s. {self._describe()}")
                     )
         except BaseException as error:
             self.error = error
@@ -283,9 +281,7 @@ class Driver(threading.Thread):
 
     def _do_run(self, command: do.Run) -> None:
         self.advisor.book.start(command.trial, command.attempt, command.worker, time.time())
-        self._tell(
-            command.worker, msg.RunTrial(command.trial, command.attempt, command.params, self._judge_every)
-        )
+        self._tell(command.worker, msg.RunTrial(command.trial, command.attempt, command.params, self._judge_every))
 
     def _do_go_on(self, command: do.GoOn) -> None:
         self._tell(command.worker, msg.GoOnTrial(command.trial, command.attempt, command.step))

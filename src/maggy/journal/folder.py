@@ -38,6 +38,7 @@ class ExperimentFolder:
         self.is_remote = not isinstance(self._fs, LocalFileSystem)
         self.local = _staging(os.fspath(url)) if self.is_remote else Path(self._root)
         self.url = os.fspath(url) if self.is_remote else str(self.local)
+        self._was_empty = True
         self._uploaded: dict[str, int] = {}
         self._journal_uploaded = 0
         self._segment = 0
@@ -51,16 +52,21 @@ class ExperimentFolder:
         Raises ExperimentDirError if it holds an experiment already or cannot be written.
         """
         folder = cls(url) if url is not None else cls(_next_free(Path("maggy-runs") / _as_path(name)))
+        taken = ExperimentDirError(
+            f"experiment_dir {folder.url!r} already holds an experiment; name another folder, or leave "
+            f"experiment_dir out to get a fresh one"
+        )
         try:
             if folder._fs.exists(f"{folder._root}/{_MARK}"):
-                raise ExperimentDirError(
-                    f"experiment_dir {folder.url!r} already holds an experiment; name another folder, or leave "
-                    f"experiment_dir out to get a fresh one"
-                )
+                raise taken
+            folder._was_empty = not folder._fs.exists(folder._root) or not folder._fs.ls(folder._root)
             if folder.is_remote:
                 shutil.rmtree(folder.local, ignore_errors=True)  # left by an experiment that is no longer there
             folder.local.mkdir(parents=True, exist_ok=True)
-            (folder.local / _MARK).touch()
+            try:
+                (folder.local / _MARK).touch(exist_ok=False)
+            except FileExistsError:  # somebody was faster
+                raise taken from None
             if folder.is_remote:
                 folder._fs.makedirs(folder._root, exist_ok=True)
                 folder._fs.touch(f"{folder._root}/{_MARK}")
@@ -87,10 +93,13 @@ class ExperimentFolder:
         return data
 
     def discard(self) -> None:
-        """Remove the folder of an experiment that never started."""
-        shutil.rmtree(self.local, ignore_errors=True)
-        if self.is_remote:
+        """Remove what an experiment that never started has made; what lay in its folder before stays."""
+        if not self._was_empty:
+            self._fs.rm_file(f"{self._root}/{_MARK}")
+        elif self.is_remote:
             self._fs.rm(self._root, recursive=True)
+        if self._was_empty or self.is_remote:
+            shutil.rmtree(self.local, ignore_errors=True)
 
     def close(self) -> None:
         """Nothing is written any more."""

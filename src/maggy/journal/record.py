@@ -1,6 +1,6 @@
 """One line of the journal: a checksum, then JSON.
 
-    7c01d2aa {"n":12,"t":1763679480.123,"event":{"type":"TrialFinished","trial":3,"attempt":0,"metric":0.93}}
+    9b567ad3 {"n":12,"t":1763679480.123,"event":{"type":"TrialFinished","trial":3,"attempt":0,"metric":0.93}}
 
 The checksum (CRC-32 of the JSON, eight hex digits) finds a flipped bit, which JSON alone would accept in half the
 cases; a line stays readable and can be searched with everyday tools.
@@ -34,6 +34,7 @@ _decode = msgspec.json.Decoder(Record).decode
 
 
 def to_line(record: Record) -> bytes:
+    """The record as a line, with its line feed."""
     body = _encode(record)
     return b"%08x %s\n" % (crc32(body), body)
 

@@ -29,7 +29,9 @@ def summary(result: Result) -> str:
             f"trials would have taken)"
         )
     for trial in result.failed_trials[:3]:
-        lines.append(f"failed    trial {trial.trial_id}: {(trial.error or 'for no reason that is known').splitlines()[-1]}")
+        lines.append(
+            f"failed    trial {trial.trial_id}: {(trial.error or 'for no reason that is known').splitlines()[-1]}"
+        )
     lines.append(f"folder    {result.experiment_dir}")
     return "\n".join(lines)
 

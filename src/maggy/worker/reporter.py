@@ -38,6 +38,10 @@ class Reporter:
     prints what it is told.
     """
 
+    last: float | None
+    _step: int
+    _stop: bool
+
     def __init__(self, send: Callable[[ToDriver], None] | None = None) -> None:
         self._send = send
         self._points: deque[tuple[int, float]] = deque()
@@ -46,6 +50,7 @@ class Reporter:
         self._answered = threading.Event()
         self._busy = threading.Event()
         self._closed = threading.Event()
+        self._over = False
         self.begin(trial=-1, attempt=0, judge_every=0)
         self._busy.clear()
         if send is not None:
@@ -108,13 +113,15 @@ class Reporter:
         self._points.clear()
         self._lines.clear()
         self._step = -1
-        self.last: float | None = None
+        self.last = None
         self._stop = False
         self._due: int | None = None
         self._logged = 0
         self._step_times: deque[float] = deque(maxlen=11)
         self._judged_step, self._resumed_at = -1, perf_counter()
         self._flushed_at = 0.0
+        if self._over:  # looked at last: the end may have come while this trial began
+            self._stop = True
         self._busy.set()
 
     def end(self) -> None:
@@ -132,11 +139,12 @@ class Reporter:
     def stop(self, trial: int, attempt: int) -> None:
         """The driver says: stop. From any thread."""
         if (trial, attempt) == (self._trial, self._attempt):
-            self.stop_now()
+            self._stop = True
+            self._answered.set()
 
     def stop_now(self) -> None:
-        """Stop whatever runs: the experiment is over. From any thread."""
-        self._stop = True
+        """Stop whatever runs, and whatever was about to: the experiment is over. From any thread."""
+        self._over = self._stop = True
         self._answered.set()
 
     def go_on(self, trial: int, attempt: int, step: int) -> None:
@@ -195,7 +203,9 @@ class Reporter:
                 size += len(line) + 1
                 self._logged += len(line) + 1
                 if self._logged > _LOG_LIMIT:
-                    lines.append(f"[maggy: the log of this trial is full at {_LOG_LIMIT >> 20} MiB; the rest is dropped]")
+                    lines.append(
+                        f"[maggy: the log of this trial is full at {_LOG_LIMIT >> 20} MiB; the rest is dropped]"
+                    )
         return lines
 
     def _say(self) -> None:

@@ -65,7 +65,7 @@ def captured(log: Callable[[str], None], *, echo: bool) -> Iterator[None]:
     """
     before = sys.stdout, sys.stderr
     streams = [TrialStream(log, real, echo=echo) for real in before]
-    sys.stdout, sys.stderr = streams  # type: ignore[assignment]
+    sys.stdout, sys.stderr = streams
     try:
         yield
     finally:

@@ -1,0 +1,174 @@
+"""A script plays an experiment by hand: at a time, an event, and what the brain commands."""
+
+# ruff: noqa: N802  the functions stand for the events and commands that they make
+
+from __future__ import annotations
+
+from typing import Any
+
+from maggy.brain import Brain, Rules
+from maggy.brain import commands as do
+from maggy.brain import events as ev
+from maggy.trial import TrialState
+
+# --- events, as short as the stories need them
+
+
+def Joined(worker: int, seat: int | None = None, replaces: int | None = None) -> ev.WorkerJoined:
+    return ev.WorkerJoined(worker=worker, seat=worker if seat is None else seat, replaces=replaces)
+
+
+def Lost(worker: int, reason: str = "killed") -> ev.WorkerLost:
+    return ev.WorkerLost(worker=worker, reason=reason)
+
+
+def Suggested(ask: int, trial: int, **params: Any) -> ev.Suggested:
+    return ev.Suggested(ask=ask, trial=trial, params=params)
+
+
+def Idled(ask: int) -> ev.Idled:
+    return ev.Idled(ask=ask)
+
+
+def Exhausted(ask: int) -> ev.Exhausted:
+    return ev.Exhausted(ask=ask)
+
+
+def Reported(trial: int, step: int, value: float, *, attempt: int = 0, awaits: bool = False) -> ev.MetricsReported:
+    return ev.MetricsReported(
+        trial=trial, attempt=attempt, steps=[step], values=[value], awaits=step if awaits else None
+    )
+
+
+def Judged(trial: int, step: int, *, stop: bool, attempt: int = 0, reason: str = "") -> ev.Judged:
+    return ev.Judged(trial=trial, attempt=attempt, step=step, stop=stop, reason=reason)
+
+
+def Finished(trial: int, metric: float = 0.5, *, attempt: int = 0) -> ev.TrialFinished:
+    return ev.TrialFinished(trial=trial, attempt=attempt, metric=metric)
+
+
+def Left(trial: int, metric: float = 0.5, *, attempt: int = 0) -> ev.TrialStopped:
+    return ev.TrialStopped(trial=trial, attempt=attempt, metric=metric)
+
+
+def Failed(trial: int, error: str = "ValueError: bad lr", *, attempt: int = 0) -> ev.TrialFailed:
+    return ev.TrialFailed(trial=trial, attempt=attempt, error=error, signature=error)
+
+
+def Interrupted(reason: str = "Ctrl-C") -> ev.Interrupted:
+    return ev.Interrupted(reason=reason)
+
+
+class Tick:
+    """Time has gone by."""
+
+
+# --- commands
+
+
+def Ask(number: int) -> do.Ask:
+    return do.Ask(number=number)
+
+
+def Run(trial: int, worker: int, attempt: int = 0, **params: Any) -> do.Run:
+    return do.Run(worker=worker, trial=trial, attempt=attempt, params=params)
+
+
+def Judge(trial: int, step: int, attempt: int = 0) -> do.Judge:
+    return do.Judge(trial=trial, attempt=attempt, step=step)
+
+
+def GoOn(trial: int, worker: int, step: int, attempt: int = 0) -> do.GoOn:
+    return do.GoOn(worker=worker, trial=trial, attempt=attempt, step=step)
+
+
+def Stop(trial: int, worker: int, reason: str = "", attempt: int = 0) -> do.Stop:
+    return do.Stop(worker=worker, trial=trial, attempt=attempt, reason=reason)
+
+
+def Fence(worker: int, trial: int, attempt: int = 0) -> do.Fence:
+    return do.Fence(worker=worker, trial=trial, attempt=attempt)
+
+
+def Settle(trial: int, state: TrialState, error: str | None = None) -> do.Settle:
+    return do.Settle(trial=trial, state=state, error=error)
+
+
+def Conclude(ending: do.Ending, reason: str = "") -> do.Conclude:
+    return do.Conclude(ending=ending, reason=reason)
+
+
+# --- the script
+
+
+class Script:
+    """A brain whose invariants are checked after everything that happens to it."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.brain = Brain(rules)
+        self._now = 0.0
+
+    def at(self, now: float, event: ev.AnyEvent | Tick) -> list[do.AnyCommand]:
+        """What the brain commands when it learns of an event."""
+        assert now >= self._now, "a story is told in order"
+        self._now = now
+        events = self.brain.due(now) if isinstance(event, Tick) else [event]
+        commands = [command for each in events for command in self.brain.handle(each, now)]
+        check_invariants(self.brain)
+        return commands
+
+    def heard(self, now: float, worker: int) -> None:
+        self.brain.heard(worker, now)
+        check_invariants(self.brain)
+
+    def away(self, now: float, worker: int) -> None:
+        self.brain.away(worker, now)
+        check_invariants(self.brain)
+
+    def deadline(self) -> float:
+        return self.brain.deadline()
+
+    def running(self, trials: int, **params: Any) -> Script:
+        """Go on to where trial n runs on worker n, for so many trials."""
+        for number in range(trials):
+            assert self.at(self._now, Joined(number)) == [Ask(number)]
+            assert self.at(self._now, Suggested(ask=number, trial=number, **params)) == [
+                Run(trial=number, worker=number, **params)
+            ]
+        return self
+
+
+def script(trials: int, **rules: Any) -> Script:
+    """An experiment of so many trials."""
+    return Script(Rules(num_trials=trials, **rules))
+
+
+def check_invariants(brain: Brain) -> None:
+    """What holds between any two events, whatever happened."""
+    asking = list(brain._asks.values())
+    for number, worker in brain.workers.items():
+        places = [worker.parked, number in brain._idle, asking.count(number) == 1, worker.trial is not None]
+        assert places.count(True) == 1, f"worker {number} is in {places.count(True)} places at once"
+        assert worker.parked == (brain._seats[worker.seat] != number), f"worker {number} shares a seat"
+    assert set(brain._seats.values()) <= set(brain.workers), "a seat is held by a worker that is gone"
+    assert set(brain._idle) <= set(brain.workers), "a worker that is gone counts as idle"
+
+    leased = {number: worker.trial for number, worker in brain.workers.items() if worker.trial is not None}
+    assert len(set(leased.values())) == len(leased), "a trial runs twice"
+    assert leased == {live.worker: trial for trial, live in brain.live.items() if live.worker is not None}
+    for trial, live in brain.live.items():
+        assert not live.state.final
+        waits = live.state is TrialState.PENDING
+        assert waits == (live.worker is None), f"trial {trial} is {live.state} and has worker {live.worker}"
+        assert list(brain._queue).count(trial) == waits, f"trial {trial} is {live.state}"
+    assert len(brain._queue) == len(set(brain._queue) & set(brain.live)), "a trial that has ended waits for a worker"
+
+    assert brain.suggested == len(brain.live) + brain.ended.total(), "a trial was lost count of"
+    assert all(state.final for state in brain.ended)
+    assert brain.suggested + len(asking) <= brain.rules.num_trials
+    if brain.ending is None:
+        assert not (brain._idle and brain._queue), "a worker and a trial wait for each other"
+        assert not (brain._idle and brain._may_ask()), "a worker waits although there is something to ask for"
+        assert not brain._nothing_left(), "everything has ended and nobody has said so"
+        assert all(brain._check_at <= brain._overdue_at(worker) for worker in brain.workers.values())

@@ -1,0 +1,387 @@
+"""What the brain commands when, told as stories with the times written out."""
+
+from math import inf
+
+import pytest
+from brain.helpers import (
+    Ask,
+    Conclude,
+    Exhausted,
+    Failed,
+    Fence,
+    Finished,
+    GoOn,
+    Idled,
+    Interrupted,
+    Joined,
+    Judge,
+    Judged,
+    Left,
+    Lost,
+    Reported,
+    Run,
+    Settle,
+    Stop,
+    Suggested,
+    Tick,
+    script,
+)
+
+from maggy.brain.commands import Ending
+from maggy.errors import ImpossibleTransitionError
+from maggy.trial import TrialState
+
+FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
+COMPLETE, HOPELESS, INTERRUPTED = Ending.COMPLETE, Ending.HOPELESS, Ending.INTERRUPTED
+
+
+# --- from the first worker to the last result
+
+
+def test_a_worker_joins_asks_runs_and_asks_again_until_every_trial_has_ended():
+    brain = script(trials=2)
+    assert brain.at(0, Joined(0)) == [Ask(0)]
+    assert brain.at(0, Suggested(ask=0, trial=0, lr=0.1)) == [Run(trial=0, worker=0, lr=0.1)]
+    assert brain.at(5, Finished(trial=0)) == [Settle(0, FINISHED), Ask(1)]
+    assert brain.at(5, Suggested(ask=1, trial=1, lr=0.2)) == [Run(trial=1, worker=0, lr=0.2)]
+    assert brain.at(9, Finished(trial=1)) == [Settle(1, FINISHED), Conclude(COMPLETE)]
+    assert brain.brain.ended == {FINISHED: 2}
+
+
+def test_a_failed_trial_is_one_failed_trial_and_the_search_goes_on():
+    brain = script(trials=3).running(1)
+    assert brain.at(5, Failed(trial=0, error="OSError")) == [Settle(0, FAILED, error="OSError"), Ask(1)]
+    assert brain.at(5, Suggested(ask=1, trial=1)) == [Run(trial=1, worker=0)]
+
+
+def test_no_more_is_asked_for_than_there_are_places_for_trials():
+    brain = script(trials=2)
+    assert brain.at(0, Joined(0)) == [Ask(0)]
+    assert brain.at(0, Joined(1)) == [Ask(1)]
+    assert brain.at(0, Joined(2)) == []  # two trials are as good as given away
+    assert brain.at(0, Suggested(ask=0, trial=0)) == [Run(trial=0, worker=0)]
+    assert brain.at(0, Suggested(ask=1, trial=1)) == [Run(trial=1, worker=1)]
+    assert brain.at(1, Finished(trial=0)) == [Settle(0, FINISHED)]  # the other may still be lost and need a worker
+    assert brain.at(2, Finished(trial=1)) == [Settle(1, FINISHED), Conclude(COMPLETE)]
+
+
+def test_the_worker_that_asked_is_served_before_those_that_wait_longer():
+    brain = script(trials=3, retry_s=1.0)
+    brain.at(0, Joined(0))
+    brain.at(0, Idled(ask=0))
+    assert brain.at(0.5, Joined(1)) == []  # an idle optimizer is not pestered
+    assert brain.at(1.0, Tick()) == [Ask(1), Ask(2)]
+    assert brain.at(1.0, Suggested(ask=2, trial=0)) == [Run(trial=0, worker=1)]
+    assert brain.at(1.0, Suggested(ask=1, trial=1)) == [Run(trial=1, worker=0)]
+
+
+def test_the_trial_of_a_worker_that_died_while_it_asked_goes_to_another():
+    brain = script(trials=1)
+    assert brain.at(0, Joined(0)) == [Ask(0)]
+    assert brain.at(0, Joined(1)) == []
+    assert brain.at(0, Lost(0)) == []
+    assert brain.at(0, Suggested(ask=0, trial=0)) == [Run(trial=0, worker=1)]
+
+
+# --- workers that fall silent, and workers that come back
+
+
+def test_a_silent_worker_loses_its_trial_and_its_late_result_changes_nothing():
+    brain = script(trials=1, patience_s=30)
+    assert brain.at(0, Joined(0)) == [Ask(0)]
+    assert brain.at(0, Suggested(ask=0, trial=0, lr=0.1)) == [Run(trial=0, worker=0, lr=0.1)]
+    assert brain.at(5, Joined(1)) == []
+
+    assert brain.deadline() == 30
+    assert brain.at(29.9, Tick()) == []
+    assert brain.at(30, Tick()) == [Fence(worker=0, trial=0), Run(trial=0, worker=1, attempt=1, lr=0.1)]
+
+    assert brain.at(31, Finished(trial=0, attempt=0)) == []  # worker 0 was only slow
+    assert brain.at(32, Reported(trial=0, step=1, value=0.5, attempt=0, awaits=True)) == []
+    assert brain.at(33, Finished(trial=0, attempt=1)) == [Settle(0, FINISHED), Conclude(COMPLETE)]
+
+
+def test_signs_of_life_move_the_deadline():
+    brain = script(trials=1, patience_s=30).running(1)
+    brain.heard(20, worker=0)
+    assert brain.at(30, Tick()) == []
+    assert brain.deadline() == 50
+    assert brain.at(49.9, Tick()) == []
+    assert brain.at(50, Tick()) == [Fence(worker=0, trial=0)]
+
+
+def test_a_worker_that_returns_within_its_grace_keeps_its_trial():
+    brain = script(trials=1, patience_s=30, grace_s=10).running(1)
+    brain.away(12, worker=0)
+    assert brain.deadline() == 22
+    brain.heard(21, worker=0)
+    assert brain.at(22, Tick()) == []
+    assert brain.deadline() == 51  # 30 s after it was heard last
+    assert brain.at(40, Finished(trial=0)) == [Settle(0, FINISHED), Conclude(COMPLETE)]
+
+
+def test_a_worker_that_stays_away_longer_loses_its_trial_before_its_patience_is_over():
+    brain = script(trials=1, patience_s=30, grace_s=10).running(1)
+    brain.at(0, Joined(1))
+    brain.away(12, worker=0)
+    brain.away(15, worker=0)  # the second of its two connections; the time counts from the first
+    assert brain.at(22, Tick()) == [Fence(worker=0, trial=0), Run(trial=0, worker=1, attempt=1)]
+
+
+def test_without_a_patience_only_a_broken_connection_has_a_deadline():
+    brain = script(trials=1).running(1)
+    assert brain.deadline() == inf
+    brain.away(1000, worker=0)
+    assert brain.deadline() == 1010
+
+
+def test_the_reason_of_a_loss_says_what_was_waited_for():
+    brain = script(trials=1, patience_s=30, grace_s=10).running(1)
+    brain.at(0, Joined(1))
+    brain.away(25, worker=1)
+    assert [event.reason for event in brain.brain.due(60)] == [
+        "not heard from for 30 s",
+        "its connection broke and it did not come back within 10 s",
+    ]
+
+
+def test_a_trial_whose_workers_are_lost_too_often_is_given_up():
+    brain = script(trials=2, lost_limit=3).running(1)
+    assert brain.at(1, Lost(0, "SIGKILL")) == [Fence(worker=0, trial=0)]
+    assert brain.at(2, Joined(1)) == [Run(trial=0, worker=1, attempt=1)]
+    assert brain.at(3, Lost(1, "SIGKILL")) == [Fence(worker=1, trial=0, attempt=1)]
+    assert brain.at(4, Joined(2)) == [Run(trial=0, worker=2, attempt=2)]
+    assert brain.at(5, Lost(2, "SIGKILL")) == [
+        Fence(worker=2, trial=0, attempt=2),
+        Settle(0, LOST, error="SIGKILL"),
+    ]
+    assert brain.at(6, Finished(trial=0, attempt=2)) == []
+    assert brain.at(7, Joined(3)) == [Ask(1)]
+
+
+def test_a_worker_without_a_trial_is_lost_without_a_word():
+    brain = script(trials=1, retry_s=60)
+    brain.at(0, Joined(0))
+    brain.at(0, Idled(ask=0))
+    assert brain.at(1, Lost(0)) == []
+    assert brain.at(2, Lost(0)) == []  # said twice
+
+
+# --- seats
+
+
+def test_a_twin_on_a_taken_seat_is_parked_and_takes_over_when_the_first_is_lost():
+    brain = script(trials=2).running(1)
+    assert brain.at(1, Joined(1, seat=0)) == []  # the cluster ran the task of seat 0 twice
+    assert brain.at(2, Lost(0)) == [Fence(worker=0, trial=0), Run(trial=0, worker=1, attempt=1)]
+
+
+def test_a_twin_that_is_lost_while_it_is_parked_changes_nothing():
+    brain = script(trials=1).running(1)
+    assert brain.at(1, Joined(1, seat=0)) == []
+    assert brain.at(2, Lost(1)) == []
+    assert brain.at(3, Finished(trial=0)) == [Settle(0, FINISHED), Conclude(COMPLETE)]
+
+
+def test_a_worker_that_replaces_a_cut_off_one_retires_it_at_once():
+    brain = script(trials=1, grace_s=10).running(1)
+    brain.away(5, worker=0)
+    assert brain.at(6, Joined(1, seat=0, replaces=0)) == [
+        Fence(worker=0, trial=0),
+        Run(trial=0, worker=1, attempt=1),
+    ]
+    assert brain.at(15, Tick()) == []
+
+
+def test_a_replacement_waits_behind_a_twin_that_was_there_before():
+    brain = script(trials=1, grace_s=10).running(1)
+    assert brain.at(1, Joined(1, seat=0)) == []
+    brain.away(5, worker=0)
+    assert brain.at(6, Joined(2, seat=0, replaces=0)) == [
+        Fence(worker=0, trial=0),
+        Run(trial=0, worker=1, attempt=1),
+    ]
+    assert brain.at(7, Lost(1)) == [Fence(worker=1, trial=0, attempt=1), Run(trial=0, worker=2, attempt=2)]
+
+
+# --- optimizers that wait, and optimizers that have enough
+
+
+def test_an_idle_optimizer_is_asked_again_after_a_while():
+    brain = script(trials=1, retry_s=1.0)
+    brain.at(0, Joined(0))
+    assert brain.at(0.5, Idled(ask=0)) == []
+    assert brain.deadline() == 1.5
+    assert brain.at(1.4, Tick()) == []
+    assert brain.at(1.5, Tick()) == [Ask(1)]
+    assert brain.deadline() == inf
+
+
+def test_an_idle_optimizer_is_asked_at_once_when_a_trial_ends():
+    brain = script(trials=3, retry_s=1.0).running(1)
+    assert brain.at(0, Joined(1)) == [Ask(1)]
+    assert brain.at(0, Idled(ask=1)) == []
+    assert brain.at(0.3, Finished(trial=0)) == [Settle(0, FINISHED), Ask(2), Ask(3)]
+
+
+def test_an_exhausted_optimizer_is_not_asked_again_and_its_last_trials_are_awaited():
+    brain = script(trials=100).running(2)
+    assert brain.at(1, Finished(trial=0)) == [Settle(0, FINISHED), Ask(2)]
+    assert brain.at(1, Exhausted(ask=2)) == []
+    assert brain.at(2, Joined(2)) == []
+    assert brain.at(3, Finished(trial=1)) == [Settle(1, FINISHED), Conclude(COMPLETE)]
+
+
+def test_an_optimizer_that_is_exhausted_from_the_start_ends_the_experiment():
+    brain = script(trials=5)
+    assert brain.at(0, Joined(0)) == [Ask(0)]
+    assert brain.at(0, Exhausted(ask=0)) == [Conclude(COMPLETE)]
+
+
+def test_an_experiment_is_not_complete_while_an_answer_is_awaited():
+    brain = script(trials=2)
+    assert brain.at(0, Joined(0)) == [Ask(0)]
+    assert brain.at(0, Joined(1)) == [Ask(1)]
+    assert brain.at(0, Exhausted(ask=0)) == []
+    assert brain.at(0, Suggested(ask=1, trial=0)) == [Run(trial=0, worker=1)]
+    assert brain.at(1, Finished(trial=0)) == [Settle(0, FINISHED), Conclude(COMPLETE)]
+
+
+# --- stopping
+
+
+def test_a_trial_that_awaits_a_verdict_is_judged_and_goes_on_or_stops():
+    brain = script(trials=1).running(1)
+    assert brain.at(1, Reported(trial=0, step=1, value=0.9)) == []
+    assert brain.at(2, Reported(trial=0, step=2, value=0.8, awaits=True)) == [Judge(0, step=2)]
+    assert brain.at(2, Judged(0, step=2, stop=False)) == [GoOn(trial=0, worker=0, step=2)]
+    assert brain.at(3, Reported(trial=0, step=3, value=0.7, awaits=True)) == [Judge(0, step=3)]
+    assert brain.at(3, Judged(0, step=3, stop=True, reason="median")) == [Stop(trial=0, worker=0, reason="median")]
+    assert brain.at(4, Left(trial=0)) == [Settle(0, STOPPED), Conclude(COMPLETE)]
+
+
+def test_a_trial_that_was_told_to_stop_is_not_judged_again():
+    brain = script(trials=1).running(1)
+    brain.at(1, Judged(0, step=1, stop=True))
+    assert brain.at(2, Reported(trial=0, step=2, value=0.5, awaits=True)) == []
+    assert brain.at(2, Judged(0, step=2, stop=True)) == []
+
+
+def test_a_trial_that_was_told_to_stop_and_whose_worker_dies_counts_as_stopped():
+    brain = script(trials=2).running(1)
+    assert brain.at(1, Judged(0, step=1, stop=True)) == [Stop(trial=0, worker=0)]
+    assert brain.at(2, Lost(0)) == [Fence(worker=0, trial=0), Settle(0, STOPPED)]
+
+
+def test_a_trial_that_was_done_before_it_saw_the_stop_is_finished():
+    brain = script(trials=1).running(1)
+    brain.at(1, Judged(0, step=1, stop=True))
+    assert brain.at(2, Finished(trial=0)) == [Settle(0, FINISHED), Conclude(COMPLETE)]
+
+
+def test_a_trial_that_was_told_to_stop_and_raises_something_else_has_failed():
+    brain = script(trials=1).running(1)
+    brain.at(1, Judged(0, step=1, stop=True))
+    assert brain.at(2, Failed(trial=0, error="OSError"))[0] == Settle(0, FAILED, error="OSError")
+
+
+def test_a_function_that_leaves_early_on_its_own_counts_as_stopped():
+    brain = script(trials=1).running(1)
+    assert brain.at(2, Left(trial=0)) == [Settle(0, STOPPED), Conclude(COMPLETE)]
+
+
+def test_a_verdict_for_a_trial_that_has_moved_on_is_passed_over():
+    brain = script(trials=1).running(1)
+    assert brain.at(1, Reported(trial=0, step=1, value=0.5, awaits=True)) == [Judge(0, step=1)]
+    assert brain.at(2, Lost(0)) == [Fence(worker=0, trial=0)]
+    assert brain.at(3, Judged(0, step=1, stop=True)) == []
+    assert brain.at(4, Joined(1)) == [Run(trial=0, worker=1, attempt=1)]
+    assert brain.at(5, Judged(0, step=1, stop=True)) == []
+
+
+# --- endings
+
+
+def test_the_first_few_trials_that_fail_alike_end_the_experiment():
+    brain = script(trials=100, alike_limit=3).running(2)
+    assert brain.at(1, Failed(trial=0, error="KeyError")) == [Settle(0, FAILED, error="KeyError"), Ask(2)]
+    brain.at(1, Suggested(ask=2, trial=2))
+    assert brain.at(2, Failed(trial=1, error="KeyError")) == [Settle(1, FAILED, error="KeyError"), Ask(3)]
+    brain.at(2, Suggested(ask=3, trial=3))
+    assert brain.at(3, Failed(trial=3, error="KeyError")) == [
+        Settle(3, FAILED, error="KeyError"),
+        Conclude(HOPELESS, "KeyError"),
+    ]
+
+
+def test_one_success_among_the_first_trials_is_hope():
+    brain = script(trials=100, alike_limit=2).running(4)
+    brain.at(1, Failed(trial=0, error="KeyError"))
+    brain.at(2, Finished(trial=1))
+    assert brain.at(3, Failed(trial=2, error="KeyError")) == [Settle(2, FAILED, error="KeyError"), Ask(6)]
+    assert brain.at(4, Failed(trial=3, error="KeyError")) == [Settle(3, FAILED, error="KeyError"), Ask(7)]
+
+
+def test_different_errors_are_hope_too():
+    brain = script(trials=100, alike_limit=2).running(3)
+    brain.at(1, Failed(trial=0, error="KeyError"))
+    brain.at(2, Failed(trial=1, error="ValueError"))
+    assert brain.at(3, Failed(trial=2, error="ValueError")) == [Settle(2, FAILED, error="ValueError"), Ask(5)]
+
+
+def test_an_experiment_with_fewer_trials_than_the_limit_is_hopeless_when_all_fail_alike():
+    brain = script(trials=1, alike_limit=3).running(1)
+    assert brain.at(1, Failed(trial=0, error="KeyError")) == [
+        Settle(0, FAILED, error="KeyError"),
+        Conclude(HOPELESS, "KeyError"),
+    ]
+
+
+def test_trials_that_are_lost_alike_end_the_experiment_too():
+    brain = script(trials=9, lost_limit=1, alike_limit=2).running(2)
+    assert brain.at(1, Lost(0, "out of memory")) == [
+        Fence(worker=0, trial=0),
+        Settle(0, LOST, error="out of memory"),
+    ]
+    assert brain.at(2, Lost(1, "out of memory")) == [  # no fence: everyone is released
+        Settle(1, LOST, error="out of memory"),
+        Conclude(HOPELESS, "out of memory"),
+    ]
+
+
+def test_an_interrupted_experiment_hands_out_nothing_more_and_keeps_what_still_finishes():
+    brain = script(trials=5).running(2)
+    assert brain.at(1, Interrupted("Ctrl-C")) == [Conclude(INTERRUPTED, "Ctrl-C")]
+    assert brain.at(2, Finished(trial=0)) == [Settle(0, FINISHED)]
+    assert brain.at(3, Interrupted("Ctrl-C")) == []
+    assert brain.at(4, Joined(2)) == []
+    assert brain.at(5, Lost(1)) == []
+    assert brain.deadline() == inf
+    assert brain.brain.ending is INTERRUPTED
+
+
+# --- what must not happen
+
+
+def test_an_impossible_step_raises_with_the_story_of_the_trial():
+    brain = script(trials=1).running(1)
+    brain.at(1, Lost(0))
+    brain.at(2.5, Joined(1))
+    with pytest.raises(ImpossibleTransitionError) as caught:
+        brain.brain._move(0, "handed to a worker", 3.0)  # no order of events leads here
+    assert str(caught.value).splitlines() == [
+        "trial 0 is running: 'handed to a worker' cannot happen",
+        "  0.000 s: handed to a worker -> running",
+        "  1.000 s: worker lost -> pending",
+        "  2.500 s: handed to a worker -> running",
+    ]
+    assert caught.value.story[1] == "1.000 s: worker lost -> pending"
+
+
+def test_a_lease_is_told_again_exactly_as_it_was_given():
+    brain = script(trials=1).running(1, lr=0.1)
+    assert brain.brain.lease_of(0) == Run(trial=0, worker=0, lr=0.1)
+    brain.at(1, Lost(0))
+    assert brain.brain.lease_of(0) is None
+    brain.at(2, Joined(1))
+    assert brain.brain.lease_of(1) == Run(trial=0, worker=1, attempt=1, lr=0.1)
