@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,3 +58,31 @@ def spark(spark_home: Path) -> Iterator[SparkSession]:
         session = builder.getOrCreate()
         yield session
         session.stop()
+
+
+@pytest.fixture
+def standalone(spark_home: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of a standalone master with two workers of one core, which count as two hosts."""
+    environment = os.environ | {
+        "SPARK_HOME": str(spark_home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_NO_DAEMONIZE": "1",
+        "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": SMALL_JVM,
+        "SPARK_WORKER_DIR": str(tmp_path),
+    }
+    with ExitStack() as stack:
+
+        def start(kind: str, *arguments: str) -> subprocess.Popen[str]:
+            command = [spark_home / "bin" / "spark-class", f"org.apache.spark.deploy.{kind}", *arguments]
+            daemon = stack.enter_context(
+                subprocess.Popen(command, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            )
+            stack.callback(daemon.terminate)
+            return daemon
+
+        master = start("master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
+        url = next(found[0] for line in master.stderr if (found := re.search(r"spark://\S+", line)))
+        for host in ("127.0.0.1", "127.0.0.2"):
+            start("worker.Worker", "--host", host, "--port", "0", "--webui-port", "0", "-c", "1", "-m", "600m", url)
+        yield url

@@ -44,7 +44,7 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
     settings = dict(keywords)
     for keyword in settings:
         if keyword not in KEYWORDS:
-            raise UnknownNameError("keyword of lagom", keyword, KEYWORDS)
+            raise UnknownNameError("keyword of lagom", keyword, ("engine", "verbose", "map_fun", *KEYWORDS))
     if isinstance(second, LagomConfig):
         if settings:
             raise ConfigError(

@@ -29,7 +29,8 @@ class LagomConfig:
     num_workers           how many workers at most; None: as many as the engine has slots
     seed                  of everything that is random; None: a fresh one, written to experiment.json
     experiment_dir        the experiment's folder, a path or any fsspec URL; None: ./maggy-runs/<name>/<n>
-    resources_per_worker  what one worker needs, e.g. {"cpu": 2, "gpu": 1}; None: one core
+    resources_per_worker  what one worker needs, e.g. {"cpu": 2, "gpu": 1}; None: an equal share of this
+                          machine's cores, or one task of the Spark session
     """
 
     num_workers: int | None = None

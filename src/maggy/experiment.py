@@ -96,7 +96,7 @@ class _Experiment:
             hyperparameters=[*self._space.keys(), *self._hparams],
             others=["reporter", "hparams", *self._fixed],
         )
-        self._resources = dict(config.resources_per_worker or {"cpu": 1})
+        self._resources = dict(config.resources_per_worker or {})
         slots = engine.slots(self._resources)
         self._seats = min(slots if config.num_workers is None else config.num_workers, self._advisor.num_trials)
         if engine.bind_host is None:

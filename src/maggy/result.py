@@ -81,7 +81,10 @@ class Result(dict[str, Any]):
 
         Needs pandas. The metric of a trial without a result is missing (NaN).
         """
-        import pandas as pd
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("Result.to_pandas needs pandas: pip install pandas") from error
 
         rows = [
             {

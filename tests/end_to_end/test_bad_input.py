@@ -125,7 +125,7 @@ def test_a_function_with_much_data_in_it_says_how_much_and_what_to_do():
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ExperimentDirError, match="cannot be written.*experiment_dir="):
+    with pytest.raises(ExperimentDirError, match=r"cannot be written.*experiment_dir="):
         make(experiment_dir=tmp_path / "file" / "below")
 
 
@@ -136,7 +136,7 @@ def test_a_folder_that_holds_an_experiment_already(tmp_path):
 
 
 def test_an_engine_that_does_not_exist():
-    with pytest.raises(UnknownNameError, match="unknown engine 'sparc'. Did you mean 'spark'"):
+    with pytest.raises(UnknownNameError, match=r"unknown engine 'sparc'\. Did you mean 'spark'"):
         lagom(train, search(), engine="sparc", verbose=0)
 
 
@@ -150,7 +150,7 @@ def test_no_function_two_functions_or_no_function_at_all():
 
 
 def test_a_keyword_that_no_version_had():
-    with pytest.raises(UnknownNameError, match="unknown keyword of lagom 'num_trails'. Did you mean 'num_trials'"):
+    with pytest.raises(UnknownNameError, match=r"unknown keyword of lagom 'num_trails'\. Did you mean 'num_trials'"):
         lagom(train, num_trails=3)
 
 

@@ -24,13 +24,20 @@ X = Searchspace(x=("DOUBLE", [0.0, 1.0]))
 
 def running_tasks(spark):
     tracker = spark.sparkContext.statusTracker()
-    return [job for job in tracker.getActiveJobsIds()]
+    return list(tracker.getActiveJobsIds())
 
 
 def children_of_executors():
-    """Worker processes of Maggy anywhere below this process."""
-    listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listing.splitlines() if "maggy.worker.process" in line]
+    """Maggy's worker processes on the executors of this test run; these work in folders below Spark's home."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments, folder = (process / "cmdline").read_bytes(), (process / "cwd").readlink()
+        except (OSError, PermissionError):
+            continue  # gone meanwhile
+        if b"maggy.worker.process" in arguments and folder.is_relative_to(os.environ["SPARK_HOME"]):
+            found.append(process.name)
+    return found
 
 
 def test_spark_is_taken_where_a_session_is_active(spark):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
 import sys
-from contextlib import ExitStack
 
 import pytest
+from spark_fixture import SMALL_JVM
 
 pytestmark = [pytest.mark.spark, pytest.mark.soak]
 
-SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 HOLD_SEATS = """
 import json
@@ -114,34 +110,6 @@ def test_executors_that_come_on_demand_count_up_to_their_maximum(hold_seats, des
     for guest in guests:
         guest.dismiss()
     assert program.printed() == ["None", "stopped"]
-
-
-@pytest.fixture
-def standalone(spark_home, tmp_path):
-    """The address of a standalone master with two workers of one core, which count as two hosts."""
-    environment = os.environ | {
-        "SPARK_HOME": str(spark_home),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_NO_DAEMONIZE": "1",
-        "SPARK_DAEMON_MEMORY": "256m",
-        "SPARK_DAEMON_JAVA_OPTS": SMALL_JVM,
-        "SPARK_WORKER_DIR": str(tmp_path),
-    }
-    with ExitStack() as stack:
-
-        def start(kind, *arguments):
-            command = [spark_home / "bin" / "spark-class", f"org.apache.spark.deploy.{kind}", *arguments]
-            daemon = stack.enter_context(
-                subprocess.Popen(command, env=environment, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            )
-            stack.callback(daemon.terminate)
-            return daemon
-
-        master = start("master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
-        url = next(found[0] for line in master.stderr if (found := re.search(r"spark://\S+", line)))
-        for host in ("127.0.0.1", "127.0.0.2"):
-            start("worker.Worker", "--host", host, "--port", "0", "--webui-port", "0", "-c", "1", "-m", "600m", url)
-        yield url
 
 
 def test_a_twin_by_speculation_that_nobody_dismisses_is_gone_when_stop_returns(hold_seats, desk, standalone):

@@ -57,15 +57,17 @@ def pack(task: Task) -> bytes:
         try:
             packed: bytes = cloudpickle.dumps(task)
         except Exception as error:  # a __reduce__ may raise anything
-            guilty = tuple(name for name, value in _variables(task).items() if not _picklable(value))
-            where = (
+            guilty = {name: value for name, value in _variables(task).items() if not _picklable(value)}
+            names = (
                 f"its variable{'s' * (len(guilty) > 1)} {', '.join(map(repr, guilty))}" if guilty else "a part of it"
             )
+            advice = "Make it inside the function instead, so that every worker makes its own"
+            if any(isinstance(value, ModuleType) for value in guilty.values()):
+                advice = "A module travels whole; import from it only the names that are needed"
             raise FunctionNotPicklableError(
-                f"the training function cannot be sent to a worker: {where} cannot be pickled "
-                f"({type(error).__name__}: {error}). Make it inside the function instead, so that every worker makes "
-                f"its own",
-                guilty,
+                f"the training function cannot be sent to a worker: {names} cannot be pickled "
+                f"({type(error).__name__}: {error}). {advice}",
+                tuple(guilty),
             ) from error
         if len(packed) > LIMIT_BYTES:
             weights = {name: len(cloudpickle.dumps(value)) for name, value in _variables(task).items()}
@@ -74,7 +76,7 @@ def pack(task: Task) -> bytes:
             raise FunctionTooLargeError(
                 f"the training function weighs {len(packed) / 1e6:.0f} MB pickled (largest: {largest}); at most "
                 f"{LIMIT_BYTES / 1e6:.0f} MB are sent to each worker. Load data inside the function from a path, or "
-                f"pass it as train_set=/dataset= in the config",
+                f"hand it over as a Spark DataFrame (train_set=, test_set=, dataset=)",
                 size_bytes=len(packed),
                 limit_bytes=LIMIT_BYTES,
             )

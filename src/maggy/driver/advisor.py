@@ -44,6 +44,7 @@ class Advisor:
         self._direction, self._seed, self._es_min, self._warn = direction, seed, es_min, warn
         self._next_trial = 0
         self._rule_failed = False
+        self._idle_alone = False
         setting = Setting(
             space=space,
             num_trials=num_trials,
@@ -68,6 +69,9 @@ class Advisor:
         if suggestion is None:
             return Exhausted(ask=number)
         if suggestion == IDLE:
+            if not self.book.running and not self._idle_alone:
+                self._idle_alone = True
+                self._warn("the optimizer says IDLE although no trial is running; it is asked again every second")
             return Idled(ask=number)
         assert isinstance(suggestion, Trial)
         suggestion.params = params_of(suggestion)

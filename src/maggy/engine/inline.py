@@ -11,7 +11,8 @@ from maggy.ticket import INLINE_WORKER, Ticket
 class InlineEngine(Engine):
     """Runs trial after trial where `lagom` was called, so that `breakpoint()` opens a debugger there.
 
-    Ctrl-C reaches the training function as KeyboardInterrupt.
+    Ctrl-C reaches the training function as KeyboardInterrupt. Thread limits are this process's own: numerical
+    libraries read them once, when they are imported.
     """
 
     name = "inline"

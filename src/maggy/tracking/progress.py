@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from maggy.journal import Record
 from maggy.tracking.tally import Tally
+from maggy.trial import TrialState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _REFRESH_S = 0.25
+_NOTABLE = {TrialState.STOPPED: "stopped early", TrialState.FAILED: "failed", TrialState.LOST: "lost"}
 _LINE_EVERY_S = 1.0
 
 
@@ -110,11 +112,7 @@ class Progress:
     def _counts(self) -> list[str]:
         tally = self._tally
         counts = [f"{tally.ended} of {tally.num_trials} trials", f"{tally.running} running"]
-        if tally.stopped:
-            counts.append(f"{tally.stopped} stopped early")
-        if tally.failed:
-            counts.append(f"{tally.failed} failed")
-        return counts
+        return counts + [f"{tally.states[state]} {words}" for state, words in _NOTABLE.items() if tally.states[state]]
 
     def _best(self) -> str:
         return f"{self._tally.best:.6g} (trial {self._tally.best_trial}: {show_params(self._tally.best_params)})"

@@ -2,66 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
 from typing import Any
 
+from maggy.brain import Brain, Rules
 from maggy.brain import events as ev
-from maggy.trial import Direction
+from maggy.brain.commands import Settle
+from maggy.trial import Direction, TrialState
 
 
-@dataclass
 class Tally:
     """Counts and the best so far; feed it every event in order.
+
+    What became of a trial follows from many events, so the tally asks the machine that the driver runs: a second
+    brain, fed from the journal.
 
     direction   the user's
     num_trials  how many trials there will be at most
     """
 
-    direction: Direction
-    num_trials: int
-    finished: int = 0
-    stopped: int = 0
-    failed: int = 0
-    best: float | None = None
-    best_trial: int | None = None
-    best_params: dict[str, Any] = field(default_factory=dict)
-    workers: set[int] = field(default_factory=set)
-    _running: dict[int, dict[str, Any]] = field(default_factory=dict)
+    def __init__(self, direction: Direction, num_trials: int) -> None:
+        self.num_trials = num_trials
+        self.best: float | None = None
+        self.best_trial: int | None = None
+        self.best_params: dict[str, Any] = {}
+        self._sign = 1.0 if direction == "min" else -1.0
+        self._brain = Brain(Rules(num_trials=num_trials))
 
     @property
     def ended(self) -> int:
         """Trials with a final state."""
-        return self.finished + self.stopped + self.failed
+        return self._brain.ended.total()
 
     @property
     def running(self) -> int:
         """Trials that were suggested and have no final state."""
-        return len(self._running)
+        return len(self._brain.live)
+
+    @property
+    def states(self) -> Counter[TrialState]:
+        """How many trials ended in each final state."""
+        return self._brain.ended
 
     def add(self, event: ev.AnyEvent) -> None:
-        """Take an event into account. A report of an attempt that no longer counts may change nothing here either."""
-        match event:
-            case ev.WorkerJoined():
-                self.workers.add(event.worker)
-            case ev.WorkerLost():
-                self.workers.discard(event.worker)
-            case ev.Suggested():
-                self._running[event.trial] = event.params
-            case ev.TrialFinished() | ev.TrialStopped() if event.trial in self._running:
-                params = self._running.pop(event.trial)
-                if isinstance(event, ev.TrialFinished):
-                    self.finished += 1
-                else:
-                    self.stopped += 1
-                if self._is_better(event.metric):
-                    self.best, self.best_trial, self.best_params = event.metric, event.trial, params
-            case ev.TrialFailed() if event.trial in self._running:
-                del self._running[event.trial]
-                self.failed += 1
-            case _:
-                pass
-
-    def _is_better(self, metric: float) -> bool:
-        if self.best is None:
-            return True
-        return metric < self.best if self.direction == "min" else metric > self.best
+        """Take an event into account."""
+        params = None
+        if isinstance(event, ev.TrialFinished | ev.TrialStopped) and self._brain.holds(event.trial, event.attempt):
+            params = self._brain.live[event.trial].params
+        commands = self._brain.handle(event, 0.0)  # no time: whatever time has brought about is an event
+        if params is not None and any(isinstance(command, Settle) for command in commands):
+            assert isinstance(event, ev.TrialFinished | ev.TrialStopped)
+            if self.best is None or self._sign * event.metric < self._sign * self.best:
+                self.best, self.best_trial, self.best_params = event.metric, event.trial, params

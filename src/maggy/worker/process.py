@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 
 from maggy.context import Task, unpack
@@ -43,13 +43,16 @@ class Worker:
 
     holder, process  who this is, see `WorkerHello`
     echo             show what trials print here too
+    on_ready         called once the training function is loaded
     """
 
-    def __init__(self, ticket: Ticket, *, holder: str, process: int, echo: bool) -> None:
+    def __init__(
+        self, ticket: Ticket, *, holder: str, process: int, echo: bool, on_ready: Callable[[], None] = lambda: None
+    ) -> None:
         self._hello = WorkerHello(holder, ticket.seat, process, socket.gethostname(), os.getpid())
         self._inbox: queue.SimpleQueue[FromDriver] = queue.SimpleQueue()
         self._unanswered: ToDriver | None = None  # said again on a new connection, as it may have died with the old
-        self._echo = echo
+        self._echo, self._on_ready = echo, on_ready
         self._released = False
         self.reporter = Reporter(self._send)
         self._link = connect(ticket, self._greeting, self._receive)
@@ -85,6 +88,7 @@ class Worker:
             while not isinstance(self._inbox.get(), Release):
                 pass
             return None
+        self._on_ready()
         self._answer(Ready())
         return task
 
@@ -154,7 +158,19 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
     ticket = Ticket.from_json(orders["ticket"])
-    Worker(ticket, holder=orders["holder"], process=orders["process"], echo=False).work()
+    Worker(
+        ticket,
+        holder=orders["holder"],
+        process=orders["process"],
+        echo=False,
+        on_ready=lambda: _say_ready(orders["ready"]),
+    ).work()
+
+
+def _say_ready(pipe: int) -> None:
+    """Tell the supervisor that this process can work, so that its death, if it comes, is no failed start."""
+    os.write(pipe, b"\1")
+    os.close(pipe)
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:

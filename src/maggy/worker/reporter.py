@@ -81,9 +81,8 @@ class Reporter:
         elif type(step) is not int:
             step = _whole(step)
         if step < self._step or step < 0:
-            raise BroadcastStepValueError(
-                f"broadcast was given step {step} after step {self._step}: steps count upwards from 0"
-            )
+            after = f" after step {self._step}" if self._step >= 0 else ""
+            raise BroadcastStepValueError(f"broadcast was given step {step}{after}: steps count upwards from 0")
         self._step = step
         self.last = metric
         self._points.append((step, metric))

@@ -35,8 +35,7 @@ from maggy.wire.messages import (
 
 _TAIL_LINES = 30
 _LINE_BYTES = 10_000
-_QUICK_DEATH_S = 1.0  # a process that dies sooner is started again only after a pause
-_LONGEST_PAUSE_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # between processes that die before they are ready
 
 
 class _Process:
@@ -44,8 +43,8 @@ class _Process:
 
     def __init__(self, ticket: Ticket, holder: str, number: int, environment: Mapping[str, str], desk: Desk) -> None:
         self.number = number
-        self.started_at = monotonic()
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._ready, ready = os.pipe()
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self._popen = subprocess.Popen(
             [sys.executable, "-P", "-m", "maggy.worker.process"],
@@ -53,11 +52,13 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": path, **environment},
+            pass_fds=[ready],
             start_new_session=True,  # Ctrl-C in a terminal is the driver's business
         )
+        os.close(ready)
         self._desk = desk
         assert self._popen.stdin is not None and self._popen.stdout is not None
-        orders = {"ticket": ticket.to_json(), "holder": holder, "process": number}
+        orders = {"ticket": ticket.to_json(), "holder": holder, "process": number, "ready": ready}
         try:
             self._popen.stdin.write(json.dumps(orders).encode() + b"\n")
             self._popen.stdin.flush()  # and stays open: its end tells the process that the supervisor is gone
@@ -104,6 +105,8 @@ class _Process:
             self._popen.stdin.close()
         except BrokenPipeError:
             pass
+        self.was_ready = os.read(self._ready, 1) != b""
+        os.close(self._ready)
         self._desk.post(self)
 
     def kill_leftovers(self) -> None:
@@ -153,7 +156,7 @@ class Supervisor:
         self._holder = uuid.uuid4().hex
         self._desk = Desk()
         self._started = 0
-        self._quick_deaths = 0
+        self._unready_deaths = 0
         self._heartbeat_s: float | None = None
         self._link = connect(ticket, self._greeting, self._desk.post)
 
@@ -209,11 +212,12 @@ class Supervisor:
                 then()
 
     def _pause_after(self, process: _Process) -> float:
-        if monotonic() - process.started_at > _QUICK_DEATH_S:
-            self._quick_deaths = 0
+        """Seconds until the next process: none after one that has worked, ever more after those that never could."""
+        if process.was_ready:
+            self._unready_deaths = 0
             return 0.0
-        self._quick_deaths += 1
-        return min(0.1 * 2.0 ** (self._quick_deaths - 1), _LONGEST_PAUSE_S) if self._quick_deaths > 1 else 0.0
+        self._unready_deaths += 1
+        return min(_FIRST_PAUSE_S * 2.0 ** (self._unready_deaths - 1), _LONGEST_PAUSE_S)
 
     def _greeting(self) -> list[ToDriver]:
         return [SupervisorHello(self._holder, self._ticket.seat, socket.gethostname())]
