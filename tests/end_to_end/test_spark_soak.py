@@ -64,8 +64,7 @@ def test_a_twin_by_speculation_is_parked_and_no_trial_runs_twice(standalone, spa
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, standalone, json.dumps(settings), str(folder)],
         cwd=tmp_path,
-        env=os.environ
-        | {"SPARK_HOME": str(spark_home), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable},
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         timeout=150,
