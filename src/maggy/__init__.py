@@ -6,7 +6,6 @@ Every public name is loaded when it is first used, so that `import maggy` is qui
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version  # slow to import, and seldom asked for
+
         return version("maggy")
     if name == "experiment":
         return import_module("maggy.experiment")

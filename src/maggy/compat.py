@@ -51,15 +51,16 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
                 f"lagom was given a config and the keywords {', '.join(map(repr, settings))}; put them into the config"
             )
         return second
-    if isinstance(second, Searchspace):
-        settings.setdefault("searchspace", second)
-    elif isinstance(second, str):
-        settings.setdefault("name", second)
-    elif second is not None:
-        raise ConfigError(
-            f"the second argument of lagom has to be a config, e.g. HyperparameterOptConfig, "
-            f"got {type(second).__name__}"
-        )
+    if second is not None:
+        keyword = "searchspace" if isinstance(second, Searchspace) else "name" if isinstance(second, str) else None
+        if keyword is None:
+            raise ConfigError(
+                f"the second argument of lagom has to be a config, e.g. HyperparameterOptConfig, "
+                f"got {type(second).__name__}"
+            )
+        if keyword in settings:
+            raise ConfigError(f"lagom was given {keyword} twice: as its second argument and as a keyword")
+        settings[keyword] = second
     if not settings:
         return BaseConfig()
     experiment_type = settings.pop("experiment_type", "optimization")

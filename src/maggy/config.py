@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from os import PathLike
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -50,7 +51,7 @@ class LagomConfig:
     def __post_init__(self) -> None:
         """Raises ConfigError for a value that cannot work."""
         _check(isinstance(self.name, str) and self.name.strip() != "", f"name has to be text, got {self.name!r}")
-        alive = _is_number(self.hb_interval) and self.hb_interval > 0
+        alive = _is_number(self.hb_interval) and 0 < self.hb_interval < inf
         _check(alive, f"hb_interval has to be a number of seconds above 0, got {self.hb_interval!r}")
         _check_whole("num_workers", self.num_workers, least=1, optional=True)
         _check_whole("seed", self.seed, least=0, optional=True)

@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from maggy.context.binding import bind, check
+from maggy.context.binding import Binding, check
 from maggy.errors import SignatureError
 
 OTHERS = ("reporter", "hparams")
@@ -18,7 +18,7 @@ def check_with_lr(function, *others):
 
 def bound(function, **others):
     """What the function gets for lr=0.1 and layers=2."""
-    return bind(function, {"lr": 0.1, "layers": 2}, {"reporter": "R", **others})
+    return Binding(function).arguments({"lr": 0.1, "layers": 2}, {"reporter": "R", **others})
 
 
 # --- functions that can be called: what they get
@@ -35,7 +35,7 @@ def test_hparams_are_all_hyperparameters_as_a_dict_of_the_trials_own():
     def train(hparams): ...
 
     params = {"lr": 0.1, "layers": 2}
-    given = bind(train, params, {"reporter": "R"})["hparams"]
+    given = Binding(train).arguments(params, {"reporter": "R"})["hparams"]
     assert given == params
     given["lr"] = 0.5
     assert params["lr"] == 0.1

@@ -8,8 +8,8 @@ from maggy.testing.channels import ChannelContract
 from maggy.ticket import Ticket
 from maggy.wire import connect
 from maggy.wire.keys import KeyPair
+from maggy.wire.listener import SocketListener
 from maggy.wire.memory import MemoryListener
-from maggy.wire.socket import SocketListener
 
 
 def open_files():

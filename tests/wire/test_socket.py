@@ -17,6 +17,8 @@ from maggy.errors import EngineError
 from maggy.testing.channels import HELLO, PATIENCE_S, points
 from maggy.ticket import Ticket
 from maggy.wire.keys import KeyPair
+from maggy.wire.link import SocketLink
+from maggy.wire.listener import SocketListener
 from maggy.wire.messages import (
     MAX_MESSAGE_BYTES,
     Enlisted,
@@ -28,7 +30,6 @@ from maggy.wire.messages import (
     decode_from_driver,
     encode,
 )
-from maggy.wire.socket import SocketLink, SocketListener
 
 
 class Experiment:
@@ -124,7 +125,7 @@ def test_a_peer_without_any_key_is_refused(experiment):
     context = experiment.closing.enter_context(zmq.Context())
     dealer = experiment.closing.enter_context(context.socket(zmq.DEALER))
     dealer.linger = 0
-    monitor = experiment.closing.enter_context(dealer.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL))
+    monitor = experiment.closing.enter_context(dealer.get_monitor_socket(zmq.EVENT_DISCONNECTED))
     dealer.connect(f"tcp://127.0.0.1:{experiment.listener.port}")
     dealer.send(encode(HELLO))
     experiment.serve_until(lambda: monitor.poll(0) != 0)

@@ -52,16 +52,20 @@ def check(function: Callable[..., Any], *, hyperparameters: Collection[str], oth
         )
 
 
-def bind(function: Callable[..., Any], hparams: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    """The keyword arguments for one call: whatever `function` names, and every hyperparameter if it has **kwargs."""
-    arguments = _arguments(function)
-    offered = {**others, **hparams, "hparams": dict(hparams)} if "hparams" not in others else {**others, **hparams}
-    offered |= {old: offered[new] for old, new in SYNONYMS.items() if new in offered}
-    taken = [argument.name for argument in arguments if argument.kind in _BY_NAME]
-    bound = {name: offered[name] for name in taken if name in offered}
-    if any(argument.kind is argument.VAR_KEYWORD for argument in arguments):
-        bound |= {name: value for name, value in hparams.items() if name not in bound}
-    return bound
+class Binding:
+    """Fills the arguments of one function by name; its signature is read once."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        arguments = _arguments(function)
+        self._taken = [argument.name for argument in arguments if argument.kind in _BY_NAME]
+        self._catches_all = any(argument.kind is argument.VAR_KEYWORD for argument in arguments)
+
+    def arguments(self, hparams: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+        """The keyword arguments for one call: what the function names, and every hyperparameter if it has **kwargs."""
+        offered = {**others, **hparams, "hparams": dict(hparams)}
+        offered |= {old: offered[new] for old, new in SYNONYMS.items() if new in offered}
+        bound = {name: offered[name] for name in self._taken if name in offered}
+        return {**hparams, **bound} if self._catches_all else bound
 
 
 def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:

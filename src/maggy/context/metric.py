@@ -18,6 +18,8 @@ def as_number(value: object) -> float | None:
 
     A bool is no number here: a metric that is True is a comparison that somebody forgot to average.
     """
+    if type(value) is float:
+        return value
     if isinstance(value, bool):
         return None
     if isinstance(value, numbers.Real):

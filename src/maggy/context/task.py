@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from types import CodeType, ModuleType
 from typing import Any
 
 import cloudpickle
 
-from maggy.context.binding import bind
+from maggy.context.binding import Binding
 from maggy.context.data import resolve
 from maggy.context.metric import read_return
 from maggy.errors import FunctionNotPicklableError, FunctionTooLargeError
@@ -44,8 +44,12 @@ class Task:
 
         Raises whatever the function raises, and the errors of `read_return`.
         """
-        arguments = bind(self.function, {**self.hparams, **params}, {**self.fixed, "reporter": reporter})
+        arguments = self._binding.arguments({**self.hparams, **params}, {**self.fixed, "reporter": reporter})
         return read_return(self.function(**arguments), self.optimization_key)
+
+    @cached_property
+    def _binding(self) -> Binding:
+        return Binding(self.function)
 
 
 def pack(task: Task) -> bytes:

@@ -9,7 +9,7 @@ from maggy.brain.events import Exhausted, Idled, Judged, Suggested
 from maggy.driver.book import Book, params_of
 from maggy.earlystop import EarlyStopAdapter, StoppingRule, Verdict
 from maggy.errors import ConfigError
-from maggy.optimizer import IDLE, Optimizer, Report, Setting
+from maggy.optimizer import IDLE, Optimizer, Report, Setting, Suggestion
 from maggy.searchspace import Searchspace
 from maggy.trial import Direction, Trial
 
@@ -42,7 +42,8 @@ class Advisor:
         )
         self._optimizer, self._rule = optimizer, rule
         self._direction, self._seed, self._es_min, self._warn = direction, seed, es_min, warn
-        self._next_trial = 0
+        self._next_trial = self._next_ask = 0
+        self._ahead: tuple[int, Suggestion] | None = None  # number of an ask, and its answer
         self._rule_failed = False
         self._idle_alone = False
         setting = Setting(
@@ -63,9 +64,9 @@ class Advisor:
 
     def ask(self, number: int) -> Suggested | Idled | Exhausted:
         """The optimizer's answer to ask `number`, whose draw depends on nothing but the seed and that number."""
-        import numpy as np
-
-        suggestion = self._optimizer.suggest(number, np.random.default_rng([self._seed, number]))
+        ahead, self._ahead = self._ahead, None
+        suggestion = ahead[1] if ahead is not None and ahead[0] == number else self._suggest(number)
+        self._next_ask = number + 1
         if suggestion is None:
             return Exhausted(ask=number)
         if suggestion == IDLE:
@@ -79,6 +80,11 @@ class Advisor:
         self._next_trial += 1
         self.book.open(trial_id, suggestion)
         return Suggested(ask=number, trial=trial_id, params=suggestion.params)
+
+    def prepare(self) -> None:
+        """Draw the next suggestion while no worker waits for it, if it does not depend on how trials end."""
+        if self._ahead is None and not self._optimizer.needs_history and self._next_trial < self.num_trials:
+            self._ahead = self._next_ask, self._suggest(self._next_ask)
 
     def observe(self, trial: Trial) -> None:
         """Tell the optimizer how a trial ended."""
@@ -99,6 +105,11 @@ class Advisor:
     def finalize(self) -> None:
         """The experiment is over."""
         self._optimizer.finalize()
+
+    def _suggest(self, number: int) -> Suggestion:
+        import numpy as np
+
+        return self._optimizer.suggest(number, np.random.default_rng([self._seed, number]))
 
     def _verdict(self, trial_id: int) -> Verdict:
         if isinstance(self._rule, EarlyStopAdapter):

@@ -88,11 +88,20 @@ class Crew:
             replaces=occupant if gone else None,
         )
 
-    def hear(self, peer: Peer, now: float) -> None:
-        """A supervisor gave a sign of life; so its workers are not lost, whatever they compute."""
+    def hear(self, peer: Peer, now: float) -> list[Peer]:
+        """A supervisor gave a sign of life; so its workers are not lost, whatever they compute.
+
+        Returns the connections of those that had been given up before: they have no seat any more.
+        """
+        given_up = []
         for member in self.supervised_by(peer):
-            if member.number is not None:
+            if member.number is None:
+                continue
+            if member.number in self._brain.workers:
                 self._brain.heard(member.number, now)
+            elif member.peer is not None:
+                given_up.append(member.peer)
+        return given_up
 
     def process_ended(self, peer: Peer, process: int, cause: str) -> list[AnyEvent]:
         """A supervisor says that a worker process is dead."""

@@ -94,7 +94,7 @@ class Driver(threading.Thread):
 
     def interrupt(self, reason: str) -> None:
         """End the experiment now and keep what has finished."""
-        self._post(lambda: self._happen(ev.Interrupted(reason=reason)))
+        self._post(lambda: self._interrupt(reason))
 
     def hurry(self) -> None:
         """End the experiment at once: workers get no time to leave."""
@@ -150,6 +150,10 @@ class Driver(threading.Thread):
         for peer, reply in self._outbox:
             self._listener.send(peer, reply)
         self._outbox.clear()
+        # Workers have what they waited for; now there is time.
+        self._journal.sync_soon()
+        if not self.over.is_set():
+            self.advisor.prepare()
 
     def _happen(self, event: ev.AnyEvent) -> None:
         """Write an event down, let the brain draw its conclusions, carry them out, and so on until all is done."""
@@ -166,10 +170,14 @@ class Driver(threading.Thread):
         self._posts.append(work)
         self._listener.wake()
 
+    def _interrupt(self, reason: str) -> None:
+        if not self.over.is_set():
+            self._happen(ev.Interrupted(reason=reason))
+
     def _give_up(self, error: BaseException) -> None:
         if not self.over.is_set():
             self.error = error
-            self._happen(ev.Interrupted(reason=str(error).partition("\n")[0]))
+            self._interrupt(str(error).partition("\n")[0])
 
     def _answer_until_closed(self) -> None:
         """The loop is broken; still tell everyone who asks that it is over."""
@@ -214,7 +222,9 @@ class Driver(threading.Thread):
         )
 
     def _on_heartbeat(self, peer: Peer, message: msg.Heartbeat, now: float) -> None:
-        self._crew.hear(peer, now)
+        for given_up in self._crew.hear(peer, now):
+            # It was silent for too long, and its trial is another's now. Its supervisor fills the seat afresh.
+            self._reply(given_up, msg.Release(self._grace_s))
 
     def _on_process_ended(self, peer: Peer, message: msg.ProcessEnded, now: float) -> None:
         for event in self._crew.process_ended(peer, message.process, message.cause):

@@ -33,6 +33,7 @@ class JournalWriter:
         self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         self._pending: list[bytes] = []
         self._count = 0
+        self._written = False  # something that the helper has not been told of
         self.feeds: list[deque[Record]] = []
         self._dirty = threading.Event()
         self._closed = threading.Event()
@@ -61,7 +62,13 @@ class JournalWriter:
                 data = data[os.write(self._file, data) :]
         except OSError as error:
             raise JournalError(f"the journal {self._path} cannot be written: {error}") from error
-        self._dirty.set()
+        self._written = True
+
+    def sync_soon(self) -> None:
+        """Let the helper bring to disk what was written. Apart from `flush`, as waking a thread takes time."""
+        if self._written:
+            self._written = False
+            self._dirty.set()
 
     def close(self) -> None:
         """Write, sync and upload everything."""

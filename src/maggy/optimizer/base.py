@@ -56,6 +56,9 @@ class Optimizer(ABC):
     Called from the driver's loop, one call at a time. A suggestion should take well under a millisecond.
     """
 
+    needs_history: ClassVar[bool] = True
+    """Whether a suggestion depends on how other trials ended; where it does not, the next is prepared ahead."""
+
     needs_curves: ClassVar[bool] = False
     """Whether running and finished trials have to keep their curves for it."""
 

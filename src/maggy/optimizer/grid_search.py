@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from maggy.errors import ConfigError
 from maggy.optimizer.base import Optimizer, Setting
@@ -23,6 +23,8 @@ class GridSearch(Optimizer):
 
     Raises ConfigError, before the first trial, for a DOUBLE, which has no end of values, and for an empty space.
     """
+
+    needs_history: ClassVar[bool] = False
 
     def prepare(self, setting: Setting) -> int:
         super().prepare(setting)

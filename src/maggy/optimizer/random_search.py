@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from maggy.errors import ConfigError
 from maggy.optimizer.base import Optimizer, Setting
@@ -17,6 +17,8 @@ class RandomSearch(Optimizer):
 
     Source: Bergstra and Bengio, JMLR 2012.
     """
+
+    needs_history: ClassVar[bool] = False
 
     def prepare(self, setting: Setting) -> int:
         if not setting.space:

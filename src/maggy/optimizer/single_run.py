@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from maggy.errors import ConfigError
 from maggy.optimizer.base import Optimizer, Setting
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 class SingleRun(Optimizer):
     """Runs the training function `num_trials` times without hyperparameters."""
+
+    needs_history: ClassVar[bool] = False
 
     def prepare(self, setting: Setting) -> int:
         if setting.space:

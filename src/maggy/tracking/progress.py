@@ -75,9 +75,9 @@ class Progress:
 
         tally = self._tally
         seconds = int(time.monotonic() - self._started_at)
-        view = Table.grid(padding=(0, 2))
-        view.add_column(no_wrap=True)
-        view.add_column(no_wrap=True, overflow="ellipsis")
+        view = Table.grid(padding=(0, 2), expand=True)
+        view.add_column(no_wrap=True, width=max(len("best"), min(len(self._name), 24)))
+        view.add_column(no_wrap=True, overflow="ellipsis", ratio=1)  # takes the rest, and no more
         counts = Text(f"{', '.join(self._counts())}, {seconds // 60}:{seconds % 60:02}")
         bar = ProgressBar(total=tally.num_trials, completed=tally.ended, width=24)
         heading = Table.grid(padding=(0, 2))

@@ -16,6 +16,6 @@ def connect(ticket: Ticket, greeting: Greeting, on_message: OnMessage) -> Link:
         from maggy.wire.memory import MemoryLink
 
         return MemoryLink(ticket.address, greeting, on_message)
-    from maggy.wire.socket import SocketLink
+    from maggy.wire.link import SocketLink
 
     return SocketLink(ticket, greeting, on_message)

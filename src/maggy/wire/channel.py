@@ -7,6 +7,9 @@ from typing import Protocol
 
 from maggy.wire.messages import FromDriver, ToDriver
 
+PING_MS, PING_TIMEOUT_MS = 5_000, 15_000
+"""How often a quiet connection is tried. Pings find a frozen host, not a slow function."""
+
 Peer = bytes
 """Name of a connection, as the channel gives it; a peer that reconnects has a new one."""
 

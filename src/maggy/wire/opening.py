@@ -27,7 +27,7 @@ def open_channel(
         return hub, [
             Ticket(address=hub.address, experiment=experiment, seat=seat, entry=entry) for seat in range(seats)
         ]
-    from maggy.wire.socket import SocketListener
+    from maggy.wire.listener import SocketListener
 
     own, workers = KeyPair.fresh(), KeyPair.fresh()
     listener = SocketListener(bind_host, workers.public, own)

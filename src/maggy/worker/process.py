@@ -63,7 +63,7 @@ class Worker:
             task = self._fetch_task()
             while task is not None:
                 order = self._inbox.get()
-                if isinstance(order, Release):
+                if self._released:  # whatever waits before the release is not begun any more
                     return
                 if isinstance(order, RunTrial) and self._is_new(order):
                     self._unanswered = None

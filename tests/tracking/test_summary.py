@@ -1,0 +1,99 @@
+"""What is said at the end."""
+
+import pytest
+
+from maggy.result import Result
+from maggy.tracking.summary import saved_s, summary
+from maggy.trial import Trial, TrialState
+
+FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
+
+
+def trial(number, state, metric=None, *, seconds=0.0, error=None):
+    return Trial(
+        {"lr": 0.1, "layers": number},
+        trial_id=number,
+        state=state,
+        final_metric=metric,
+        error=error,
+        start=100.0,
+        end=100.0 + seconds,
+    )
+
+
+def search(*trials, interrupted=False):
+    return Result.of_search(trials, "max", experiment_dir="/runs/MNIST/1", interrupted=interrupted)
+
+
+def test_a_search():
+    result = search(
+        trial(0, FINISHED, 0.5, seconds=10),
+        trial(1, FINISHED, 0.93216789, seconds=20),
+        trial(2, STOPPED, 0.25, seconds=5),
+        trial(3, FAILED, error="Traceback ...\nKeyError: 'x'", seconds=1),
+        trial(4, LOST, error="its process was ended by SIGKILL", seconds=4),
+    )
+    assert summary(result).splitlines() == [
+        "best      0.932168 in trial 1: lr=0.1 layers=1",
+        "trials    2 finished, 1 stopped early, 1 failed, 1 lost with their workers",
+        # the median of 10 and 20 less 5, of that and the 40 s that were spent
+        "saved     about 10.0 s of training by stopping early (20% of what all trials would have taken)",
+        "failed    trial 3: KeyError: 'x'",
+        "failed    trial 4: its process was ended by SIGKILL",
+        "folder    /runs/MNIST/1",
+    ]
+
+
+def test_only_the_first_few_failures_are_shown():
+    result = search(trial(0, FINISHED, 0.5), *(trial(number, FAILED, error="KeyError") for number in range(1, 9)))
+    assert [line[:15] for line in summary(result).splitlines() if line.startswith("failed")] == [
+        "failed    trial",
+        "failed    trial",
+        "failed    trial",
+    ]
+
+
+def test_a_failure_without_a_word():
+    assert "failed    trial 0: for no reason that is known" in summary(search(trial(0, FAILED)))
+
+
+def test_a_search_without_a_result():
+    assert summary(search(trial(0, FAILED, error="KeyError"))).splitlines() == [
+        "best      none: no trial has a result",
+        "trials    1 failed",
+        "failed    trial 0: KeyError",
+        "folder    /runs/MNIST/1",
+    ]
+
+
+def test_a_search_that_was_interrupted_before_anything_had_ended():
+    assert summary(search(interrupted=True)).splitlines() == [
+        "best      none: no trial has a result",
+        "trials    none ended (interrupted)",
+        "folder    /runs/MNIST/1",
+    ]
+
+
+def test_a_single_run():
+    result = Result.of_run([trial(0, FINISHED, 0.5)], experiment_dir="/runs/base/1", interrupted=False)
+    assert summary(result).splitlines() == [
+        "result    0.5",
+        "trials    1 finished",
+        "folder    /runs/base/1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("finished_s", "stopped_s", "saved"),
+    [
+        ([], [5], 0),
+        ([10], [], 0),
+        ([10], [4], 6),
+        ([10, 20, 60], [4, 8], (20 - 4) + (20 - 8)),
+        ([10], [4, 30], 6),  # one that took longer than usual has saved nothing, and costs nothing here
+    ],
+)
+def test_what_stopping_saved_is_measured_by_what_finished_trials_usually_took(finished_s, stopped_s, saved):
+    finished = [trial(n, FINISHED, 0.5, seconds=s) for n, s in enumerate(finished_s)]
+    stopped = [trial(n, STOPPED, 0.5, seconds=s) for n, s in enumerate(stopped_s)]
+    assert saved_s(finished, stopped) == saved
