@@ -52,15 +52,15 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
             )
         return second
     if second is not None:
-        keyword = "searchspace" if isinstance(second, Searchspace) else "name" if isinstance(second, str) else None
-        if keyword is None:
+        place = "searchspace" if isinstance(second, Searchspace) else "name" if isinstance(second, str) else None
+        if place is None:
             raise ConfigError(
                 f"the second argument of lagom has to be a config, e.g. HyperparameterOptConfig, "
                 f"got {type(second).__name__}"
             )
-        if keyword in settings:
-            raise ConfigError(f"lagom was given {keyword} twice: as its second argument and as a keyword")
-        settings[keyword] = second
+        if place in settings:
+            raise ConfigError(f"lagom was given {place} twice: as its second argument and as a keyword")
+        settings[place] = second
     if not settings:
         return BaseConfig()
     experiment_type = settings.pop("experiment_type", "optimization")

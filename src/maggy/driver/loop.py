@@ -22,6 +22,7 @@ from maggy.driver.crew import Crew
 from maggy.driver.logs import Logs
 from maggy.errors import EngineError, ExperimentFailedError, MaggyError, NoWorkersError
 from maggy.journal import JournalWriter
+from maggy.trial import TrialState
 from maggy.wire import messages as msg
 from maggy.wire.channel import Listener, Peer
 
@@ -205,6 +206,8 @@ class Driver(threading.Thread):
         elif (lease := self.brain.lease_of(member.number)) is not None:
             # The order may have died with the old connection; a worker that has it already passes over this one.
             self._reply(peer, msg.RunTrial(lease.trial, lease.attempt, lease.params, self._judge_every))
+            if self.brain.live[lease.trial].state is TrialState.STOPPING:
+                self._reply(peer, msg.StopTrial(lease.trial, lease.attempt))
 
     def _on_ready(self, peer: Peer, message: msg.Ready, now: float) -> None:
         member = self._crew.member_at(peer)

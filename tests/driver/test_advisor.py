@@ -1,0 +1,191 @@
+"""The policies are asked in a way that can be repeated, and may fail without taking the experiment with them."""
+
+import numpy as np
+import pytest
+from driver.helpers import Listed, StopAbove, advisor
+
+from maggy.brain.events import Exhausted, Idled, Judged, Suggested
+from maggy.earlystop import AbstractEarlyStop, EarlyStopAdapter, StoppingRule
+from maggy.errors import ConfigError
+from maggy.optimizer import RandomSearch
+from maggy.trial import Trial, TrialState
+
+
+def run(made, trial, *values, state=TrialState.FINISHED):
+    """Let a suggested trial report these and end."""
+    made.book.start(trial, attempt=0, worker=0, t=0.0)
+    made.book.report(trial, list(range(1, len(values) + 1)), list(values))
+    made.observe(made.book.settle(trial, state, None, t=1.0))
+
+
+# --- the optimizer
+
+
+def test_the_answers_of_an_optimizer_become_events_with_trials_numbered_from_zero():
+    made = advisor(Listed({"lr": np.float64(0.5)}, "IDLE", {"lr": 0.25}, None))
+    assert made.ask(0) == Suggested(ask=0, trial=0, params={"lr": 0.5})
+    assert type(made.book.running[0].params["lr"]) is float
+    assert made.ask(1) == Idled(ask=1)
+    assert made.ask(2) == Suggested(ask=2, trial=1, params={"lr": 0.25})
+    assert made.ask(3) == Exhausted(ask=3)
+    assert list(made.book.running) == [0, 1]
+
+
+def test_a_draw_depends_on_the_seed_and_the_number_of_the_ask_and_on_nothing_else():
+    def draw(number, *, seed=7, before=()):
+        made = advisor(RandomSearch(), seed=seed)
+        for other in before:
+            made.ask(other)
+        return made.ask(number).params
+
+    assert draw(3) == draw(3) == draw(3, before=[0, 1, 2]) == draw(3, before=[4])
+    assert draw(3) != draw(4)
+    assert draw(3) != draw(3, seed=8)
+
+
+def test_the_generator_is_the_one_that_the_seed_and_the_number_make():
+    optimizer = Listed({"lr": 0.1}, {"lr": 0.1})
+    made = advisor(optimizer, seed=7)
+    made.ask(0)
+    made.ask(5)
+    assert optimizer.draws == [int(np.random.default_rng([7, number]).integers(1000)) for number in (0, 5)]
+
+
+@pytest.mark.parametrize(("direction", "loss"), [("min", 0.5), ("max", -0.5)])
+def test_an_optimizer_is_told_losses_whatever_the_direction(direction, loss):
+    optimizer = Listed({"lr": 0.1}, {"lr": 0.2})
+    made = advisor(optimizer, direction=direction)
+    made.ask(0)
+    made.ask(1)
+    run(made, 0, 0.9, 0.5)
+    run(made, 1, 0.9, state=TrialState.FAILED)
+    assert optimizer.reports == [(0, loss), (1, None)]
+
+
+def test_an_optimizer_sees_what_runs_and_what_has_ended():
+    optimizer = Listed({"lr": 0.1}, {"lr": 0.2})
+    made = advisor(optimizer, num_trials=12, direction="max")
+    made.ask(0)
+    made.ask(1)
+    run(made, 0, 0.5)
+    assert list(optimizer.setting.running) == [1]
+    assert [trial.trial_id for trial in optimizer.setting.finished] == [0]
+    assert (optimizer.setting.num_trials, optimizer.setting.direction) == (12, "max")
+
+
+def test_an_optimizer_that_has_nothing_to_try_is_an_error_before_anything_starts():
+    class Empty(Listed):
+        def prepare(self, setting):
+            return 0
+
+    with pytest.raises(ConfigError, match="there is nothing to try"):
+        advisor(Empty())
+
+
+def test_an_optimizer_that_waits_for_nothing_is_wondered_at_once():
+    warnings = []
+    made = advisor(Listed("IDLE", "IDLE", {"lr": 0.1}, "IDLE"), warn=warnings.append)
+    assert made.ask(0) == Idled(ask=0)
+    assert made.ask(1) == Idled(ask=1)
+    assert warnings == ["the optimizer says IDLE although no trial is running; it is asked again every second"]
+    made.ask(2)
+    made.ask(3)
+    assert len(warnings) == 1
+
+
+def test_the_end_is_told():
+    optimizer = Listed()
+    advisor(optimizer).finalize()
+    assert optimizer.finalized
+
+
+# --- the rule
+
+
+def judged(made, trial, *values):
+    """The verdict for a running trial that has reported these."""
+    made.book.start(trial, attempt=0, worker=0, t=0.0)
+    made.book.report(trial, list(range(1, len(values) + 1)), list(values))
+    return made.judge(trial, 0, len(values))
+
+
+def five(rule, **settings):
+    made = advisor(Listed(*[{"lr": 0.1}] * 5), rule, **settings)
+    for number in range(5):
+        made.ask(number)
+    return made
+
+
+def test_a_rule_is_asked_about_losses_in_either_direction():
+    assert judged(five(StopAbove(0.5), es_min=-1), 0, 0.4, 0.6).stop
+    assert not judged(five(StopAbove(0.5), es_min=-1), 0, 0.6, 0.4).stop
+    assert judged(five(StopAbove(-0.5), es_min=-1, direction="max"), 0, 0.6, 0.4).stop
+    assert not judged(five(StopAbove(-0.5), es_min=-1, direction="max"), 0, 0.4, 0.6).stop
+
+
+def test_a_verdict_carries_what_it_is_about_and_why():
+    assert judged(five(StopAbove(0.5), es_min=-1), 3, 0.4, 0.6) == Judged(
+        trial=3, attempt=0, step=2, stop=True, reason="above 0.5"
+    )
+
+
+def test_nobody_is_stopped_before_more_than_es_min_trials_have_a_result():
+    made = five(StopAbove(0.5), es_min=2)
+    run(made, 0, 0.1)
+    run(made, 1, 0.1, state=TrialState.FAILED)  # no result
+    run(made, 2, 0.1, state=TrialState.STOPPED)  # a result
+    assert not judged(made, 4, 0.9).stop
+    run(made, 3, 0.1)
+    assert judged(made, 4, 0.9).stop
+
+
+def test_a_rule_that_fails_is_reported_once_and_stops_nothing_from_then_on():
+    class Broken(StoppingRule):
+        asked = 0
+
+        def judge(self, curve, finished):
+            self.asked += 1
+            raise ZeroDivisionError("no median of nothing")
+
+    rule, warnings = Broken(), []
+    made = five(rule, es_min=-1, warn=warnings.append)
+    assert not judged(made, 0, 0.9).stop
+    assert not judged(made, 1, 0.9).stop
+    assert rule.asked == 1
+    assert len(warnings) == 1
+    assert warnings[0].startswith("the stopping rule failed and stops nothing from here on:\nTraceback")
+    assert warnings[0].endswith("ZeroDivisionError: no median of nothing\n")
+
+
+def test_a_rule_of_the_developer_api_sees_trials_in_the_users_sign_and_only_those_with_a_result():
+    seen = []
+
+    class Watching(AbstractEarlyStop):
+        @staticmethod
+        def earlystop_check(to_check, finalized_trials, direction):
+            seen.append((to_check.metric_history, [trial.trial_id for trial in finalized_trials], direction))
+            return to_check.trial_id
+
+    made = five(EarlyStopAdapter(Watching()), direction="max")
+    run(made, 0, 0.1)
+    run(made, 1, 0.1, state=TrialState.LOST)
+    assert judged(made, 2, 0.5, 0.75).stop
+    assert seen == [([0.5, 0.75], [0], "max")]
+    assert made.book.finished == []  # no losses are kept for it
+
+
+@pytest.mark.parametrize(("rule", "judges"), [(None, False), (StopAbove(1.0), True)])
+def test_without_a_rule_nothing_is_judged_and_no_curve_kept(rule, judges):
+    made = advisor(Listed({"lr": 0.1}), rule)
+    made.ask(0)
+    assert made.judges == judges
+    run(made, 0, 0.5)
+    assert len(made.book.finished) == judges
+
+
+def test_a_trial_of_the_optimizer_is_the_trial_of_the_book():
+    suggestion = Trial({"lr": 0.1}, {"sample_type": "random"})
+    made = advisor(Listed(suggestion))
+    made.ask(0)
+    assert made.book.running[0] is suggestion
+    assert (suggestion.trial_id, suggestion.info_dict) == (0, {"sample_type": "random"})

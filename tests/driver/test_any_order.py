@@ -1,0 +1,166 @@
+"""Workers finish, fail, die, lose their connections and come back in any order: the experiment ends all the same."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from contextlib import closing
+
+from brain.helpers import check_invariants
+from driver.helpers import Listed, Stage
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maggy.brain import Brain
+from maggy.wire.memory import MemoryLink
+from maggy.wire.messages import (
+    Failed,
+    Finished,
+    FromDriver,
+    Heartbeat,
+    Metrics,
+    ProcessEnded,
+    Ready,
+    Release,
+    RunTrial,
+    SupervisorHello,
+    ToDriver,
+    Welcome,
+    WorkerHello,
+)
+
+TRIALS = 6
+
+
+class Process:
+    """Does what `maggy.worker.process.Worker` does, one step when it is told to."""
+
+    def __init__(self, stage: Stage, holder: str, seat: int, number: int) -> None:
+        self.number, self.released = number, False
+        self._hello = WorkerHello(holder, seat, number, "node-a", 4711)
+        self._orders: deque[RunTrial] = deque()
+        self._running: RunTrial | None = None
+        self._unanswered: list[ToDriver] = []
+        self.link = MemoryLink(stage.listener.address, lambda: [self._hello, *self._unanswered], self._hear)
+
+    def step(self, how: str) -> None:
+        if self._running is None:
+            self._running = self._next_order()
+        if (order := self._running) is None:
+            return
+        if how == "report":
+            self.link.send(Metrics(order.trial, order.attempt, [1], [0.5]))
+            return
+        self._running = None
+        if how == "finish":
+            self._answer(Finished(order.trial, order.attempt, 0.5))
+        else:
+            self._answer(Failed(order.trial, order.attempt, "KeyError", "KeyError", "Traceback ..."))
+
+    def _next_order(self) -> RunTrial | None:
+        while self._orders and not self.released:
+            order = self._orders.popleft()
+            if not any((done.trial, done.attempt) == (order.trial, order.attempt) for done in self._trials_done()):
+                self._unanswered = []
+                return order
+        return None
+
+    def _trials_done(self) -> list[Finished | Failed]:
+        return [message for message in self._unanswered if isinstance(message, Finished | Failed)]
+
+    def _answer(self, message: ToDriver) -> None:
+        self._unanswered = [message]
+        self.link.send(message)
+
+    def _hear(self, message: FromDriver) -> None:
+        if isinstance(message, Welcome) and not self._unanswered:
+            self._answer(Ready())
+        elif isinstance(message, RunTrial):
+            self._orders.append(message)
+        elif isinstance(message, Release):
+            self.released = True
+
+
+class Seat:
+    """A supervisor and its process, and the line that both are on."""
+
+    def __init__(self, stage: Stage, number: int) -> None:
+        self._stage, self._number, self._holder = stage, number, f"h{number}"
+        self._released = False
+        hello = SupervisorHello(self._holder, number, "node-a")
+        self._link = MemoryLink(stage.listener.address, lambda: [hello], self._hear)
+        self._process = Process(stage, self._holder, number, 1)
+
+    def do(self, what: str) -> None:
+        match what:
+            case "die":
+                self._replace("killed")
+            case "cut":
+                self._link.cut()
+                self._process.link.cut()
+            case "mend":
+                for link in (self._link, self._process.link):
+                    link.cut()
+                    link.mend()
+            case "beat":
+                self._link.send(Heartbeat())
+            case _:
+                self._process.step(what)
+        if self._process.released and not self._released:
+            self._replace("its process ended with exit code 0")
+
+    def _replace(self, cause: str) -> None:
+        dead = self._process
+        dead.link.close()
+        self._link.send(ProcessEnded(dead.number, cause, ""))
+        self._process = Process(self._stage, self._holder, self._number, dead.number + 1)
+
+    def _hear(self, message: FromDriver) -> None:
+        self._released = self._released or isinstance(message, Release)
+
+
+ACTIONS = st.sampled_from(["finish", "finish", "finish", "report", "fail", "die", "cut", "mend", "beat"])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), ACTIONS), max_size=30),
+    st.sampled_from([0.0, 3600.0]),  # a connection that breaks is given up at once, or never
+)
+@settings(deadline=None)
+def test_whatever_happens_to_workers_every_trial_ends_once_and_the_journal_tells_it_all(actions, grace_s):
+    with tempfile.TemporaryDirectory() as folder:
+        rules = {"grace_s": grace_s, "lost_limit": 3}
+        stage = Stage(f"{folder}/run", Listed(*[{"lr": 0.1}] * TRIALS), rules=rules, num_trials=TRIALS)
+        with closing(stage):
+            seats = [Seat(stage, number) for number in range(2)]
+
+            def play(number: int, action: str) -> None:
+                seats[number].do(action)
+                stage.turn()
+                check_invariants(stage.brain)
+
+            for number, action in actions:
+                play(number, action)
+            for number in range(2):
+                play(number, "mend")
+            for _ in range(20 * TRIALS):
+                for number in range(2):
+                    play(number, "beat")
+                    play(number, "finish")
+                if stage.driver.over.is_set():
+                    break
+
+            assert stage.driver.over.is_set(), "the experiment would never end"
+            ended = [trial.trial_id for trial in stage.advisor.book.ended]
+            assert len(set(ended)) == len(ended)
+            if stage.driver.error is None:
+                assert sorted(ended) == list(range(TRIALS))
+
+            replayed = Brain(stage.brain.rules)
+            for event in stage.events():
+                replayed.handle(event, 0.0)
+            assert replayed.ended == stage.brain.ended
+            assert replayed.ending == stage.brain.ending
+            assert {trial: live.attempt for trial, live in replayed.live.items()} == {
+                trial: live.attempt for trial, live in stage.brain.live.items()
+            }

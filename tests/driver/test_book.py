@@ -1,0 +1,107 @@
+"""What the book says of a trial at every point of its life."""
+
+import math
+
+import numpy as np
+import pytest
+
+from maggy.driver.book import Book, params_of
+from maggy.trial import Trial, TrialState
+
+FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
+
+
+def book(direction="max", *, keep_losses=True, keep_metrics=False):
+    """A book with trial 0 running on worker 4."""
+    made = Book(direction, keep_losses=keep_losses, keep_metrics=keep_metrics)
+    made.open(0, Trial({"lr": 0.1}))
+    assert made.running[0].state is TrialState.PENDING
+    made.start(0, attempt=0, worker=4, t=100.0)
+    return made
+
+
+def test_a_trial_from_its_start_to_its_result():
+    made = book()
+    made.report(0, [1, 2], [0.5, 0.75])
+    made.report(0, [3], [0.25])
+    running = made.running[0]
+    assert (running.state, running.worker, running.start, running.num_points) == (TrialState.RUNNING, 4, 100.0, 3)
+    assert (running.final_metric, running.best_metric) == (0.25, 0.75)
+
+    made.note(0, final_metric=0.5, metric_dict={"acc": 0.5})
+    trial = made.settle(0, FINISHED, None, t=107.5)
+    assert trial is running
+    assert (trial.state, trial.final_metric, trial.best_metric) == (FINISHED, 0.5, 0.75)
+    assert (trial.end, trial.duration) == (107.5, 7500.0)
+    assert made.ended == [trial]
+    assert made.running == {}
+    assert made.results == 1
+
+
+def test_curves_are_losses_in_the_order_of_the_ends():
+    made = book("max")
+    made.open(1, Trial({"lr": 0.2}))
+    made.start(1, attempt=0, worker=5, t=100.0)
+    made.report(0, [1, 2], [0.5, 0.75])
+    made.report(1, [1], [0.25])
+    assert made.losses[0].values == [-0.5, -0.75]
+    made.settle(1, STOPPED, None, t=101.0)
+    made.settle(0, FINISHED, None, t=102.0)
+    assert [curve.values for curve in made.finished] == [[-0.25], [-0.5, -0.75]]
+    assert made.losses == {}
+
+
+@pytest.mark.parametrize(("direction", "best"), [("max", 0.75), ("min", 0.25)])
+def test_the_best_is_the_best_in_the_users_direction_and_the_result_counts_too(direction, best):
+    made = book(direction)
+    made.report(0, [1, 2], [0.5, math.nan])
+    assert made.running[0].best_metric == 0.5
+    made.note(0, final_metric=best)
+    assert made.settle(0, FINISHED, None, t=1.0).best_metric == best
+
+
+def test_the_sign_is_flipped_for_max_and_only_there():
+    assert Book("max", keep_losses=False, keep_metrics=False).loss(0.5) == -0.5
+    assert Book("min", keep_losses=False, keep_metrics=False).loss(0.5) == 0.5
+
+
+@pytest.mark.parametrize("state", [FAILED, LOST])
+def test_what_a_trial_reported_before_it_failed_is_no_result(state):
+    made = book()
+    made.report(0, [1], [0.5])
+    trial = made.settle(0, state, "KeyError: 'x'", t=1.0)
+    assert (trial.final_metric, trial.best_metric, trial.error) == (None, None, "KeyError: 'x'")
+    assert trial.num_points == 1
+    assert made.finished == []
+    assert made.results == 0
+
+
+def test_a_second_attempt_starts_from_nothing():
+    made = book(keep_metrics=True)
+    made.report(0, [1, 2], [0.5, 0.75])
+    made.start(0, attempt=1, worker=5, t=200.0)
+    trial = made.running[0]
+    assert (trial.attempt, trial.worker, trial.start) == (1, 5, 200.0)
+    assert (trial.num_points, trial.final_metric, trial.best_metric) == (0, None, None)
+    assert len(trial.curve) == len(made.losses[0]) == 0
+
+
+def test_curves_are_kept_only_where_somebody_needs_them():
+    nobody = book(keep_losses=False)
+    nobody.report(0, [1], [0.5])
+    assert nobody.running[0].curve is None
+    assert nobody.losses == {}
+    assert nobody.running[0].num_points == 1
+    nobody.settle(0, FINISHED, None, t=1.0)
+    assert nobody.finished == []
+
+    developers = book("max", keep_losses=False, keep_metrics=True)
+    developers.report(0, [1], [0.5])
+    assert developers.running[0].metric_history == [0.5]  # in the user's sign
+    assert developers.running[0].step_history == [1]
+
+
+def test_parameters_of_numpy_become_plain_values():
+    params = params_of(Trial({"lr": np.float64(0.1), "layers": np.int64(2), "name": "adam", "units": [64, 32]}))
+    assert params == {"lr": 0.1, "layers": 2, "name": "adam", "units": [64, 32]}
+    assert [type(value) for value in params.values()] == [float, int, str, list]
