@@ -1,3 +1,8 @@
 from __future__ import annotations
 
+import hypothesis
+
+hypothesis.settings.register_profile("tests", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("tests")
+
 pytest_plugins = ["spark_fixture"]

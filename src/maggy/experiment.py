@@ -145,6 +145,8 @@ class _Experiment:
             result = self._result(folder, interrupted)
             folder.write("result.json", to_json(dict(result)))
             folder.close()
+            if folder.upload_error is not None:
+                self._say(f"{folder.url} cannot be written ({folder.upload_error}); everything is in {folder.local}")
         if self._verbose:
             print(summary(result), file=sys.stderr)
         return result

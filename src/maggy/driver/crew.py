@@ -97,9 +97,11 @@ class Crew:
         for member in self.supervised_by(peer):
             if member.number is None:
                 continue
+            if member.peer is None:
+                continue  # its own connection is broken, and it may be that it cannot make another
             if member.number in self._brain.workers:
                 self._brain.heard(member.number, now)
-            elif member.peer is not None:
+            else:
                 given_up.append(member.peer)
         return given_up
 

@@ -33,13 +33,21 @@ class Logs:
         self._queue.put(None)
         self._thread.join()
 
+    def _append(self, path: Path, lines: list[str]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8", errors="replace") as file:
+            file.writelines(f"{line}\n" for line in lines)
+
     def _write(self) -> None:
+        failed = False
         while (item := self._queue.get()) is not None:
             name, prefix, lines = item
-            path = self._folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8", errors="replace") as file:
-                file.writelines(f"{line}\n" for line in lines)
+            try:
+                self._append(self._folder / name, lines)
+            except OSError as error:  # a full disk costs lines of log, and no trial
+                if not failed and self._show is not None:
+                    self._show(f"the logs cannot be written any more: {error}")
+                failed = True
             if self._show is not None:
                 for line in lines:
                     self._show(f"[{prefix}] {line}")

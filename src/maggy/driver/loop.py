@@ -141,8 +141,8 @@ class Driver(threading.Thread):
         for peer, message in arrived:
             if message is None:
                 self._crew.hang_up(peer, now)
-            else:
-                self._receivers[type(message)](peer, message, now)
+            elif not (isinstance(message, msg.Finished | msg.Stopped) and not math.isfinite(message.metric)):
+                self._receivers[type(message)](peer, message, now)  # our own workers send no other metrics
         for event in self.brain.due(now):
             self._happen(event)
         while self._posts:

@@ -25,6 +25,7 @@ class ExperimentFolder:
     url        where it is, as the user knows it
     local      the folder on this machine that is written
     is_remote  whether `local` has to be copied to `url`
+    upload_error  why the last copy failed, if it did
     """
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
@@ -39,6 +40,7 @@ class ExperimentFolder:
         self.local = _staging(os.fspath(url)) if self.is_remote else Path(self._root)
         self.url = os.fspath(url) if self.is_remote else str(self.local)
         self._was_empty = True
+        self.upload_error: Exception | None = None
         self._uploaded: dict[str, int] = {}
         self._journal_uploaded = 0
         self._segment = 0
@@ -112,16 +114,25 @@ class ExperimentFolder:
             yield self._fs.cat_file(path)
 
     def upload(self) -> None:
-        """Copy to the remote place what is new since the last call."""
-        for path in sorted(self.local.rglob("*")):
-            name = path.relative_to(self.local).as_posix()
-            if path.is_dir() or path.name.endswith(".partial"):
-                continue
-            if name.startswith("journal/"):
-                self._upload_segment(path)
-            elif self._uploaded.get(name) != path.stat().st_mtime_ns:
-                self._uploaded[name] = path.stat().st_mtime_ns
-                self._put(name, path.read_bytes())
+        """Copy to the remote place what is new since the last call. What fails is tried again the next time."""
+        try:
+            for path in sorted(self.local.rglob("*")):
+                self._upload_file(path)
+            self.upload_error = None
+        except Exception as error:  # each file system has errors of its own
+            self.upload_error = error
+
+    def _upload_file(self, path: Path) -> None:
+        name = path.relative_to(self.local).as_posix()
+        if path.is_dir() or path.name.endswith(".partial"):
+            return
+        if name.startswith("journal/"):
+            self._upload_segment(path)
+            return
+        changed_at = path.stat().st_mtime_ns
+        if self._uploaded.get(name) != changed_at:
+            self._put(name, path.read_bytes())
+            self._uploaded[name] = changed_at
 
     def _upload_segment(self, path: Path) -> None:
         with path.open("rb") as file:

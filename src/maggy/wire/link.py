@@ -18,7 +18,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from maggy.ticket import Ticket
 from maggy.wire.channel import PING_MS, PING_TIMEOUT_MS, Greeting, OnMessage
-from maggy.wire.messages import FromDriver, Rejoin, ToDriver, decode_from_driver, encode
+from maggy.wire.messages import FromDriver, Rejoin, Release, ToDriver, decode_from_driver, encode
 from maggy.wire.waker import Waker
 
 _RETRY_MS = 50  # a driver that does not read is tried again this often
@@ -109,6 +109,7 @@ class SocketLink(threading.Thread):
             self._connected = False
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 self.error = "the driver refused this worker's key"
+                self._on_message(Release(grace_s=0.0))  # ZeroMQ does not try again, and another driver is none of ours
 
     def _greet(self) -> None:
         """Say who this is before anything else, and last what was said and not answered.

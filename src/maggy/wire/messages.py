@@ -191,8 +191,13 @@ ToDriver = (
 )
 FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Rejoin | Release
 
+
+def _refuse(code: int, data: memoryview) -> None:
+    raise msgspec.ValidationError("messages hold plain values only")
+
+
 encode = msgspec.msgpack.Encoder().encode
-decode_to_driver = msgspec.msgpack.Decoder(ToDriver).decode
+decode_to_driver = msgspec.msgpack.Decoder(ToDriver, ext_hook=_refuse).decode
 decode_from_driver = msgspec.msgpack.Decoder(FromDriver).decode
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What the decoders raise for bytes that are no message."""

@@ -27,6 +27,7 @@ _WAIT_LIMIT_S = 0.05  # ... and never longer than this
 _ROUND_TRIP_S = 0.0002  # waiting for less than a round trip is in vain
 _POINTS_PER_MESSAGE = 20_000
 _CHARACTERS_PER_MESSAGE = 100_000
+_LAST_STEP = 2**63 - 1
 _LINE_LIMIT = 100_000  # characters; a longer line is cut
 _LOG_LIMIT = 16 << 20  # characters of log that one trial may send
 
@@ -80,7 +81,7 @@ class Reporter:
             step = self._step + 1
         elif type(step) is not int:
             step = _whole(step)
-        if step < self._step or step < 0:
+        if step < self._step or not 0 <= step <= _LAST_STEP:
             after = f" after step {self._step}" if self._step >= 0 else ""
             raise BroadcastStepValueError(f"broadcast was given step {step}{after}: steps count upwards from 0")
         self._step = step
