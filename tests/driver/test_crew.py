@@ -126,3 +126,12 @@ def test_everybody_who_is_connected_can_be_reached(ward):
     for peer in (b"s0", b"w0", b"w1"):
         ward.crew.hang_up(peer, now=1.0)
     assert ward.crew.peers == []
+
+
+def test_a_supervisors_heartbeat_does_not_keep_a_worker_whose_own_connection_is_broken(ward):
+    ward.supervisor(b"s0")
+    ward.join(b"p0")
+    ward.crew.hang_up(b"p0", now=5.0)
+    assert ward.crew.hear(b"s0", now=14.0) == []
+    assert ward.brain.due(14.9) == []
+    assert [event.worker for event in ward.brain.due(15.0)] == [0]

@@ -29,3 +29,16 @@ def test_a_trial_that_says_nothing_has_no_folder_and_closing_ends_the_thread(tmp
     Logs(tmp_path, show=None).close()
     assert list(tmp_path.iterdir()) == []
     assert set(threading.enumerate()) == before
+
+
+def test_a_disk_that_refuses_lines_is_reported_once_and_stops_nobody(tmp_path):
+    (tmp_path / "trials").write_text("a file where the folder should be")
+    shown = []
+    logs = Logs(tmp_path, shown.append)
+    logs.trial(0, ["one"])
+    logs.trial(0, ["two"])
+    logs.worker(0, ["three"])
+    logs.close()
+    assert shown[0].startswith("the logs cannot be written any more: ")
+    assert shown[1:] == ["[trial 0] one", "[trial 0] two", "[worker 0] three"]
+    assert (tmp_path / "workers/0.log").read_text() == "three\n"

@@ -353,3 +353,17 @@ def test_every_name_of_older_versions_leads_to_the_same_door():
     assert result["num_trials"] == 2
     flat = {"searchspace": config.searchspace, "optimizer": "randomsearch", "num_trials": 2, "engine": "inline"}
     assert experiment.launch(lambda x: x, verbose=0, **flat)["num_trials"] == 2
+
+
+def test_a_store_that_refuses_files_costs_no_result(monkeypatch, capsys):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def refuse(self, path, *args, **kwargs):
+        raise OSError("the bucket is full")
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", refuse)
+
+    result = lagom(train, search(3, experiment_dir="memory://full/run"), engine="inline", verbose=0)
+
+    assert result["num_trials"] == 3
+    assert "memory://full/run cannot be written (the bucket is full); everything is in " in capsys.readouterr().out

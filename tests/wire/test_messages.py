@@ -139,3 +139,9 @@ def test_messages_cannot_be_changed():
         Finished(0, 0, 0.5).metric = 1.0
     assert hash(WorkerHello("holder", 0, 1, "node-a", 1)) == hash(WorkerHello("holder", 0, 1, "node-a", 1))
     assert SupervisorHello("holder", 0, "node-a") != SupervisorHello("holder", 1, "node-a")
+
+
+def test_values_of_types_that_nobody_here_sends_are_refused():
+    strange = msgspec.msgpack.encode(["Finished", 0, 0, 0.5, {"x": msgspec.msgpack.Ext(5, b"anything")}])
+    with pytest.raises(msgspec.ValidationError, match="plain values only"):
+        decode_to_driver(strange)

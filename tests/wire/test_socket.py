@@ -26,6 +26,7 @@ from maggy.wire.messages import (
     Log,
     Ready,
     Rejoin,
+    Release,
     RunTrial,
     decode_from_driver,
     encode,
@@ -100,10 +101,12 @@ def experiment() -> Iterator[Experiment]:
 
 
 def test_a_worker_with_another_key_is_refused_and_knows_it(experiment):
-    stranger = experiment.link(worker=KeyPair.fresh())
+    told = SimpleQueue()
+    stranger = experiment.link(worker=KeyPair.fresh(), on_message=told.put)
     stranger.send(Heartbeat())
-    experiment.serve_until(lambda: stranger.error is not None)
+    experiment.serve_until(lambda: not told.empty())
     assert stranger.error == "the driver refused this worker's key"
+    assert told.get() == Release(grace_s=0.0)  # so that it does not wait for ever
     assert experiment.has_received() == []
 
     experiment.link()
