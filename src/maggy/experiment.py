@@ -98,7 +98,7 @@ class _Experiment:
         )
         self._resources = dict(config.resources_per_worker or {})
         slots = engine.slots(self._resources)
-        self._seats = min(slots if config.num_workers is None else config.num_workers, self._advisor.num_trials)
+        self._seats = min(config.num_workers or slots, self._advisor.num_trials)
         if engine.bind_host is None:
             self._seats = 1
 

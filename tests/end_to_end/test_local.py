@@ -345,3 +345,24 @@ def test_whatever_a_function_says_and_returns_reaches_the_driver_in_some_form():
     outputs = result.best.metric_dict
     assert (outputs["Metric"], outputs["huge"], outputs["text"], outputs["3"]) == (1, str(2**70), "?", "nan")
     assert outputs["much"].startswith("[dropped by Maggy: ")
+
+
+def test_each_worker_sees_the_gpus_that_are_its_own(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7,GPU-1f")
+
+    def which(x, reporter):
+        import os
+        import time
+
+        time.sleep(0.05)
+        return {"Metric": x, "gpu": os.environ["CUDA_VISIBLE_DEVICES"]}
+
+    config = search(12, searchspace=X, resources_per_worker={"gpu": 1, "cpu": 0.1}, num_workers=2)
+    result = lagom(which, config, engine="local", verbose=0)
+    assert {trial.metric_dict["gpu"] for trial in result.trials} == {"4", "7"}
+
+    config = search(12, searchspace=X, resources_per_worker={"gpu": 1}, num_workers=4)
+    with pytest.raises(EngineError, match="4 workers of 1 GPUs each do not fit on this machine's 3"):
+        lagom(which, config, engine="local", verbose=0)
+    with pytest.raises(EngineError, match=r"3 GPUs; one worker asks for .* 4 GPUs"):
+        lagom(which, search(2, searchspace=X, resources_per_worker={"gpu": 4}), engine="local", verbose=0)

@@ -39,6 +39,10 @@ class LocalEngine(Engine):
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
         share = int(resources["cpu"]) if resources.get("cpu", 0) >= 1 else available_cores() // len(tickets)
         need_gpu, gpus = int(resources.get("gpu", 0)), _gpus()
+        if need_gpu * len(tickets) > len(gpus):
+            raise EngineError(
+                f"{len(tickets)} workers of {need_gpu} GPUs each do not fit on this machine's {len(gpus)}; lower num_workers"
+            )
         left = threading.Semaphore(0)
 
         def work(index: int, ticket: Ticket) -> None:
