@@ -41,7 +41,8 @@ class LocalEngine(Engine):
         need_gpu, gpus = int(resources.get("gpu", 0)), _gpus()
         if need_gpu * len(tickets) > len(gpus):
             raise EngineError(
-                f"{len(tickets)} workers of {need_gpu} GPUs each do not fit on this machine's {len(gpus)}; lower num_workers"
+                f"{len(tickets)} workers of {need_gpu} GPUs each do not fit on this machine's {len(gpus)}: lower "
+                f"num_workers"
             )
         left = threading.Semaphore(0)
 
