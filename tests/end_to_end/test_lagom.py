@@ -367,3 +367,30 @@ def test_a_store_that_refuses_files_costs_no_result(monkeypatch, capsys):
 
     assert result["num_trials"] == 3
     assert "memory://full/run cannot be written (the bucket is full); everything is in " in capsys.readouterr().out
+
+
+def test_the_journal_alone_tells_what_became_of_every_trial(engine):
+    from maggy.brain import Brain, Rules
+    from maggy.brain.commands import Settle
+
+    def mixed(x, n, reporter):
+        import time
+
+        for step in range(4):
+            time.sleep(0.01)
+            reporter.broadcast(x * n, step)
+        if n == 5:
+            raise ValueError("five")
+        return x * n
+
+    result = lagom(mixed, search(16, es_min=3), engine=engine, verbose=0)
+
+    brain = Brain(Rules(num_trials=16))
+    settled = {}
+    for record in read(ExperimentFolder(result.experiment_dir)):
+        for command in brain.handle(record.event, 0.0):
+            if isinstance(command, Settle):
+                settled[command.trial] = command.state
+    assert settled == {trial.trial_id: trial.state for trial in result.trials}
+    assert len(settled) == 16
+    assert brain.ending == "complete"
