@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
+from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -55,6 +56,10 @@ class LagomConfig:
         _check(alive, f"hb_interval has to be a number of seconds above 0, got {self.hb_interval!r}")
         _check_whole("num_workers", self.num_workers, least=1, optional=True)
         _check_whole("seed", self.seed, least=0, optional=True)
+        _check(
+            self.experiment_dir is None or isinstance(self.experiment_dir, str | PathLike),
+            f"experiment_dir has to be a path or a URL, got {self.experiment_dir!r}",
+        )
         resources = self.resources_per_worker
         if resources is not None:
             _check(isinstance(resources, Mapping), f"resources_per_worker has to be a dict, got {resources!r}")
@@ -164,7 +169,7 @@ def _check(holds: bool, message: str) -> None:
 def _check_whole(name: str, value: object, *, least: int, optional: bool = False) -> None:
     if optional and value is None:
         return
-    whole = isinstance(value, int) and not isinstance(value, bool)
+    whole = isinstance(value, Integral) and not isinstance(value, bool)  # NumPy's whole numbers too
     _check(whole and value >= least, f"{name} has to be a whole number of at least {least}, got {value!r}")  # type: ignore[operator]
 
 

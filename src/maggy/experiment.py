@@ -6,7 +6,7 @@ import secrets
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from typing import Any
 
@@ -83,7 +83,7 @@ class _Experiment:
 
     def __init__(self, function: Callable[..., Any], config: LagomConfig, engine: Engine, verbose: int) -> None:
         self._function, self._config, self._engine, self._verbose = function, config, engine, verbose
-        self._seed = secrets.randbits(32) if config.seed is None else config.seed
+        self._seed = secrets.randbits(32) if config.seed is None else int(config.seed)
         self._say: Callable[[str], None] = print
         self._search = config if isinstance(config, HyperparameterOptConfig) else None
         space = self._search.searchspace if self._search is not None else None
@@ -143,13 +143,21 @@ class _Experiment:
             raise
         finally:
             result = self._result(folder, interrupted)
-            folder.write("result.json", to_json(dict(result)))
-            folder.close()
-            if folder.upload_error is not None:
-                self._say(f"{folder.url} cannot be written ({folder.upload_error}); everything is in {folder.local}")
+            self._keep(folder, result)
         if self._verbose:
-            print(summary(result), file=sys.stderr)
+            with suppress(OSError):  # nobody reads it any more
+                print(summary(result), file=sys.stderr)
         return result
+
+    def _keep(self, folder: ExperimentFolder, result: Result) -> None:
+        """Write the result into the folder; what cannot be written is said, and the result returned all the same."""
+        try:
+            folder.write("result.json", to_json(dict(result)))
+        except OSError as error:
+            self._say(f"result.json cannot be written: {error}")
+        folder.close()
+        if folder.upload_error is not None:
+            self._say(f"{folder.url} cannot be written ({folder.upload_error}); everything is in {folder.local}")
 
     @property
     def _direction(self) -> Any:
@@ -161,7 +169,7 @@ class _Experiment:
             SingleRun() if search is None else resolve_optimizer(search.optimizer),
             NoStoppingRule() if search is None else resolve_rule(search.es_policy),
             space=self._space,
-            num_trials=1 if search is None else search.num_trials,
+            num_trials=1 if search is None else int(search.num_trials),
             direction=self._direction,
             seed=self._seed,
             es_min=0 if search is None else search.es_min,
@@ -188,9 +196,12 @@ class _Experiment:
             describe=engine.describe,
         )
         interrupted = run_workers(engine, tickets, self._resources, driver)
-        self._advisor.finalize()
         if driver.error is not None:
             raise driver.error
+        try:
+            self._advisor.finalize()
+        except Exception as error:  # the search is complete: nothing may take its result away
+            self._say(f"the optimizer failed after the last trial: {type(error).__name__}: {error}")
         return interrupted
 
     @contextmanager

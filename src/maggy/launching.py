@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from maggy.driver import Driver
-from maggy.engine.base import Engine
+from maggy.engine.base import Engine, Launched
 from maggy.errors import EngineError
 from maggy.ticket import Ticket
 
@@ -24,16 +24,17 @@ def run_workers(engine: Engine, tickets: Sequence[Ticket], resources: Mapping[st
     Raises KeyboardInterrupt at a second Ctrl-C.
     """
     driver.start()
+    launch = _Launch(engine, tickets, resources, driver)
     with _ctrl_c(driver, in_this_thread=engine.bind_host is None) as presses:
         try:
-            _Launch(engine, tickets, resources, driver).start()
+            launch.start()
             driver.over.wait()
         finally:
             driver.interrupt("lagom is leaving")  # nothing to a driver that has ended
             try:
-                engine.stop(grace_s=_GRACE_S if driver.had_workers else 0.0)
+                launch.stop(grace_s=_GRACE_S if driver.had_workers else 0.0)
             except KeyboardInterrupt:
-                engine.stop(grace_s=0.0)
+                launch.stop(grace_s=0.0)
                 raise
             finally:
                 driver.close()
@@ -48,15 +49,28 @@ class _Launch:
     ) -> None:
         self._engine, self._tickets, self._resources, self._driver = engine, tickets, resources, driver
         self._left = _RELAUNCHES
+        self._launched: list[Launched] = []
+        self._stop_asked = False
+        # A launch and the question for the end exclude each other: nothing is launched that `stop` does not know of.
+        self._lock = threading.RLock()  # again by the same thread where an engine exits within `launch`
 
     def start(self) -> None:
         try:
-            self._engine.launch(self._tickets, self._resources, self._on_exit)
+            with self._lock:
+                if not self._stop_asked:
+                    self._launched.append(self._engine.launch(self._tickets, self._resources, self._on_exit))
         except KeyboardInterrupt:  # only an engine that works in this thread can be hit here
             self._driver.interrupt("Ctrl-C")
 
+    def stop(self, grace_s: float) -> None:
+        """Return when nothing that was ever launched runs any more, and launch nothing again."""
+        with self._lock:
+            self._stop_asked = True
+        for launched in self._launched:  # without the lock: they may have to wait for an `_on_exit`
+            launched.stop(grace_s)
+
     def _on_exit(self, error: BaseException | None) -> None:
-        if self._driver.over.is_set():
+        if self._stop_asked or self._driver.over.is_set():
             return
         if self._left == 0:
             why = f": {error}" if error is not None else ""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from importlib.metadata import version
+from numbers import Integral
 from typing import Any
 
 from maggy.config import LagomConfig
@@ -36,6 +37,8 @@ def describe(
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
+    if isinstance(value, Integral):
+        return int(value)
     if isinstance(value, Searchspace):
         return _plain(value.to_dict())
     if isinstance(value, Mapping):

@@ -269,3 +269,15 @@ def test_a_script_travels_with_the_modules_beside_it(tmp_path, how):
         [sys.executable, "worker.py", str(parcel)], cwd=there, check=True, capture_output=True, text=True
     )
     assert worker.stdout == "37.0 False\n"  # 2 * 5 * 3 + 7
+
+
+def test_a_global_of_the_module_that_a_function_comes_from_is_named(tmp_path, monkeypatch):
+    (tmp_path / "guarded.py").write_text(
+        "import threading\n_lock = threading.Lock()\ndef work(x):\n    with _lock:\n        return x\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    from guarded import work
+
+    with pytest.raises(FunctionNotPicklableError) as caught:
+        packed(lambda x: work(x))
+    assert caught.value.variables == ("guarded._lock",)

@@ -35,7 +35,7 @@ def test_a_trial_from_its_start_to_its_result():
     assert (trial.end, trial.duration) == (107.5, 7500.0)
     assert made.ended == [trial]
     assert made.running == {}
-    assert made.results == 1
+    assert len(made.results) == 1
 
 
 def test_curves_are_losses_in_the_order_of_the_ends():
@@ -73,7 +73,7 @@ def test_what_a_trial_reported_before_it_failed_is_no_result(state):
     assert (trial.final_metric, trial.best_metric, trial.error) == (None, None, "KeyError: 'x'")
     assert trial.num_points == 1
     assert made.finished == []
-    assert made.results == 0
+    assert len(made.results) == 0
 
 
 def test_a_second_attempt_starts_from_nothing():

@@ -180,7 +180,7 @@ def test_a_trial_whose_processes_keep_dying_is_lost_with_the_last_cause(start):
         chief.say(ProcessEnded(process, "its process was ended by SIGSEGV", ""))
     (lost,) = stage.advisor.book.ended
     assert (lost.state, lost.error) == (TrialState.LOST, "its process was ended by SIGSEGV")
-    assert stage.advisor.book.results == 0
+    assert len(stage.advisor.book.results) == 0
 
 
 # --- connections that break

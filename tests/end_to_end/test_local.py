@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from end_to_end.conftest import search
 
 from maggy import Searchspace, lagom
 from maggy.config import BaseConfig
+from maggy.engine.local import LocalEngine
 from maggy.errors import EngineError, ExperimentFailedError
 from maggy.trial import TrialState
 
@@ -150,6 +152,34 @@ def test_several_experiments_at_once_do_not_mix():
         alone = lagom(lambda x: x, search(15, searchspace=X, seed=seed), engine="inline", verbose=0)
         assert sorted(result["metric_list"]) == sorted(alone["metric_list"])
     assert len({result.experiment_dir for result in results.values()}) == 3
+
+
+def test_two_experiments_at_once_on_one_engine_end_each_for_itself(tmp_path):
+    engine, folder = LocalEngine(), tmp_path
+
+    def hold(x):
+        import time
+
+        (folder / "holding").touch()
+        while not (folder / "let-go").exists():
+            time.sleep(0.01)
+        return x
+
+    def experiment(function):
+        config = search(1, searchspace=X, num_workers=1)
+        return lagom(function, config, engine=engine, verbose=0)
+
+    with ThreadPoolExecutor(1) as threads:
+        long = threads.submit(experiment, hold)
+        try:
+            while not (folder / "holding").exists():
+                assert not long.done()
+            short = experiment(lambda x: x)  # would not return if it waited for the workers of both
+            assert not long.done()
+        finally:
+            (folder / "let-go").touch()
+
+    assert short["num_trials"] == long.result()["num_trials"] == 1
 
 
 def test_experiments_leave_nothing_behind():
@@ -366,3 +396,155 @@ def test_each_worker_sees_the_gpus_that_are_its_own(monkeypatch):
         lagom(which, config, engine="local", verbose=0)
     with pytest.raises(EngineError, match=r"3 GPUs; one worker asks for .* 4 GPUs"):
         lagom(which, search(2, searchspace=X, resources_per_worker={"gpu": 4}), engine="local", verbose=0)
+
+
+def test_a_part_of_a_gpu_is_an_error_on_this_engine_and_not_cut_to_none(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+
+    for part in (0.5, 1.5):
+        with pytest.raises(EngineError, match=rf"whole GPUs only, and one worker asks for {part} "):
+            LocalEngine().slots({"gpu": part})
+
+
+def test_what_a_trial_leaves_running_reports_into_no_other_trial():
+    def leaves_a_thread(x, reporter):
+        import contextlib
+        import threading
+
+        from maggy.errors import EarlyStopException
+
+        def go_on():
+            with contextlib.suppress(EarlyStopException):  # which says that the trial is over
+                while True:
+                    reporter.broadcast(-99.0)
+                    reporter.log("from the thread")
+                    over.wait(0.001)
+
+        over = threading.Event()
+        if x > 0.5:
+            threading.Thread(target=go_on, daemon=True).start()
+        over.wait(0.05)
+        for _ in range(3):
+            reporter.broadcast(x)
+        return x
+
+    config = search(6, searchspace=X, num_workers=1, es_policy="none")
+    result = lagom(leaves_a_thread, config, engine="local", verbose=0)
+
+    quiet = [trial for trial in result.trials if trial.params["x"] <= 0.5]
+    assert 0 < len(quiet) < 6
+    assert {trial.num_points for trial in quiet} == {3}
+    assert {trial.best_metric == trial.params["x"] for trial in quiet} == {True}
+    assert not any(Path(result.experiment_dir, f"trials/{trial.trial_id}").exists() for trial in quiet)
+
+
+def test_every_odd_way_to_leave_a_function_is_a_failed_trial_and_nothing_hangs():
+    def odd(way, reporter):
+        from maggy.errors import EarlyStopException
+
+        if way == "stop without a metric":
+            raise EarlyStopException(None)
+        if way == "stop after NaN":
+            try:
+                reporter.broadcast(float("nan"))
+            except ValueError as error:
+                raise EarlyStopException(1.0) from error
+        if way == "interrupt":
+            raise KeyboardInterrupt
+        if way == "deep":
+            deep = []
+            for _ in range(500):
+                deep = [deep]
+            return {"Metric": 1, "deep": deep}
+        if way == "round":
+            outputs = {"Metric": 2}
+            outputs["self"] = outputs
+            return outputs
+        return {"Metric": 3, "whole": type("Whole", (int,), {})(7)}
+
+    ways = ["plain", "deep", "round", "stop without a metric", "stop after NaN", "interrupt"]
+    space = Searchspace(way=("CATEGORICAL", ways))
+    config = search(1, optimizer="gridsearch", searchspace=space, num_workers=1)
+    result = lagom(odd, config, engine="local", verbose=0)
+
+    assert {t.params["way"]: t.final_metric for t in result.trials if t.state is TrialState.FINISHED} == {
+        "plain": 3.0,
+        "deep": 1.0,
+        "round": 2.0,
+    }
+    errors = {t.params["way"]: t.error for t in result.trials if t.state is TrialState.FAILED}
+    no_result = "maggy.errors.MetricValueError: the trial was stopped at metric {}, which is no result"
+    assert errors == {
+        "stop without a metric": no_result.format(None),
+        "stop after NaN": no_result.format("nan"),
+        "interrupt": "KeyboardInterrupt",
+    }
+    assert {trial.attempt for trial in result.trials} == {0}
+
+
+def test_a_reader_of_the_progress_that_goes_away_costs_neither_result_nor_output(tmp_path):
+    script = (
+        "import os\n"
+        "from maggy import lagom, Searchspace\n"
+        "reader, writer = os.pipe()\n"
+        "os.close(reader)\n"
+        "os.dup2(writer, 2)\n"
+        "result = lagom(map_fun=lambda x: x, searchspace=Searchspace(x=('DISCRETE', [1, 2])),\n"
+        "               optimizer='gridsearch', engine='local')\n"
+        "print(result['num_trials'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.stdout == "2\n"
+
+
+def test_a_result_file_that_cannot_be_written_costs_no_result(capsys):
+    def blocks_the_result(x):
+        from pathlib import Path
+
+        for folder in Path("maggy-runs").glob("*/1"):
+            (folder / "result.json").mkdir(exist_ok=True)
+        return x
+
+    result = lagom(blocks_the_result, search(3, searchspace=X), engine="local", verbose=0)
+
+    assert result["num_trials"] == 3
+    assert "result.json cannot be written" in capsys.readouterr().out
+
+
+def test_prints_of_forked_children_are_in_the_workers_log():
+    def forks():
+        import multiprocessing
+
+        child = multiprocessing.get_context("fork").Process(
+            target=print, args=("from a child",), kwargs={"flush": True}
+        )
+        child.start()
+        child.join()
+        return 1
+
+    result = lagom(forks, engine="local", verbose=0)
+
+    assert "from a child" in Path(result.experiment_dir, "workers/0.log").read_text()
+
+
+def test_an_optimizer_that_fails_at_the_very_end_takes_no_result_away(capsys):
+    from maggy import Trial
+    from maggy.optimizer import AbstractOptimizer
+
+    class Fragile(AbstractOptimizer):
+        def __init__(self):
+            self.left = [{"x": 0.1}, {"x": 0.2}, {"x": 0.3}]
+
+        def initialize(self):
+            pass
+
+        def get_suggestion(self, trial=None):
+            return Trial(self.left.pop(0))
+
+        def finalize_experiment(self, trials):
+            raise RuntimeError("no more")
+
+    result = lagom(lambda x: x, search(3, searchspace=X, optimizer=Fragile()), engine="inline", verbose=0)
+
+    assert result["num_trials"] == 3
+    assert "the optimizer failed after the last trial: RuntimeError: no more" in capsys.readouterr().out

@@ -32,7 +32,7 @@ def exits():
 
 def test_two_seats_are_filled_at_once_in_separate_processes_of_separate_executors(session, desk, exits):
     engine = SparkEngine(session)
-    engine.launch(desk.tickets(2), {}, exits.put)
+    launched = engine.launch(desk.tickets(2), {}, exits.put)
     first, second = desk.guests(2)
 
     assert (first.seat, second.seat) == (0, 1)
@@ -43,14 +43,14 @@ def test_two_seats_are_filled_at_once_in_separate_processes_of_separate_executor
 
     first.dismiss()
     second.dismiss()
-    engine.stop(grace_s=30)
+    launched.stop(grace_s=30)
     assert exits.get_nowait() is None
     assert exits.empty()
 
 
 def test_a_killed_python_process_comes_back_to_its_seat_and_the_other_one_does_not_notice(session, desk, exits):
     engine = SparkEngine(session)
-    engine.launch(desk.tickets(2), {}, exits.put)
+    launched = engine.launch(desk.tickets(2), {}, exits.put)
     first, second = desk.guests(2)
 
     first.kill()
@@ -62,30 +62,48 @@ def test_a_killed_python_process_comes_back_to_its_seat_and_the_other_one_does_n
     assert exits.empty()
     again.dismiss()
     second.dismiss()
-    engine.stop(grace_s=30)
+    launched.stop(grace_s=30)
     assert exits.get_nowait() is None
 
 
-def test_two_engines_share_one_session_from_two_threads(session, desk):
-    def experiment(name):
+@pytest.mark.parametrize("engines", [1, 2])
+def test_two_experiments_share_one_session_from_two_threads_on_one_engine_or_on_two(session, desk, engines):
+    first = SparkEngine(session)
+    second = first if engines == 1 else SparkEngine(session)
+
+    def experiment(engine, name):
         exits = queue.Queue()
-        engine = SparkEngine(session)
-        engine.launch(desk.tickets(1, experiment=name), {}, exits.put)
-        return engine, exits
+        return engine.launch(desk.tickets(1, experiment=name), {}, exits.put), exits
 
     with ThreadPoolExecutor(2) as threads:
-        (engine_a, exits_a), (engine_b, exits_b) = threads.map(experiment, ["a", "b"])
+        (launched_a, exits_a), (launched_b, exits_b) = threads.map(experiment, [first, second], ["a", "b"])
     guests = {guest.experiment: guest for guest in desk.guests(2)}
 
     guests["a"].dismiss()
-    engine_a.stop(grace_s=30)
+    launched_a.stop(grace_s=30)
     assert exits_a.get_nowait() is None
     assert guests["b"].is_connected()  # one experiment ends, the other goes on
     assert exits_b.empty()
 
     guests["b"].dismiss()
-    engine_b.stop(grace_s=30)
+    launched_b.stop(grace_s=30)
     assert exits_b.get_nowait() is None
+
+
+def test_workers_of_one_launch_that_are_killed_by_stop_are_not_those_of_the_other_launch(session, desk, exits):
+    engine = SparkEngine(session)
+    staying = engine.launch(desk.tickets(1, experiment="staying"), {}, exits.put)
+    stubborn = engine.launch(desk.tickets(1, entry="never_leave", experiment="stubborn"), {}, lambda reason: None)
+    guests = {guest.experiment: guest for guest in desk.guests(2)}
+
+    stubborn.stop(grace_s=0)
+
+    assert guests["stubborn"].has_died()
+    assert guests["staying"].is_connected()
+    assert exits.empty()
+    guests["staying"].dismiss()
+    staying.stop(grace_s=30)
+    assert exits.get_nowait() is None
 
 
 def test_a_seat_that_can_never_be_filled_ends_with_the_python_error_and_the_engine_can_launch_again(
@@ -100,17 +118,17 @@ def test_a_seat_that_can_never_be_filled_ends_with_the_python_error_and_the_engi
     assert "ValueError: seat 0 is broken" in str(reason)
     assert "\tat " not in str(reason)
 
-    engine.launch(desk.tickets(1), {}, exits.put)
+    launched = engine.launch(desk.tickets(1), {}, exits.put)
     guest = desk.next_guest()
     assert exits.empty()
     guest.dismiss()
-    engine.stop(grace_s=30)
+    launched.stop(grace_s=30)
     assert exits.get_nowait() is None
 
 
 def test_the_secret_key_reaches_the_worker_and_nothing_that_spark_shows(session, desk, exits):
     engine = SparkEngine(session)
-    engine.launch(desk.tickets(1), {}, exits.put)
+    launched = engine.launch(desk.tickets(1), {}, exits.put)
     guest = desk.next_guest()
 
     assert guest.secret_key == "s3cret"
@@ -118,21 +136,21 @@ def test_the_secret_key_reaches_the_worker_and_nothing_that_spark_shows(session,
     assert guest.properties["spark.jobGroup.id"].startswith("maggy-")
     assert "s3cret" not in str(guest.properties)
     guest.dismiss()
-    engine.stop(grace_s=30)
+    launched.stop(grace_s=30)
 
 
 def test_workers_stay_in_the_scheduler_pool_that_the_user_chose(session, desk, exits):
     session.sparkContext.setLocalProperty("spark.scheduler.pool", "night")
     try:
         engine = SparkEngine(session)
-        engine.launch(desk.tickets(1), {}, exits.put)
+        launched = engine.launch(desk.tickets(1), {}, exits.put)
     finally:
         session.sparkContext.setLocalProperty("spark.scheduler.pool", None)
     guest = desk.next_guest()
 
     assert guest.properties["spark.scheduler.pool"] == "night"
     guest.dismiss()
-    engine.stop(grace_s=30)
+    launched.stop(grace_s=30)
 
 
 # --- the end ----------------------------------------------------------------------------------
@@ -140,10 +158,10 @@ def test_workers_stay_in_the_scheduler_pool_that_the_user_chose(session, desk, e
 
 def test_a_worker_that_never_leaves_is_killed_after_the_grace_and_is_gone_when_stop_returns(session, desk, exits):
     engine = SparkEngine(session)
-    engine.launch(desk.tickets(2, entry="never_leave"), {}, exits.put)
+    launched = engine.launch(desk.tickets(2, entry="never_leave"), {}, exits.put)
     guests = desk.guests(2)
 
-    engine.stop(grace_s=0.1)
+    launched.stop(grace_s=0.1)
 
     assert [guest.has_died() for guest in guests] == [True, True]
     assert [guest.is_connected() for guest in guests] == [False, False]
@@ -153,16 +171,23 @@ def test_a_worker_that_never_leaves_is_killed_after_the_grace_and_is_gone_when_s
 
 def test_stop_right_after_launch_leaves_nothing_behind(session, desk, exits):
     engine = SparkEngine(session)
-    engine.launch(desk.tickets(2, entry="never_leave"), {}, exits.put)
+    launched = engine.launch(desk.tickets(2, entry="never_leave"), {}, exits.put)
 
-    engine.stop(grace_s=0)
+    launched.stop(grace_s=0)
 
     assert exits.get_nowait() is None
     assert exits.empty()
 
 
-def test_stop_without_a_launch_has_nothing_to_do(session):
-    SparkEngine(session).stop(grace_s=0)
+def test_stop_may_be_called_again(session, desk, exits):
+    launched = SparkEngine(session).launch(desk.tickets(1), {}, exits.put)
+    desk.next_guest().dismiss()
+
+    launched.stop(grace_s=30)
+    launched.stop(grace_s=0)
+
+    assert exits.get_nowait() is None
+    assert exits.empty()
 
 
 # --- what the cluster offers ------------------------------------------------------------------
@@ -248,8 +273,8 @@ def test_without_any_session_a_local_cluster_is_started_and_used_again(desk, fre
             except EngineError as error:
                 print(error)
         tickets = [Ticket(address=sys.argv[1], experiment="exp", seat=0, entry="spark_entries:report")]
-        engine.launch(tickets, {"cpu": 2}, print)
-        engine.stop(grace_s=60)
+        launched = engine.launch(tickets, {"cpu": 2}, print)
+        launched.stop(grace_s=60)
         print(SparkEngine(cores=1).slots({}))
         """,
         desk.address,
@@ -300,10 +325,10 @@ def test_where_spark_allows_no_failure_a_killed_worker_ends_the_job_and_the_next
         tickets = [
             Ticket(address=sys.argv[1], experiment="exp", seat=seat, entry="spark_entries:report") for seat in (0, 1)
         ]
-        engine.launch(tickets, {}, exits.put)
+        launched = engine.launch(tickets, {}, exits.put)
         print(exits.get())
-        engine.launch(tickets, {}, exits.put)
-        engine.stop(grace_s=60)
+        launched = engine.launch(tickets, {}, exits.put)
+        launched.stop(grace_s=60)
         print(exits.get_nowait(), exits.empty())
         """,
         desk.address,
@@ -343,4 +368,72 @@ def test_a_session_that_kills_workers_for_being_quiet_is_refused(fresh_python):
     assert process.printed() == [
         "this Spark session kills Python workers that send it nothing for 30 s, and Maggy's workers never do. Start it "
         "with spark.python.worker.killOnIdleTimeout=false, or with spark.python.worker.idleTimeoutSeconds=0."
+    ]
+
+
+def test_an_engine_finds_the_next_session_after_its_first_one_was_stopped(fresh_python):
+    process = fresh_python(
+        """
+        from pyspark.sql import SparkSession
+        from maggy.engine.spark import SparkEngine
+        from maggy.engine.spark_cluster import provide_java_for_spark
+        from maggy.errors import EngineError
+
+        provide_java_for_spark()
+        builder = SparkSession.builder.config("spark.log.level", "OFF").config("spark.ui.enabled", "false")
+        first = builder.master("local[2]").getOrCreate()
+        found, given = SparkEngine(), SparkEngine(first)
+        print(found.slots({}), given.slots({}))
+
+        first.sparkContext._jsc.stop()  # Java's side has stopped, and Python's does not know yet
+        for engine in (found, given):
+            try:
+                engine.slots({})
+            except EngineError as error:
+                print(error)
+
+        first.stop()
+        builder.master("local[1]").getOrCreate()
+        print(found.slots({}))
+        try:
+            given.slots({})
+        except EngineError as error:
+            print(error)
+        """
+    )
+
+    assert process.printed() == [
+        "2 2",
+        "the active Spark session is stopping; wait for its stop() to return, and try again.",
+        "the Spark session given to SparkEngine is stopped; start another one.",
+        "1",
+        "the Spark session given to SparkEngine is stopped; start another one.",
+    ]
+
+
+def test_a_launch_into_a_session_that_was_stopped_meanwhile_is_an_error_and_starts_no_other_spark(fresh_python):
+    process = fresh_python(
+        """
+        from pyspark import SparkContext
+        from maggy.engine.spark import SparkEngine
+        from maggy.errors import EngineError
+        from maggy.ticket import Ticket
+
+        engine = SparkEngine(cores=1)
+        print(engine.slots({}))
+        SparkContext.getOrCreate().stop()
+        try:
+            engine.launch([Ticket(address="tcp://127.0.0.1:1", experiment="exp", seat=0)], {}, print)
+        except EngineError as error:
+            print(error)
+        print(SparkContext._active_spark_context)
+        print(engine.slots({}))
+        """
+    )
+
+    assert process.printed() == [
+        "1",
+        "the Spark session of the workers was stopped; start another one.",
+        "None",
+        "1",
     ]

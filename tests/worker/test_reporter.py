@@ -23,7 +23,7 @@ from maggy.errors import (
 )
 from maggy.wire.messages import Log, Metrics
 from maggy.worker import reporter as module
-from maggy.worker.reporter import Reporter
+from maggy.worker.reporter import Flusher, Reporter
 
 NEVER_S = 1e6
 PATIENCE_S = 30
@@ -36,8 +36,9 @@ class Desk:
         self.sent: list[Metrics | Log] = []
         self._pace = patch.object(module, "BATCH_S", batch_s)
         self._pace.start()
-        self.reporter = Reporter(self.receive)
-        self.reporter.begin(trial=3, attempt=1, judge_every=judge_every)
+        self.reporter = Reporter(self.receive, trial=3, attempt=1, judge_every=judge_every)
+        self.flusher = Flusher()
+        self.flusher.begin(self.reporter)
 
     def receive(self, message: Metrics | Log) -> None:
         self.sent.append(message)
@@ -58,7 +59,7 @@ class Desk:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.reporter.close()
+        self.flusher.close()
         self._pace.stop()
 
 
@@ -171,32 +172,31 @@ def test_points_that_are_reported_while_others_are_sent_keep_their_order():
 
 def test_points_are_sent_after_a_while_though_nobody_asks():
     sent: SimpleQueue = SimpleQueue()
-    reporter = Reporter(sent.put)
-    reporter.begin(trial=0, attempt=0, judge_every=0)
+    reporter, flusher = Reporter(sent.put, trial=0), Flusher()
+    flusher.begin(reporter)
     reporter.broadcast(0.5)
     assert sent.get(timeout=PATIENCE_S) == Metrics(0, 0, [0], [0.5])
-    reporter.close()
+    flusher.close()
 
 
-def test_one_reporter_serves_trial_after_trial(desk):
+def test_what_a_trial_has_left_running_says_nothing_any_more_and_is_stopped(desk):
     reporter = desk.reporter
     assert reporter.trial_id == 3
     reporter.broadcast(0.1, step=7)
     reporter.log("one")
     reporter.end()
-    reporter.begin(trial=4, attempt=0, judge_every=0)
-    assert reporter.trial_id == 4
-    assert reporter.last is None
-    reporter.broadcast(0.2)
-    reporter.end()
-    assert desk.sent == [Metrics(3, 1, [7], [0.1]), Log(3, 1, ["one"]), Metrics(4, 0, [0], [0.2])]
+    with pytest.raises(EarlyStopException):
+        reporter.broadcast(0.2)
+    reporter.log("two")
+    reporter.flush()
+    assert desk.sent == [Metrics(3, 1, [7], [0.1]), Log(3, 1, ["one"])]
 
 
-def test_closing_ends_its_thread():
+def test_closing_ends_the_flushers_thread():
     before = set(threading.enumerate())
-    reporter = Reporter(lambda message: None)
+    flusher = Flusher()
     assert set(threading.enumerate()) != before
-    reporter.close()
+    flusher.close()
     assert set(threading.enumerate()) == before
 
 
@@ -226,19 +226,8 @@ def test_a_stop_of_another_trial_or_attempt_stops_nothing(desk, trial, attempt):
     desk.reporter.broadcast(0.5)
 
 
-def test_a_stop_ends_with_its_trial(desk):
-    desk.reporter.stop(trial=3, attempt=1)
-    desk.reporter.end()
-    desk.reporter.begin(trial=4, attempt=0, judge_every=0)
-    desk.reporter.broadcast(0.5)
-
-
-def test_the_end_of_the_experiment_stops_whatever_runs_and_whatever_was_about_to(desk):
+def test_the_end_of_the_experiment_stops_whatever_runs(desk):
     desk.reporter.stop_now()
-    with pytest.raises(EarlyStopException):
-        desk.reporter.broadcast(0.5)
-    desk.reporter.end()
-    desk.reporter.begin(trial=4, attempt=0, judge_every=0)
     with pytest.raises(EarlyStopException):
         desk.reporter.broadcast(0.5)
 
@@ -253,8 +242,7 @@ class Judge:
         self.asked: SimpleQueue[int] = SimpleQueue()
         self.told: list[str] = []
         self.clock = 0.0
-        self.reporter = Reporter(self.receive)
-        self.reporter.begin(trial=0, attempt=0, judge_every=judge_every)
+        self.reporter = Reporter(self.receive, trial=0, judge_every=judge_every)
 
     def receive(self, message):
         if message.awaits is not None:
@@ -285,7 +273,7 @@ def judge():
     ):
         judge = Judge()
         yield judge
-        judge.reporter.close()
+        judge.reporter.end()
 
 
 def test_a_broadcast_that_is_judged_waits_for_the_verdict_and_goes_on(judge):
@@ -402,12 +390,6 @@ def test_a_log_that_is_full_says_so_once_and_takes_no_more():
         lines = desk.lines()
         assert lines[:525] == ["x" * 1_999] * 525  # 525 * 2,000 is the first above 2 ** 20
         assert lines[525:] == ["[maggy: the log of this trial is full at 1 MiB; the rest is dropped]"]
-
-        desk.sent.clear()
-        desk.reporter.begin(trial=4, attempt=0, judge_every=0)
-        desk.reporter.log("the next trial has room again")
-        desk.reporter.end()
-        assert desk.lines() == ["the next trial has room again"]
 
 
 # --- by hand

@@ -90,3 +90,33 @@ def test_the_lines_are_those_of_the_whole_text_however_it_is_cut(pieces):
     stream.end()
     *lines, rest = "".join(pieces).split("\n")
     assert log == ([*lines, rest] if rest else lines)
+
+
+def test_a_progress_bar_that_draws_its_line_over_and_over_leaves_its_last_state():
+    lines = []
+    with captured(lines.append, echo=False):
+        for percent in range(100_000):
+            print(f"{percent} of 100000", end="\r")
+        print()
+        print("a", end="")
+        print("b", end="")
+    assert lines == ["99999 of 100000", "ab"]
+
+
+def test_experiments_in_two_threads_leave_the_streams_as_they_were():
+    before = sys.stdout
+    first, second = captured([].append, echo=False), captured([].append, echo=False)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert sys.stdout is before
+
+
+def test_a_handler_that_kept_the_stream_of_an_ended_trial_writes_where_it_would_have(capsys):
+    lines = []
+    with captured(lines.append, echo=False):
+        kept = sys.stdout
+    kept.write("later\n")
+    assert lines == []
+    assert capsys.readouterr().out == "later\n"

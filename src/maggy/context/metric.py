@@ -10,6 +10,7 @@ from typing import Any
 
 from maggy.errors import MetricTypeError, MetricValueError, ReturnKeyError, ReturnTypeError
 
+_DEPTH_LIMIT = 30  # of what is nested in a returned dict
 _OUTPUTS_LIMIT = 256 << 10  # characters of a returned dict that are kept beside its metric
 
 
@@ -81,18 +82,20 @@ def _outputs(returned: Mapping[Any, Any]) -> dict[str, Any]:
     return outputs
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: Any, depth: int = 0) -> Any:
     """The value as JSON can hold it; whatever it cannot is kept as text."""
+    if depth > _DEPTH_LIMIT:
+        return f"[dropped by Maggy: nested more than {_DEPTH_LIMIT} deep]"
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
-        return {str(key): _jsonable(item) for key, item in value.items()}
+        return {str(_jsonable(str(key))): _jsonable(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_jsonable(item) for item in value]
+        return [_jsonable(item, depth + 1) for item in value]
     if isinstance(value, int):
-        return value if -(2**63) <= value < 2**64 else str(value)
+        return int(value) if -(2**63) <= value < 2**64 else str(int(value))
     number = as_number(value)
     if number is not None:
         return number if math.isfinite(number) else str(number)

@@ -7,7 +7,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from types import CodeType, ModuleType
@@ -61,10 +61,9 @@ def pack(task: Task) -> bytes:
         try:
             packed: bytes = cloudpickle.dumps(task)
         except Exception as error:  # a __reduce__ may raise anything
-            guilty = {name: value for name, value in _variables(task).items() if not _picklable(value)}
-            names = (
-                f"its variable{'s' * (len(guilty) > 1)} {', '.join(map(repr, guilty))}" if guilty else "a part of it"
-            )
+            guilty = _guilty(task)
+            plural = "s" * (len(guilty) > 1)
+            names = f"its variable{plural} {', '.join(map(repr, guilty))}" if guilty else "a part of it"
             advice = "Make it inside the function instead, so that every worker makes its own"
             if any(isinstance(value, ModuleType) for value in guilty.values()):
                 advice = "A module travels whole; import from it only the names that are needed"
@@ -108,7 +107,8 @@ def _variables(task: Task) -> dict[str, Any]:
         return variables | getattr(function, "__dict__", {})
     known = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
     variables |= {name: value for name, value in known.items() if value is not function}
-    variables |= inspect.getclosurevars(function).nonlocals
+    with suppress(ValueError):  # a variable of the closure that has no value yet
+        variables |= inspect.getclosurevars(function).nonlocals
     parameters = inspect.signature(function).parameters
     return variables | {name: p.default for name, p in parameters.items() if p.default is not p.empty}
 
@@ -119,6 +119,20 @@ def _names(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names(constant)
+
+
+def _guilty(task: Task) -> dict[str, Any]:
+    """The variables that cannot be pickled; of a function from another module, the globals of that module at fault."""
+    guilty: dict[str, Any] = {}
+    for name, value in _variables(task).items():
+        if _picklable(value):
+            continue
+        inner: dict[str, Any] = {}
+        if inspect.isfunction(value):
+            used = [(name, value.__globals__[name]) for name in _names(value.__code__) if name in value.__globals__]
+            inner = {f"{value.__module__}.{name}": item for name, item in used if not _picklable(item)}
+        guilty |= inner or {name: value}
+    return guilty
 
 
 def _picklable(value: Any) -> bool:

@@ -7,13 +7,11 @@ from collections.abc import Callable
 
 from maggy.brain.events import Exhausted, Idled, Judged, Suggested
 from maggy.driver.book import Book, params_of
-from maggy.earlystop import EarlyStopAdapter, StoppingRule, Verdict
+from maggy.earlystop import GO_ON, EarlyStopAdapter, StoppingRule, Verdict
 from maggy.errors import ConfigError
 from maggy.optimizer import IDLE, Optimizer, Report, Setting, Suggestion
 from maggy.searchspace import Searchspace
 from maggy.trial import Direction, Trial
-
-_GO_ON = Verdict(stop=False)
 
 
 class Advisor:
@@ -93,11 +91,11 @@ class Advisor:
 
     def judge(self, trial_id: int, attempt: int, step: int) -> Judged:
         """The rule's answer for a running trial. A rule that fails is reported once, and its trials go on."""
-        verdict = _GO_ON
-        if self.book.results > self._es_min and not self._rule_failed:
+        verdict = GO_ON
+        if len(self.book.results) > self._es_min and not self._rule_failed:
             try:
                 verdict = self._verdict(trial_id)
-            except Exception:
+            except (Exception, SystemExit):
                 self._rule_failed = True
                 self._warn(f"the stopping rule failed and stops nothing from here on:\n{traceback.format_exc()}")
         return Judged(trial=trial_id, attempt=attempt, step=step, stop=verdict.stop, reason=verdict.reason)
@@ -113,6 +111,5 @@ class Advisor:
 
     def _verdict(self, trial_id: int) -> Verdict:
         if isinstance(self._rule, EarlyStopAdapter):
-            results = [ended for ended in self.book.ended if ended.state.has_result]
-            return self._rule.check(self.book.running[trial_id], results, self._direction)
+            return self._rule.check(self.book.running[trial_id], self.book.results, self._direction)
         return self._rule.judge(self.book.losses[trial_id], self.book.finished)

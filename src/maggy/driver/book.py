@@ -17,6 +17,7 @@ class Book:
 
     running    trials without a result, by id
     ended      trials with a final state, in the order in which they ended
+    results    those of them that have a result
     losses     curves of the running trials, by id
     finished   curves of the trials that ended with a result, in that order
     """
@@ -27,7 +28,7 @@ class Book:
         self.ended: list[Trial] = []
         self.losses: dict[int, Curve] = {}
         self.finished: list[Curve] = []
-        self.results = 0
+        self.results: list[Trial] = []
         self._keep_losses, self._keep_metrics = keep_losses, keep_metrics
 
     def open(self, trial_id: int, suggestion: Trial) -> None:
@@ -72,13 +73,15 @@ class Book:
         trial.state, trial.end = state, t
         if error is not None:
             trial.error = error
+        if state is TrialState.FINISHED:
+            trial.reason = None  # it was told to stop and finished all the same
         if not state.has_result:
             trial.final_metric = trial.best_metric = None
         elif trial.final_metric is not None:
             self._see(trial, trial.final_metric)
         losses = self.losses.pop(trial_id, None)
         if state.has_result:
-            self.results += 1
+            self.results.append(trial)
             if losses is not None:
                 self.finished.append(losses)
         self.ended.append(trial)

@@ -141,8 +141,8 @@ class Driver(threading.Thread):
         for peer, message in arrived:
             if message is None:
                 self._crew.hang_up(peer, now)
-            elif not (isinstance(message, msg.Finished | msg.Stopped) and not math.isfinite(message.metric)):
-                self._receivers[type(message)](peer, message, now)  # our own workers send no other metrics
+            else:
+                self._receivers[type(message)](peer, message, now)
         for event in self.brain.due(now):
             self._happen(event)
         while self._posts:
@@ -262,6 +262,9 @@ class Driver(threading.Thread):
         self._logs.trial(message.trial, message.lines)
 
     def _on_finished(self, peer: Peer, message: msg.Finished, now: float) -> None:
+        if not math.isfinite(message.metric):
+            self._on_failed(peer, _no_result(message), now)
+            return
         self._note(message, final_metric=message.metric, metric_dict=message.outputs)
         self._happen(
             ev.TrialFinished(
@@ -270,6 +273,9 @@ class Driver(threading.Thread):
         )
 
     def _on_stopped(self, peer: Peer, message: msg.Stopped, now: float) -> None:
+        if not math.isfinite(message.metric):
+            self._on_failed(peer, _no_result(message), now)
+            return
         self._note(message, final_metric=message.metric)
         self._happen(ev.TrialStopped(trial=message.trial, attempt=message.attempt, metric=message.metric))
 
@@ -341,3 +347,9 @@ class Driver(threading.Thread):
 
     def _reply(self, peer: Peer, message: msg.FromDriver) -> None:
         self._outbox.append((peer, message))
+
+
+def _no_result(message: msg.Finished | msg.Stopped) -> msg.Failed:
+    """Our own workers send no such metric; the journal could not hold it."""
+    error = f"MetricValueError: the trial ended with the metric {message.metric}"
+    return msg.Failed(message.trial, message.attempt, error, "metric that is not finite", "")

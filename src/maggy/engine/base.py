@@ -12,8 +12,23 @@ OnExit = Callable[[BaseException | None], None]
 """Called once, from any thread, when no seat is filled any more; with the reason if it was not asked for."""
 
 
+class Launched(ABC):
+    """What one call of `Engine.launch` has started."""
+
+    @abstractmethod
+    def stop(self, grace_s: float) -> None:
+        """Return when nothing that was launched runs any more.
+
+        The driver has told the workers to leave; whoever has not left after `grace_s` seconds is killed. It may be
+        called again, also after it was interrupted, and leaves what other launches have started alone.
+        """
+
+
 class Engine(ABC):
-    """Fills seats with workers. It knows tickets and nothing else of an experiment."""
+    """Fills seats with workers. It knows tickets and nothing else of an experiment.
+
+    One engine may serve several experiments at once: what belongs to one of them is in what `launch` returns.
+    """
 
     name: ClassVar[str]
     entry: ClassVar[str] = SUPERVISOR
@@ -42,17 +57,10 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
+    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
         """Start one worker for each ticket; a seat whose process dies is filled again.
 
         Returns at once, except on an engine that works in the calling thread.
-        """
-
-    @abstractmethod
-    def stop(self, grace_s: float) -> None:
-        """Return when nothing that was launched runs any more.
-
-        The driver has told the workers to leave; whoever has not left after `grace_s` seconds is killed.
         """
 
     @abstractmethod

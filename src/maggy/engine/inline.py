@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from maggy.engine.base import Engine, OnExit
+from maggy.engine.base import Engine, Launched, OnExit
 from maggy.ticket import INLINE_WORKER, Ticket
 
 
@@ -22,11 +22,14 @@ class InlineEngine(Engine):
     def slots(self, resources: Mapping[str, float]) -> int:
         return 1
 
-    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
+    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
         tickets[0].enter()
-
-    def stop(self, grace_s: float) -> None:
-        """Nothing runs once `launch` has returned."""
+        return _Ended()
 
     def describe(self) -> str:
         return "The inline engine works in the calling thread."
+
+
+class _Ended(Launched):
+    def stop(self, grace_s: float) -> None:
+        """Nothing runs once `launch` has returned."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from maggy.engine.base import Engine, OnExit
+from maggy.engine.base import Engine, Launched, OnExit
 from maggy.engine.cores import available_cores, thread_limits
 from maggy.errors import EngineError
 from maggy.ticket import Ticket
@@ -22,11 +22,8 @@ class LocalEngine(Engine):
     name = "local"
     bind_host = "127.0.0.1"
 
-    def __init__(self) -> None:
-        self._threads: list[threading.Thread] = []
-
     def slots(self, resources: Mapping[str, float]) -> int:
-        need_cpu, need_gpu = resources.get("cpu", 1), int(resources.get("gpu", 0))
+        need_cpu, need_gpu = resources.get("cpu", 1), _whole_gpus(resources)
         cores, gpus = available_cores(), _gpus()
         if need_cpu > cores or need_gpu > len(gpus):
             raise EngineError(
@@ -36,9 +33,9 @@ class LocalEngine(Engine):
         by_cpu = int(cores / need_cpu) if need_cpu else cores
         return min(by_cpu, len(gpus) // need_gpu) if need_gpu else by_cpu
 
-    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
+    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
         share = int(resources["cpu"]) if resources.get("cpu", 0) >= 1 else available_cores() // len(tickets)
-        need_gpu, gpus = int(resources.get("gpu", 0)), _gpus()
+        need_gpu, gpus = _whole_gpus(resources), _gpus()
         if need_gpu * len(tickets) > len(gpus):
             raise EngineError(
                 f"{len(tickets)} workers of {need_gpu} GPUs each do not fit on this machine's {len(gpus)}: lower "
@@ -65,16 +62,35 @@ class LocalEngine(Engine):
             threading.Thread(target=work, args=(index, ticket), name=f"maggy-seat-{ticket.seat}", daemon=True)
             for index, ticket in enumerate(tickets)
         ]
-        self._threads = [*seats, threading.Thread(target=watch, name="maggy-seats", daemon=True)]
-        for thread in self._threads:
+        threads = [*seats, threading.Thread(target=watch, name="maggy-seats", daemon=True)]
+        for thread in threads:
             thread.start()
+        return _Supervisors(threads)
+
+    def describe(self) -> str:
+        return f"This machine has {available_cores()} cores and {len(_gpus())} GPUs for worker processes."
+
+
+class _Supervisors(Launched):
+    """The threads of one launch."""
+
+    def __init__(self, threads: Sequence[threading.Thread]) -> None:
+        self._threads = threads
 
     def stop(self, grace_s: float) -> None:
         for thread in self._threads:
             thread.join()  # a supervisor kills what does not leave within the grace that the driver told it
 
-    def describe(self) -> str:
-        return f"This machine has {available_cores()} cores and {len(_gpus())} GPUs for worker processes."
+
+def _whole_gpus(resources: Mapping[str, float]) -> int:
+    """GPUs that one worker asks for. Raises EngineError for a part of one, which this engine cannot share out."""
+    gpus = resources.get("gpu", 0)
+    if gpus != int(gpus):
+        raise EngineError(
+            f"the local engine gives each worker whole GPUs only, and one worker asks for {gpus:g} "
+            "(resources_per_worker): ask for a whole number"
+        )
+    return int(gpus)
 
 
 def _gpus() -> list[str]:

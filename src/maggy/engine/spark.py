@@ -12,13 +12,19 @@ import socket
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from maggy.engine.base import Engine, OnExit
+from maggy.engine.base import Engine, Launched, OnExit
 from maggy.engine.cores import thread_limits
-from maggy.engine.spark_cluster import SparkCluster, find_context, java_message
+from maggy.engine.spark_cluster import (
+    SparkCluster,
+    find_context,
+    is_stopped,
+    java_message,
+    stop_is_an_engine_error,
+)
 from maggy.errors import ConfigError, EngineError
 from maggy.ticket import Ticket
 
@@ -39,8 +45,9 @@ class SparkEngine(Engine):
     cores            of the cluster that is started on this machine; None for all that this process may use
     start_timeout_s  how long the driver waits for the first worker; a busy cluster may take a while to grant a slot
 
-    Spark is looked up, or started, when it is first needed. While an experiment holds all slots, other jobs of the
-    same session wait: leave some free with `num_workers` where trials or the program itself run jobs.
+    Spark is looked up, or started, when it is first needed, and looked up again by `slots` after it was stopped. While
+    an experiment holds all slots, other jobs of the same session wait: leave some free with `num_workers` where trials
+    or the program itself run jobs.
     """
 
     name = "spark"
@@ -52,11 +59,15 @@ class SparkEngine(Engine):
             raise ConfigError(f"SparkEngine: cores must be at least 1, not {cores}")
         self._session, self._cores = session, cores
         self.start_timeout_s = start_timeout_s
-        self._launches: list[_Launch] = []
+        self._found: SparkCluster | None = None
 
-    @cached_property
+    @property
     def _cluster(self) -> SparkCluster:
-        return SparkCluster(find_context(self._session, self._cores))
+        if self._found is None:
+            context = find_context(self._session, self._cores)
+            with stop_is_an_engine_error(context):
+                self._found = SparkCluster(context)
+        return self._found
 
     @property
     def bind_host(self) -> str:
@@ -76,31 +87,25 @@ class SparkEngine(Engine):
         return self._cluster.setting("spark.driver.host")
 
     def slots(self, resources: Mapping[str, float]) -> int:
-        return self._cluster.slots(self._cluster.task_size(resources))
+        # Only here, where an experiment begins: a launch that makes up for lost workers starts no other Spark.
+        if self._found is not None and is_stopped(self._found.context):
+            self._found = None
+        cluster = self._cluster
+        with stop_is_an_engine_error(cluster.context):
+            return cluster.slots(cluster.task_size(resources))
 
-    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> None:
-        size = self._cluster.task_size(resources)
-        launch = _Launch(
-            self._cluster.context, tickets, size.cpus, self._cluster.profile(size), self._cluster.pool, on_exit
-        )
-        self._launches.append(launch)
-        launch.thread.start()
-
-    def stop(self, grace_s: float) -> None:
-        deadline = time.monotonic() + grace_s
-        for launch in self._launches:
-            launch.stop_asked = True
-        for launch in self._launches:
-            launch.thread.join(max(0.0, deadline - time.monotonic()))
-        for launch in self._launches:
-            launch.kill()
-        self._launches.clear()
+    def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
+        cluster = self._cluster
+        if is_stopped(cluster.context):
+            raise EngineError("the Spark session of the workers was stopped; start another one.")
+        size = cluster.task_size(resources)
+        return _SparkJob(cluster.context, tickets, size.cpus, cluster.profile(size), cluster.pool, on_exit)
 
     def describe(self) -> str:
         return self._cluster.describe()
 
 
-class _Launch:
+class _SparkJob(Launched):
     """One job of Spark, and the thread that waits for it."""
 
     def __init__(
@@ -112,11 +117,22 @@ class _Launch:
         pool: str | None,
         on_exit: OnExit,
     ) -> None:
-        self.stop_asked = False
+        self._stop_asked = False
         self._context, self._tickets, self._cpus = context, tuple(tickets), cpus
         self._profile, self._pool, self._on_exit = profile, pool, on_exit
         self._group = f"maggy-{uuid.uuid4().hex}"
-        self.thread = Thread(target=self._run, name=self._group, daemon=True)
+        self._thread = Thread(target=self._run, name=self._group, daemon=True)
+        self._thread.start()
+
+    def stop(self, grace_s: float) -> None:
+        self._stop_asked = True
+        self._thread.join(max(0.0, grace_s))
+        deadline = time.monotonic() + _KILL_S
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            self._cancel()
+            self._thread.join(1.0)  # and again: Spark cannot cancel a job that it has not seen yet
+        if self._thread.is_alive():
+            _log.warning("Spark did not end the tasks of job group %s within %g s", self._group, _KILL_S)
 
     def _run(self) -> None:
         reason: EngineError | None = None
@@ -137,16 +153,7 @@ class _Launch:
             )
             reason.__cause__ = error
         self._wait_for_tasks()
-        self._on_exit(None if self.stop_asked else reason)
-
-    def kill(self) -> None:
-        """Cancel the job if it still runs, and return when its tasks are gone."""
-        deadline = time.monotonic() + _KILL_S
-        while self.thread.is_alive() and time.monotonic() < deadline:
-            self._cancel()
-            self.thread.join(1.0)  # and again: Spark cannot cancel a job that it has not seen yet
-        if self.thread.is_alive():
-            _log.warning("Spark did not end the tasks of job group %s within %g s", self._group, _KILL_S)
+        self._on_exit(None if self._stop_asked else reason)
 
     def _wait_for_tasks(self) -> None:
         """Return when the last task has ended.

@@ -8,14 +8,15 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maggy.engine.cores import available_cores
 from maggy.engine.java import provide_java
-from maggy.errors import ConfigError, EngineError
+from maggy.errors import ConfigError, EngineError, MaggyError
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -45,14 +46,15 @@ def find_context(session: SparkSession | None, cores: int | None) -> SparkContex
 
     cores  of the new cluster; None for all that this process may use
 
-    Raises EngineError without pyspark or for a Spark Connect session, JavaNotFoundError without Java.
+    Raises EngineError without pyspark, for a Spark Connect session and for one that has stopped or is about to;
+    JavaNotFoundError without Java.
     """
     if session is not None:
         try:
             context = session.sparkContext
         except Exception as error:  # Spark Connect has a class of its own for it, and another in every version
             raise _connect_error() from error
-        if context._jsc is None:
+        if is_stopped(context):
             raise EngineError("the Spark session given to SparkEngine is stopped; start another one.")
         return context
     if importlib.util.find_spec("pyspark") is None:
@@ -62,7 +64,31 @@ def find_context(session: SparkSession | None, cores: int | None) -> SparkContex
 
     if is_remote():
         raise _connect_error()
-    return SparkContext._active_spark_context or _start_context(cores)
+    active = SparkContext._active_spark_context
+    if active is not None and is_stopped(active):
+        raise EngineError("the active Spark session is stopping; wait for its stop() to return, and try again.")
+    return active or _start_context(cores)
+
+
+def is_stopped(context: SparkContext) -> bool:
+    """Whether a context can run no more jobs: it is not up yet, was stopped, or its JVM is dead."""
+    try:
+        return bool(context._jsc.sc().isStopped())
+    except Exception:  # Python's side forgets the JVM's when it stops, and gets to know it late when it starts
+        return True
+
+
+@contextmanager
+def stop_is_an_engine_error(context: SparkContext) -> Iterator[None]:
+    """Raises EngineError in place of what Spark says when its context stops under a call."""
+    try:
+        yield
+    except MaggyError:
+        raise
+    except Exception as error:
+        if not is_stopped(context):
+            raise
+        raise EngineError("the Spark session was stopped meanwhile; start another one.") from error
 
 
 def provide_java_for_spark() -> Path:

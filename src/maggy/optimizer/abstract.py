@@ -153,18 +153,18 @@ class OptimizerAdapter(Optimizer):
         if self._left <= 0:
             return None
         answer = self._ask()
-        while answer == IDLE and self._unseen:  # it may only wait for a trial that it has not been shown yet
+        while (
+            isinstance(answer, str) and answer == IDLE and self._unseen
+        ):  # it may only wait for a trial that it has not been shown yet
             answer = self._ask()
         if answer is None:
             return None
-        if answer == IDLE:
+        if isinstance(answer, str) and answer == IDLE:
             return IDLE
         self._left -= 1
         return self._check(answer)
 
     def finalize(self) -> None:
-        while self._unseen:  # nothing was asked after these ended: what it would try next comes too late
-            self._ask()
         self.custom.finalize_experiment(list(self.setting.finished))
 
     def _ask(self) -> object:

@@ -38,7 +38,11 @@ class Progress:
     def __enter__(self) -> Progress:
         from rich.console import Console
 
-        self._console = Console(file=sys.stderr, highlight=False)
+        class QuietConsole(Console):
+            def on_broken_pipe(self) -> None:
+                self.quiet = True  # the original sends the program's own output to nowhere, and ends it
+
+        self._console = QuietConsole(file=sys.stderr, highlight=False)
         self._thread.start()
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import queue
 import signal
@@ -14,7 +15,8 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 
 from maggy.context import Task, unpack
-from maggy.errors import EarlyStopException
+from maggy.context.metric import as_number
+from maggy.errors import EarlyStopException, MetricValueError
 from maggy.ticket import Ticket
 from maggy.wire import connect
 from maggy.wire.messages import (
@@ -32,7 +34,7 @@ from maggy.wire.messages import (
     Welcome,
     WorkerHello,
 )
-from maggy.worker.reporter import Reporter, sendable
+from maggy.worker.reporter import Flusher, Reporter, sendable
 from maggy.worker.streams import captured
 
 _TRACEBACK_LIMIT = 20_000  # characters; a deep recursion says nothing new after that
@@ -54,7 +56,8 @@ class Worker:
         self._unanswered: ToDriver | None = None  # said again on a new connection, as it may have died with the old
         self._echo, self._on_ready = echo, on_ready
         self._released = False
-        self.reporter = Reporter(self._send)
+        self._reporter: Reporter | None = None  # of the running trial
+        self._flusher = Flusher()
         self._link = connect(ticket, self._greeting, self._receive)
 
     def work(self) -> None:
@@ -69,9 +72,9 @@ class Worker:
                     self._unanswered = None
                     answer = self._run(task, order)
                     if isinstance(answer, Finished) or not self._released:  # cut short by the end is no result
-                        self._answer(answer)
+                        self._conclude(order, answer)
         finally:
-            self.reporter.close()
+            self._flusher.close()
             self._link.close()
 
     def _fetch_task(self) -> Task | None:
@@ -94,21 +97,25 @@ class Worker:
 
     def _run(self, task: Task, order: RunTrial) -> ToDriver:
         trial, attempt = order.trial, order.attempt
-        reporter = self.reporter
-        reporter.begin(trial, attempt, order.judge_every)
+        reporter = self._reporter = Reporter(self._send, trial=trial, attempt=attempt, judge_every=order.judge_every)
+        self._flusher.begin(reporter)
+        if self._released:  # looked at last: the end may have come while this trial began
+            reporter.stop_now()
         try:
             with captured(reporter.log, echo=self._echo):
                 metric, outputs = task.run(order.params, reporter)
             return Finished(trial, attempt, metric, outputs)
         except EarlyStopException as stop:
-            return Stopped(trial, attempt, stop.metric if reporter.last is None else reporter.last)
-        except KeyboardInterrupt:
-            raise
+            last = as_number(stop.metric) if reporter.last is None else reporter.last
+            if last is not None and math.isfinite(last):
+                return Stopped(trial, attempt, last)
+            return _failure(order, MetricValueError(f"the trial was stopped at metric {last}, which is no result"))
         except BaseException as error:  # sys.exit() in user code ends a trial, not the worker
-            if _terminated:
+            if _terminated or (isinstance(error, KeyboardInterrupt) and self._echo):
                 raise
-            return Failed(trial, attempt, _last_line(error), _signature(error), _traceback(error))
+            return _failure(order, error)
         finally:
+            self._flusher.end()
             reporter.end()
 
     def _is_new(self, order: RunTrial) -> bool:
@@ -116,6 +123,12 @@ class Worker:
         done = self._unanswered
         last = (done.trial, done.attempt) if isinstance(done, Finished | Stopped | Failed) else None
         return last != (order.trial, order.attempt)
+
+    def _conclude(self, order: RunTrial, answer: ToDriver) -> None:
+        try:
+            self._answer(answer)
+        except Exception as error:  # a number or text of the user's that no message can hold
+            self._answer(_failure(order, error))
 
     def _answer(self, message: ToDriver) -> None:
         self._unanswered = message
@@ -129,15 +142,18 @@ class Worker:
 
     def _receive(self, message: FromDriver) -> None:
         """In the link's thread."""
-        if isinstance(message, GoOnTrial):
-            self.reporter.go_on(message.trial, message.attempt, message.step)
-        elif isinstance(message, StopTrial):
-            self.reporter.stop(message.trial, message.attempt)
-        else:
-            if isinstance(message, Release):
-                self._released = True
-                self.reporter.stop_now()
-            self._inbox.put(message)
+        reporter = self._reporter
+        if isinstance(message, GoOnTrial | StopTrial):
+            if reporter is not None and isinstance(message, GoOnTrial):
+                reporter.go_on(message.trial, message.attempt, message.step)
+            elif reporter is not None:
+                reporter.stop(message.trial, message.attempt)
+            return
+        if isinstance(message, Release):
+            self._released = True
+            if reporter is not None:
+                reporter.stop_now()
+        self._inbox.put(message)
 
 
 _terminated = False
@@ -193,6 +209,10 @@ def _die_with_parent() -> None:
 
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def _failure(order: RunTrial, error: BaseException) -> Failed:
+    return Failed(order.trial, order.attempt, _last_line(error), _signature(error), _traceback(error))
 
 
 def _last_line(error: BaseException) -> str:

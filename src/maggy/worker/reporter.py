@@ -39,24 +39,28 @@ class Reporter:
     prints what it is told.
     """
 
-    last: float | None
-    _step: int
-    _stop: bool
-
-    def __init__(self, send: Callable[[ToDriver], None] | None = None) -> None:
-        self._send = send
+    def __init__(
+        self,
+        send: Callable[[ToDriver], None] | None = None,
+        *,
+        trial: int = -1,
+        attempt: int = 0,
+        judge_every: int = 0,
+    ) -> None:
+        self._send, self._trial, self._attempt, self._judge_every = send, trial, attempt, judge_every
+        self.last: float | None = None
+        self._step = -1
+        self._stop = False
+        self._ended = False
         self._points: deque[tuple[int, float]] = deque()
         self._lines: deque[str] = deque()
+        self._logged = 0
         self._flushing = threading.Lock()  # keeps two flushes in order; never held while anything is written
+        self._flushed_at = 0.0
         self._answered = threading.Event()
-        self._busy = threading.Event()
-        self._closed = threading.Event()
-        self._over = False
-        self.begin(trial=-1, attempt=0, judge_every=0)
-        self._busy.clear()
-        if send is not None:
-            self._flusher = threading.Thread(target=self._flush_regularly, name="maggy-reporter", daemon=True)
-            self._flusher.start()
+        self._due: int | None = None
+        self._step_times: deque[float] = deque(maxlen=11)
+        self._judged_step, self._resumed_at = -1, perf_counter()
 
     # --- for the training function
 
@@ -101,40 +105,18 @@ class Reporter:
 
         jupyter  taken for compatibility; `lagom(verbose=2)` shows every line live
         """
-        self._lines.append(str(message))
+        if not self._ended:
+            self._lines.append(str(message))
         if self._send is None:
             self._say()
 
     # --- for the worker
 
-    def begin(self, trial: int, attempt: int, judge_every: int) -> None:
-        """A new trial starts."""
-        self._trial, self._attempt, self._judge_every = trial, attempt, judge_every
-        self._points.clear()
-        self._lines.clear()
-        self._step = -1
-        self.last = None
-        self._stop = False
-        self._due: int | None = None
-        self._logged = 0
-        self._step_times: deque[float] = deque(maxlen=11)
-        self._judged_step, self._resumed_at = -1, perf_counter()
-        self._flushed_at = 0.0
-        if self._over:  # looked at last: the end may have come while this trial began
-            self._stop = True
-        self._busy.set()
-
     def end(self) -> None:
-        """The trial is over; send what is left."""
-        self._busy.clear()
+        """The trial is over: send what is left. What it has left running is stopped at its next broadcast."""
         self.flush()
-
-    def close(self) -> None:
-        """No trial follows."""
-        self._closed.set()
-        self._busy.set()
-        if self._send is not None:
-            self._flusher.join()
+        self._ended = self._stop = True
+        self._judge_every = 0
 
     def stop(self, trial: int, attempt: int) -> None:
         """The driver says: stop. From any thread."""
@@ -143,8 +125,8 @@ class Reporter:
             self._answered.set()
 
     def stop_now(self) -> None:
-        """Stop whatever runs, and whatever was about to: the experiment is over. From any thread."""
-        self._over = self._stop = True
+        """Stop, whatever the trial: the experiment is over. From any thread."""
+        self._stop = True
         self._answered.set()
 
     def go_on(self, trial: int, attempt: int, step: int) -> None:
@@ -154,7 +136,7 @@ class Reporter:
 
     def flush(self) -> None:
         """Hand every point and line to the link, in order."""
-        if self._send is None:
+        if self._send is None or self._ended:
             return
         with self._flushing:
             due, self._due = self._due, None
@@ -186,12 +168,6 @@ class Reporter:
             self.flush()
         self._resumed_at = perf_counter()
 
-    def _flush_regularly(self) -> None:
-        while not self._closed.is_set():
-            self._busy.wait()
-            self._closed.wait(BATCH_S)
-            self.flush()
-
     def _next_lines(self) -> list[str]:
         """Lines for one message: few enough for the driver to accept, none once the trial's log is full."""
         lines: list[str] = []
@@ -215,6 +191,43 @@ class Reporter:
             print(f"step {step}: {metric:g}")
         while self._lines:
             print(self._lines.popleft())
+
+
+class Flusher(threading.Thread):
+    """Sends, every `BATCH_S` seconds, what the running trial has reported; idle between trials.
+
+    reporter  the running trial's; None between trials
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="maggy-flusher", daemon=True)
+        self.reporter: Reporter | None = None
+        self._busy = threading.Event()
+        self._closed = threading.Event()
+        self.start()
+
+    def begin(self, reporter: Reporter) -> None:
+        """A trial starts."""
+        self.reporter = reporter
+        self._busy.set()
+
+    def end(self) -> None:
+        """The trial is over."""
+        self._busy.clear()
+        self.reporter = None
+
+    def close(self) -> None:
+        """No trial follows."""
+        self._closed.set()
+        self._busy.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._closed.is_set():
+            self._busy.wait()
+            self._closed.wait(BATCH_S)
+            if (reporter := self.reporter) is not None:
+                reporter.flush()
 
 
 def sendable(text: str) -> str:

@@ -3,58 +3,79 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Any, TextIO
+
+_LINE_LIMIT = 100_000  # characters of a line that nothing ends
 
 
 class TrialStream(io.TextIOBase):
     """Stands in for `sys.stdout` or `sys.stderr` while a trial runs.
 
     log   gets each whole line
-    real  the stream it stands in for: asked for everything but writing
+    real  the stream it stands in for: asked for everything but writing, and written to once the trial has ended and
+          by processes that the trial has forked
     echo  write to the real stream as well
     """
 
     def __init__(self, log: Callable[[str], None], real: TextIO, *, echo: bool) -> None:
-        self._log, self._real, self._echo = log, real, echo
-        self._rest = ""
+        self._log, self.real, self._echo = log, real, echo
+        self._rest: list[str] = []  # of a line that is not ended
+        self._rest_size = 0
+        self._process = os.getpid()
+        self.ended = False
 
     def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        for line in lines:
-            self._log(line.rpartition("\r")[2])  # a progress bar that redraws its line leaves its last state
+        if self.ended or os.getpid() != self._process:
+            return self.real.write(text)
         if self._echo:
-            self._real.write(text)
+            self.real.write(text)
+        whole, line_feed, rest = text.rpartition("\n")
+        if line_feed:
+            for line in ("".join(self._rest) + whole).split("\n"):
+                self._log(_last_state(line))
+            self._rest, self._rest_size = [], 0
+        if "\r" in rest:
+            drawn = "".join(self._rest) + rest
+            rest = _last_state(drawn) + "\r" * drawn.endswith("\r")
+            self._rest, self._rest_size = [], 0
+        if rest and self._rest_size < _LINE_LIMIT:
+            self._rest.append(rest)
+            self._rest_size += len(rest)
         return len(text)
 
     def flush(self) -> None:
-        if self._echo:
-            self._real.flush()
+        if self._echo or self.ended:
+            self.real.flush()
 
     def end(self) -> None:
         """Log a last line that no line feed ended."""
         if self._rest:
-            self._log(self._rest.rpartition("\r")[2])
-            self._rest = ""
+            self._log(_last_state("".join(self._rest)))
+        self.ended = True
 
     def writable(self) -> bool:
         return True
 
     def isatty(self) -> bool:
-        return self._echo and self._real.isatty()
+        return self._echo and self.real.isatty()
 
     def fileno(self) -> int:
-        return self._real.fileno()
+        return self.real.fileno()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # the base class has a plain attribute
-        return self._real.encoding
+        return self.real.encoding
 
     @property
     def buffer(self) -> io.BufferedIOBase:
-        return self._real.buffer  # type: ignore[return-value]
+        return self.real.buffer  # type: ignore[return-value]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)  # name, reconfigure and whatever else a real stream has
 
 
 @contextmanager
@@ -63,12 +84,24 @@ def captured(log: Callable[[str], None], *, echo: bool) -> Iterator[None]:
 
     echo  also print it where it would have gone
     """
-    before = sys.stdout, sys.stderr
-    streams = [TrialStream(log, real, echo=echo) for real in before]
-    sys.stdout, sys.stderr = streams
+    streams = {name: TrialStream(log, _living(getattr(sys, name)), echo=echo) for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        setattr(sys, name, stream)
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = before
-        for stream in streams:
+        for name, stream in streams.items():
             stream.end()
+            setattr(sys, name, _living(getattr(sys, name)))
+
+
+def _living(stream: Any) -> Any:
+    """The stream, or the one behind it if it is that of an ended trial: another thread's may have ended meanwhile."""
+    while isinstance(stream, TrialStream) and stream.ended:
+        stream = stream.real
+    return stream
+
+
+def _last_state(line: str) -> str:
+    """What a terminal would show of a line that was drawn over and over, as progress bars do."""
+    return next((state for state in reversed(line.split("\r")) if state), "")

@@ -35,6 +35,7 @@ from maggy.wire.messages import (
 
 _TAIL_LINES = 30
 _LINE_BYTES = 10_000
+_OUTPUT_BYTES = 16 << 20  # of what one process writes past `print`
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # between processes that die before they are ready
 
 
@@ -91,10 +92,15 @@ class _Process:
 
     def _read(self, stream: IO[bytes]) -> None:
         with stream:
+            size = 0
             while line := stream.readline(_LINE_BYTES):
                 text = line.decode(errors="replace").rstrip("\n")
                 self.tail.append(text)
-                self._desk.post(text)
+                if size <= _OUTPUT_BYTES:
+                    self._desk.post(text)
+                    size += len(line)
+                    if size > _OUTPUT_BYTES:
+                        self._desk.post(f"[maggy: this log is full at {_OUTPUT_BYTES >> 20} MiB; the rest is dropped]")
 
     def _wait(self) -> None:
         self._popen.wait()
