@@ -26,6 +26,7 @@ from maggy.trial import TrialState
 from maggy.wire import messages as msg
 from maggy.wire.channel import Listener, Peer
 
+_LAST_WORDS_S = 1.0  # nobody runs any more, so what was said is on its way
 _STILLBORN_LIMIT = 5  # worker processes that die before one ever was ready
 
 
@@ -128,12 +129,19 @@ class Driver(threading.Thread):
                     self._give_up(
                         NoWorkersError(f"no worker was ready within {self._start_timeout_s:g} s. {self._describe()}")
                     )
+            self._hear_out()
         except BaseException as error:
             self.error = error
             self._release_all(grace_s=2.0)
             self._answer_until_closed()
         finally:
             self._listener.close()
+
+    def _hear_out(self) -> None:
+        """Take what the leaving workers have said last, until every connection is closed."""
+        until = time.monotonic() + _LAST_WORDS_S
+        while self._crew.peers and time.monotonic() < until:
+            self._turn(until)
 
     def _turn(self, deadline: float) -> None:
         arrived = self._listener.receive(deadline if deadline == inf else max(0.0, deadline - time.monotonic()))
