@@ -29,7 +29,7 @@ class TrialStream(io.TextIOBase):
         self.ended = False
 
     def write(self, text: str) -> int:
-        if self.ended or os.getpid() != self._process:
+        if self._steps_aside():
             return self.real.write(text)
         if self._echo:
             self.real.write(text)
@@ -48,7 +48,7 @@ class TrialStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        if self._echo or self.ended:
+        if self._echo or self._steps_aside():
             self.real.flush()
 
     def end(self) -> None:
@@ -56,6 +56,9 @@ class TrialStream(io.TextIOBase):
         if self._rest:
             self._log(_last_state("".join(self._rest)))
         self.ended = True
+
+    def _steps_aside(self) -> bool:
+        return self.ended or os.getpid() != self._process
 
     def writable(self) -> bool:
         return True
