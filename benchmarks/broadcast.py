@@ -7,7 +7,7 @@ from functools import partial
 from benchmarks.functions import broadcast_often, ns_per_call
 from benchmarks.measure import Figure, Settings, Target, alternate
 from benchmarks.searches import WORKERS, search
-from maggy import Reporter
+from maggy.worker.reporter import Flusher, Reporter
 
 NEVER = 10**9  # steps between two judgements: a rule is there, and no step is due
 BELOW_1000 = [Target(at_most=1000)]
@@ -22,14 +22,15 @@ class Empty:
 
 def run(settings: Settings) -> list[Figure]:
     calls, rounds = settings.pick(1_000_000, 200_000), settings.pick(5, 2)
-    reporter = Reporter(lambda message: None)  # points leave it as in a trial, and go nowhere
 
     def alone() -> float:
-        reporter.begin(trial=0, attempt=0, judge_every=NEVER)
+        # Points leave it as in a trial, and go nowhere.
+        reporter, flusher = Reporter(lambda message: None, trial=0, judge_every=NEVER), Flusher()
+        flusher.begin(reporter)
         try:
             return ns_per_call(reporter.broadcast, calls)
         finally:
-            reporter.end()
+            flusher.close()
 
     def empty() -> float:
         return ns_per_call(Empty().broadcast, calls)
