@@ -81,7 +81,7 @@ class Brain:
         self._exhausted = False
         self._retry_at = inf
         self._check_at = inf  # no worker can be overdue before
-        self._first_errors: list[str] | None = []
+        self._first_errors: set[str] | None = set()  # until a trial has a result
         self._handlers: dict[type[ev.Event], Callable[[Any, float], list[AnyCommand]]] = {
             ev.WorkerJoined: self._joined,
             ev.WorkerLost: self._lost,
@@ -343,9 +343,9 @@ class Brain:
         if state.has_result:
             self._first_errors = None
         elif self._first_errors is not None:
-            self._first_errors.append(signature)
-            enough = len(self._first_errors) >= min(self.rules.alike_limit, self.rules.num_trials)
-            if enough and self.ending is None and len(set(self._first_errors)) == 1:
+            self._first_errors.add(signature)
+            enough = self.ended.total() >= min(self.rules.alike_limit, self.rules.num_trials)
+            if enough and self.ending is None and len(self._first_errors) == 1:
                 commands.append(self._conclude(Ending.HOPELESS, error or ""))
         return commands
 

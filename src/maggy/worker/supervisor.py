@@ -75,10 +75,7 @@ class _Process:
 
     def kill(self) -> None:
         """End the process and whatever it has started."""
-        try:
-            os.killpg(self._popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        self._kill_group()
         self._waiter.join()
 
     def cause(self) -> str:
@@ -104,7 +101,7 @@ class _Process:
 
     def _wait(self) -> None:
         self._popen.wait()
-        self.kill_leftovers()
+        self._kill_group()  # what the training function has started and left behind
         self._reader.join(timeout=1)
         assert self._popen.stdin is not None
         try:
@@ -115,8 +112,7 @@ class _Process:
         os.close(self._ready)
         self._desk.post(self)
 
-    def kill_leftovers(self) -> None:
-        """Processes that the training function started and left behind."""
+    def _kill_group(self) -> None:
         try:
             os.killpg(self._popen.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
