@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.measure import Figure, Settings, Target, in_fresh_process
 from benchmarks.searches import SEED, SPACE, WORKERS, Watch, WatchedSearch
 from maggy.brain import Brain, Rules
-from maggy.driver import Advisor, Driver, Logs
+from maggy.driver import Advisor, Decider, Driver, Logs
 from maggy.earlystop import MedianStoppingRule, NoStoppingRule
 from maggy.journal import ExperimentFolder, JournalWriter
 from maggy.wire.memory import MemoryLink, MemoryListener
@@ -106,17 +106,20 @@ def drive(trials: int, points: int, parent: Path) -> Watch:
     hub = MemoryListener()
     driver = Driver(
         listener=hub,
-        brain=Brain(Rules(num_trials=trials)),
-        advisor=Advisor(
-            optimizer,
-            MedianStoppingRule() if points else NoStoppingRule(),
-            space=SPACE,
-            num_trials=trials,
-            direction="min",
-            seed=SEED,
-            es_min=10,
-            warn=print,
+        decider=Decider(
+            Brain(Rules(num_trials=trials)),
+            Advisor(
+                optimizer,
+                MedianStoppingRule() if points else NoStoppingRule(),
+                space=SPACE,
+                num_trials=trials,
+                direction="min",
+                seed=SEED,
+                es_min=10,
+                warn=print,
+            ),
         ),
+        begin=[],
         journal=journal,
         logs=logs,
         task=b"",
@@ -124,6 +127,7 @@ def drive(trials: int, points: int, parent: Path) -> Watch:
         judge_every=1 if points else 0,
         start_timeout_s=inf,
         describe=lambda: "",
+        say=print,
     )
     for seat in range(WORKERS):
         InstantWorker(hub.address, seat, points)

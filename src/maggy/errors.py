@@ -160,9 +160,10 @@ class ImpossibleTransitionError(MaggyError, RuntimeError):
 class JournalError(MaggyError, RuntimeError):
     """A journal record is damaged, or the journal cannot be written.
 
-    record  number of the record, counted from 0, where there is one
+    record    number of the record, counted from 0, where there is one
+    may_pass  whether it is worth trying again, as with a full disk
     """
 
-    def __init__(self, message: str, *, record: int | None = None) -> None:
-        self.record = record
+    def __init__(self, message: str, *, record: int | None = None, may_pass: bool = False) -> None:
+        self.record, self.may_pass = record, may_pass
         super().__init__(message)

@@ -153,7 +153,7 @@ def test_a_trial_whose_workers_are_lost_too_often_is_given_up():
     assert brain.at(4, Joined(2)) == [Run(trial=0, worker=2, attempt=2)]
     assert brain.at(5, Lost(2, "SIGKILL")) == [
         Fence(worker=2, trial=0, attempt=2),
-        Settle(0, LOST, error="SIGKILL"),
+        Settle(0, LOST, error="SIGKILL (worker lost 3 times)"),
     ]
     assert brain.at(6, Finished(trial=0, attempt=2)) == []
     assert brain.at(7, Joined(3)) == [Ask(1)]

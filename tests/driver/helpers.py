@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from maggy.brain import Brain, Rules
-from maggy.driver import Advisor, Driver, Logs
+from maggy.driver import Advisor, Decider, Driver, Logs
 from maggy.earlystop import NoStoppingRule, StoppingRule, Verdict
 from maggy.journal import ExperimentFolder, JournalWriter, read
 from maggy.optimizer import Optimizer
@@ -80,13 +80,14 @@ class Stage:
     ) -> None:
         self.folder = ExperimentFolder.create(folder, "stage")
         self.listener = MemoryListener()
+        self.said: list[str] = []
         self.advisor = advisor(optimizer, rule, **settings)
         self.brain = Brain(Rules(num_trials=self.advisor.num_trials, **(rules or {})))
         self.journal, self.logs = JournalWriter(self.folder), Logs(self.folder.local, None)
         self.driver = Driver(
             listener=self.listener,
-            brain=self.brain,
-            advisor=self.advisor,
+            decider=Decider(self.brain, self.advisor),
+            begin=[],
             journal=self.journal,
             logs=self.logs,
             task=b"the task",
@@ -94,6 +95,7 @@ class Stage:
             judge_every=1 if self.advisor.judges else 0,
             start_timeout_s=start_timeout_s,
             describe=lambda: "The stage has no workers at all.",
+            say=self.said.append,
         )
 
     def turn(self) -> None:

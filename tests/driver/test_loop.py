@@ -179,7 +179,10 @@ def test_a_trial_whose_processes_keep_dying_is_lost_with_the_last_cause(start):
         at_work(stage, process=process)
         chief.say(ProcessEnded(process, "its process was ended by SIGSEGV", ""))
     (lost,) = stage.advisor.book.ended
-    assert (lost.state, lost.error) == (TrialState.LOST, "its process was ended by SIGSEGV")
+    assert (lost.state, lost.error) == (
+        TrialState.LOST,
+        "its process was ended by SIGSEGV (worker lost 2 times)",
+    )
     assert len(stage.advisor.book.results) == 0
 
 

@@ -18,6 +18,25 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
     """Base of all events."""
 
 
+class DriverStarted(Event):
+    """A driver has begun the experiment, or taken it over: whoever worked for the one before is gone.
+
+    epoch            0 for the first driver, one more for each that resumes
+    num_trials       how many trials are suggested at most
+    lost_limit       a trial whose workers were lost this often is given up
+    error_limit      a trial whose function raised this often has failed
+    preempted_limit  a trial whose workers were told to leave this often is given up
+    alike_limit      the experiment ends if its first so many trials all fail in the same way
+    """
+
+    epoch: int
+    num_trials: int
+    lost_limit: int = 3
+    error_limit: int = 1
+    preempted_limit: int = 10
+    alike_limit: int = 5
+
+
 class WorkerJoined(Event):
     """A worker is ready for trials.
 
@@ -32,10 +51,14 @@ class WorkerJoined(Event):
 
 
 class WorkerLost(Event):
-    """A worker is gone: its process ended, its connection broke, or it fell silent."""
+    """A worker is gone: its process ended, its connection broke, or it fell silent.
+
+    preempted  it was told to leave, and gave its trial back
+    """
 
     worker: int
     reason: str
+    preempted: bool = False
 
 
 class Suggested(Event):
@@ -129,8 +152,12 @@ class Interrupted(Event):
     reason: str
 
 
+Answer = Suggested | Idled | Exhausted | Judged
+"""What a policy says; every other event comes from outside."""
+
 AnyEvent = (
-    WorkerJoined
+    DriverStarted
+    | WorkerJoined
     | WorkerLost
     | Suggested
     | Idled

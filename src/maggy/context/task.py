@@ -105,7 +105,7 @@ def _variables(task: Task) -> dict[str, Any]:
         function = function.__func__
     if not inspect.isfunction(function):
         return variables | getattr(function, "__dict__", {})
-    known = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
+    known = {name: function.__globals__[name] for name in names_in(function.__code__) if name in function.__globals__}
     variables |= {name: value for name, value in known.items() if value is not function}
     with suppress(ValueError):  # a variable of the closure that has no value yet
         variables |= inspect.getclosurevars(function).nonlocals
@@ -113,12 +113,12 @@ def _variables(task: Task) -> dict[str, Any]:
     return variables | {name: p.default for name, p in parameters.items() if p.default is not p.empty}
 
 
-def _names(code: CodeType) -> Iterator[str]:
+def names_in(code: CodeType) -> Iterator[str]:
     """The global names that a function and the functions within it use."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            yield from names_in(constant)
 
 
 def _guilty(task: Task) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _guilty(task: Task) -> dict[str, Any]:
             continue
         inner: dict[str, Any] = {}
         if inspect.isfunction(value):
-            used = [(name, value.__globals__[name]) for name in _names(value.__code__) if name in value.__globals__]
+            used = [(name, value.__globals__[name]) for name in names_in(value.__code__) if name in value.__globals__]
             inner = {f"{value.__module__}.{name}": item for name, item in used if not _picklable(item)}
         guilty |= inner or {name: value}
     return guilty
@@ -148,9 +148,7 @@ def _modules_by_value() -> Iterator[None]:
     """Pickle the user's own modules by value: a cluster does not have the files beside a script or notebook."""
     with _registering:
         known = cloudpickle.list_registry_pickle_by_value()
-        own = [
-            module for name, module in list(sys.modules.items()) if _is_users_own(name, module) and name not in known
-        ]
+        own = [module for name, module in list(sys.modules.items()) if is_users_own(name, module) and name not in known]
         for module in own:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -164,7 +162,7 @@ _registering = threading.RLock()
 """Cloudpickle has one list of such modules for all threads. Re-entrant, because pickling may run the user's code."""
 
 
-def _is_users_own(name: str, module: ModuleType) -> bool:
+def is_users_own(name: str, module: ModuleType) -> bool:
     """Whether a module is a Python file of the user's, and not installed."""
     file = getattr(module, "__file__", None) or ""
     if not file.endswith(".py") or getattr(module, "__name__", None) != name:

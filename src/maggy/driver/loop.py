@@ -10,23 +10,23 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-from maggy.brain import Brain
 from maggy.brain import commands as do
 from maggy.brain import events as ev
-from maggy.driver.advisor import Advisor
 from maggy.driver.crew import Crew
+from maggy.driver.decider import Decider
 from maggy.driver.logs import Logs
-from maggy.errors import EngineError, ExperimentFailedError, MaggyError, NoWorkersError
+from maggy.errors import EngineError, ExperimentFailedError, JournalError, MaggyError, NoWorkersError
 from maggy.journal import JournalWriter
 from maggy.trial import TrialState
 from maggy.wire import messages as msg
 from maggy.wire.channel import Listener, Peer
 
 _LAST_WORDS_S = 1.0  # nobody runs any more, so what was said is on its way
+_PAUSE_RETRY_S, _PAUSE_LIMIT_S = 1.0, 3600.0  # while the journal cannot be written
 _STILLBORN_LIMIT = 5  # worker processes that die before one ever was ready
 
 
@@ -37,14 +37,16 @@ class Driver(threading.Thread):
     judge_every      steps between two judgements of a trial, 0 for never
     start_timeout_s  time for the first worker to be ready
     describe         what the engine offers, for the error when nobody comes
+    begin            what happens first: `DriverStarted`, after answers that the driver before it left unwritten
+    say              called with a line that the user should read
     """
 
     def __init__(
         self,
         *,
         listener: Listener,
-        brain: Brain,
-        advisor: Advisor,
+        decider: Decider,
+        begin: Sequence[ev.AnyEvent],
         journal: JournalWriter,
         logs: Logs,
         task: bytes,
@@ -52,16 +54,19 @@ class Driver(threading.Thread):
         judge_every: int,
         start_timeout_s: float,
         describe: Callable[[], str],
+        say: Callable[[str], None],
     ) -> None:
         super().__init__(name="maggy-driver", daemon=True)
-        self.brain, self.advisor = brain, advisor
+        self.brain, self.advisor = decider.brain, decider.advisor
+        self._decider, self._begin = decider, begin
         self.error: BaseException | None = None
         self.over = threading.Event()
         """Set when the experiment has ended; workers are being released, late ones still answered."""
         self._listener, self._journal, self._logs, self._task = listener, journal, logs, task
         self._heartbeat_s, self._judge_every = heartbeat_s, judge_every
-        self._start_timeout_s, self._describe = start_timeout_s, describe
-        self._crew = Crew(brain)
+        self._start_timeout_s, self._describe, self._say = start_timeout_s, describe, say
+        self._crew = Crew(self.brain)
+        self._wants_out = threading.Event()
         self._outbox: list[tuple[Peer, msg.FromDriver]] = []
         self._posts: deque[Callable[[], None]] = deque()
         self._grace_s = 5.0
@@ -81,14 +86,11 @@ class Driver(threading.Thread):
             msg.Stopped: self._on_stopped,
             msg.Failed: self._on_failed,
         }
-        self._doers: dict[type[do.Command], Callable[[Any], ev.AnyEvent | None]] = {
-            do.Ask: lambda command: self.advisor.ask(command.number),
-            do.Judge: lambda command: self.advisor.judge(command.trial, command.attempt, command.step),
+        self._doers: dict[type[do.Command], Callable[[Any], None]] = {
             do.Run: self._do_run,
             do.GoOn: self._do_go_on,
             do.Stop: self._do_stop,
-            do.Fence: self._do_fence,
-            do.Settle: self._do_settle,
+            do.Fence: self._do_stop,
             do.Conclude: self._do_conclude,
         }
 
@@ -96,6 +98,7 @@ class Driver(threading.Thread):
 
     def interrupt(self, reason: str) -> None:
         """End the experiment now and keep what has finished."""
+        self._wants_out.set()
         self._post(lambda: self._interrupt(reason))
 
     def hurry(self) -> None:
@@ -104,6 +107,7 @@ class Driver(threading.Thread):
 
     def fail(self, error: BaseException) -> None:
         """End the experiment with an error."""
+        self._wants_out.set()
         self._post(lambda: self._give_up(error))
 
     def close(self) -> None:
@@ -122,6 +126,8 @@ class Driver(threading.Thread):
     def run(self) -> None:
         start_by = time.monotonic() + self._start_timeout_s
         try:
+            for event in self._begin:
+                self._happen(event)
             while not self._closing:
                 deadline = min(self.brain.deadline(), inf if self._crew.joined or self.over.is_set() else start_by)
                 self._turn(deadline)
@@ -155,7 +161,7 @@ class Driver(threading.Thread):
             self._happen(event)
         while self._posts:
             self._posts.popleft()()
-        self._journal.flush()
+        self._write_down()
         for peer, reply in self._outbox:
             self._listener.send(peer, reply)
         self._outbox.clear()
@@ -169,11 +175,36 @@ class Driver(threading.Thread):
         events = deque([event])
         while events:
             event = events.popleft()
-            self._journal.append(event, time.time())
-            for command in self.brain.handle(event, time.monotonic()):
-                follows = self._doers[type(command)](command)
-                if follows is not None:
-                    events.append(follows)
+            t = time.time()
+            self._journal.append(event, t)
+            commands, answers = self._decider.learn(event, now=time.monotonic(), t=t)
+            for command in commands:
+                if (doer := self._doers.get(type(command))) is not None:
+                    doer(command)
+            events.extend(answers)
+
+    def _write_down(self) -> None:
+        """Write what the turn has added. A disk that refuses it pauses the experiment until it has space again.
+
+        Nobody is heard or answered meanwhile, so nothing goes on that is not on record.
+
+        Raises JournalError if the pause takes too long, or somebody ends the experiment.
+        """
+        paused_at: float | None = None
+        while True:
+            try:
+                self._journal.flush()
+                break
+            except JournalError as error:
+                if paused_at is None:
+                    paused_at = time.monotonic()
+                    self._say(f"paused: {error}. It goes on as soon as it can be written; Ctrl-C ends it here")
+                too_long = time.monotonic() - paused_at > _PAUSE_LIMIT_S
+                if not error.may_pass or too_long or self._wants_out.wait(_PAUSE_RETRY_S):
+                    raise
+        if paused_at is not None:
+            self.brain.rest(time.monotonic() - paused_at)
+            self._say("goes on: the journal can be written again")
 
     def _post(self, work: Callable[[], None]) -> None:
         self._posts.append(work)
@@ -253,8 +284,6 @@ class Driver(threading.Thread):
                 self._logs.worker(member.number, message.lines)
 
     def _on_metrics(self, peer: Peer, message: msg.Metrics, now: float) -> None:
-        if self.brain.holds(message.trial, message.attempt):
-            self.advisor.book.report(message.trial, message.steps, message.values)
         values = [value if math.isfinite(value) else str(value) for value in message.values]
         self._happen(
             ev.MetricsReported(
@@ -273,7 +302,6 @@ class Driver(threading.Thread):
         if not math.isfinite(message.metric):
             self._on_failed(peer, _no_result(message), now)
             return
-        self._note(message, final_metric=message.metric, metric_dict=message.outputs)
         self._happen(
             ev.TrialFinished(
                 trial=message.trial, attempt=message.attempt, metric=message.metric, outputs=message.outputs
@@ -284,11 +312,9 @@ class Driver(threading.Thread):
         if not math.isfinite(message.metric):
             self._on_failed(peer, _no_result(message), now)
             return
-        self._note(message, final_metric=message.metric)
         self._happen(ev.TrialStopped(trial=message.trial, attempt=message.attempt, metric=message.metric))
 
     def _on_failed(self, peer: Peer, message: msg.Failed, now: float) -> None:
-        self._note(message, error=message.error, traceback=message.traceback)
         self._logs.trial(message.trial, message.traceback.splitlines())
         self._happen(
             ev.TrialFailed(
@@ -300,29 +326,16 @@ class Driver(threading.Thread):
             )
         )
 
-    def _note(self, message: msg.Finished | msg.Stopped | msg.Failed, **facts: Any) -> None:
-        if self.brain.holds(message.trial, message.attempt):
-            self.advisor.book.note(message.trial, **facts)
-
     # --- commands out
 
     def _do_run(self, command: do.Run) -> None:
-        self.advisor.book.start(command.trial, command.attempt, command.worker, time.time())
         self._tell(command.worker, msg.RunTrial(command.trial, command.attempt, command.params, self._judge_every))
 
     def _do_go_on(self, command: do.GoOn) -> None:
         self._tell(command.worker, msg.GoOnTrial(command.trial, command.attempt, command.step))
 
-    def _do_stop(self, command: do.Stop) -> None:
-        self.advisor.book.note(command.trial, reason=command.reason)
+    def _do_stop(self, command: do.Stop | do.Fence) -> None:
         self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
-
-    def _do_fence(self, command: do.Fence) -> None:
-        self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
-
-    def _do_settle(self, command: do.Settle) -> None:
-        trial = self.advisor.book.settle(command.trial, command.state, command.error, time.time())
-        self.advisor.observe(trial)
 
     def _do_conclude(self, command: do.Conclude) -> None:
         if command.ending is do.Ending.HOPELESS:
