@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -64,6 +64,17 @@ class FunctionTooLargeError(MaggyError, ValueError):
 
 class ExperimentDirError(MaggyError, OSError):
     """The experiment's folder cannot be made, written, or already holds an experiment."""
+
+
+class ResumeError(ConfigError):
+    """What is to be resumed is not what was begun, or cannot be told from the experiment's folder.
+
+    differences  one text for each thing that has changed, by name
+    """
+
+    def __init__(self, message: str, differences: Mapping[str, str] | None = None) -> None:
+        self.differences = dict(differences or {})
+        super().__init__(message)
 
 
 class JavaNotFoundError(MaggyError, RuntimeError):

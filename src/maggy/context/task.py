@@ -52,6 +52,13 @@ class Task:
         return Binding(self.function)
 
 
+def dumps(value: Any) -> bytes:
+    """The pickled value; modules that lie beside the user's script travel with it, installed ones do not."""
+    with _modules_by_value():
+        packed: bytes = cloudpickle.dumps(value)
+        return packed
+
+
 def pack(task: Task) -> bytes:
     """The pickled task. Modules that lie beside the user's script travel with it, installed ones are expected there.
 
@@ -59,7 +66,7 @@ def pack(task: Task) -> bytes:
     """
     with _modules_by_value():
         try:
-            packed: bytes = cloudpickle.dumps(task)
+            packed = dumps(task)
         except Exception as error:  # a __reduce__ may raise anything
             guilty = _guilty(task)
             plural = "s" * (len(guilty) > 1)

@@ -1,4 +1,4 @@
-"""The journal fed to the machine and the policies once more: how a resume gets its state, and how a replay checks it."""
+"""The journal, fed to the machine and the policies once more: a resume gets its state so, and a replay checks it."""
 
 from __future__ import annotations
 
