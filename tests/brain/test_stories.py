@@ -392,7 +392,7 @@ def test_a_lease_is_told_again_exactly_as_it_was_given():
 
 
 def test_a_preemption_is_no_loss_and_a_loss_no_preemption():
-    brain = script(trials=1, lost_limit=2, preempted_limit=3).running(1)
+    brain = script(trials=2, lost_limit=2, preempted_limit=3).running(1)
     brain.at(1, ev.WorkerLost(worker=0, reason="SIGTERM", preempted=True))
     assert brain.at(1, Joined(1)) == [Run(trial=0, worker=1, attempt=1)]
     brain.at(2, Lost(1))
