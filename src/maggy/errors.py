@@ -161,8 +161,16 @@ class JournalError(MaggyError, RuntimeError):
     """A journal record is damaged, or the journal cannot be written.
 
     record  number of the record, counted from 0, where there is one
+    final   whether it is of no use to try again; a disk that is full now may have space later
     """
 
-    def __init__(self, message: str, *, record: int | None = None) -> None:
-        self.record = record
+    def __init__(self, message: str, *, record: int | None = None, final: bool = False) -> None:
+        self.record, self.final = record, final
         super().__init__(message)
+
+
+class FencedError(JournalError):
+    """Another driver has taken over the experiment; whatever this one would still write counts for nothing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, final=True)
