@@ -25,6 +25,7 @@ from maggy import errors
         (errors.BroadcastStepTypeError, TypeError),
         (errors.BroadcastStepValueError, ValueError),
         (errors.NoWorkersError, errors.EngineError),
+        (errors.FencedError, errors.JournalError),
     ],
 )
 def test_an_error_can_be_caught_by_its_general_name(error, builtin):

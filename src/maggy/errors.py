@@ -171,10 +171,17 @@ class ImpossibleTransitionError(MaggyError, RuntimeError):
 class JournalError(MaggyError, RuntimeError):
     """A journal record is damaged, or the journal cannot be written.
 
-    record    number of the record, counted from 0, where there is one
-    may_pass  whether it is worth trying again, as with a full disk
+    record  number of the record, counted from 0, where there is one
+    final   whether it is of no use to try again; a disk that is full now may have space later
     """
 
-    def __init__(self, message: str, *, record: int | None = None, may_pass: bool = False) -> None:
-        self.record, self.may_pass = record, may_pass
+    def __init__(self, message: str, *, record: int | None = None, final: bool = False) -> None:
+        self.record, self.final = record, final
         super().__init__(message)
+
+
+class FencedError(JournalError):
+    """Another driver has taken over the experiment; whatever this one would still write counts for nothing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, final=True)

@@ -20,7 +20,7 @@ from maggy.compat import config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, LagomConfig
 from maggy.driver import Decider, Driver, Logs, Replay, replay
 from maggy.engine.base import Engine
-from maggy.errors import ConfigError, JournalError
+from maggy.errors import ConfigError, FencedError, JournalError
 from maggy.journal import ExperimentFolder, JournalWriter, Record, read
 from maggy.journal.folder import to_json
 from maggy.launching import run_workers
@@ -191,9 +191,9 @@ class _Experiment:
                     hparams=self._hparams,
                 )
             )
-            self._about |= self._keep_recipe(folder, fixed)
+            self._about |= {"id": folder.id, **self._keep_recipe(folder, fixed)}
             if begun is not None:
-                self._about |= {name: begun.about[name] for name in ("id", "started")}
+                self._about["started"] = begun.about["started"]
             folder.write("experiment.json", to_json(self._about))
         except BaseException:
             if begun is None:
@@ -276,7 +276,7 @@ class _Experiment:
             say=lambda line: self._say(line),
         )
         interrupted = run_workers(engine, tickets, self._resources, driver)
-        if isinstance(driver.error, JournalError) and driver.error.may_pass:
+        if isinstance(driver.error, JournalError) and not isinstance(driver.error, FencedError):
             self._say(f"ended early, with what is known here: {driver.error}")
             return True
         if driver.error is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import platform
-import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +40,6 @@ def describe(
     """The facts about an experiment as JSON values; objects are named by their class."""
     policies = [getattr(config, name, None) for name in ("optimizer", "es_policy")]
     return {
-        "id": secrets.token_hex(8),
         "kind": type(config).__name__,
         "config": {field.name: _plain(getattr(config, field.name)) for field in fields(config)},
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '?')}",

@@ -25,7 +25,7 @@ def train(x, n, reporter):
 
 
 def events(result, kind):
-    return [r.event for r in read(ExperimentFolder(result.experiment_dir)) if type(r.event).__name__ == kind]
+    return [r.event for r in read(ExperimentFolder.open(result.experiment_dir)) if type(r.event).__name__ == kind]
 
 
 def test_the_first_seeds_sample_runs_as_written(engine):
@@ -338,7 +338,7 @@ def test_an_experiment_folder_may_be_any_url():
 
     assert result.experiment_dir == "memory://somewhere/run"
     assert len(events(result, "TrialFinished")) == 3
-    assert json.loads(ExperimentFolder("memory://somewhere/run").read("result.json"))["num_trials"] == 3
+    assert json.loads(ExperimentFolder.open("memory://somewhere/run").read("result.json"))["num_trials"] == 3
 
 
 def test_every_name_of_older_versions_leads_to_the_same_door():
@@ -387,7 +387,7 @@ def test_the_journal_alone_tells_what_became_of_every_trial(engine):
 
     brain = Brain(Rules(num_trials=16))
     settled = {}
-    for record in read(ExperimentFolder(result.experiment_dir)):
+    for record in read(ExperimentFolder.open(result.experiment_dir)):
         for command in brain.handle(record.event, 0.0):
             if isinstance(command, Settle):
                 settled[command.trial] = command.state

@@ -64,11 +64,11 @@ class Killing:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
-    def write(self, file: int, data: bytes | memoryview) -> int:
+    def pwrite(self, file: int, data: bytes | memoryview, offset: int) -> int:
         if len(data) < self._left:
             self._left -= len(data)
-            return os.write(file, data)
-        os.write(file, data[: self._left])
+            return os.pwrite(file, data, offset)
+        os.pwrite(file, data[: self._left], offset)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("nobody survives this")
 

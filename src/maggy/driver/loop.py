@@ -200,7 +200,7 @@ class Driver(threading.Thread):
                     paused_at = time.monotonic()
                     self._say(f"paused: {error}. It goes on as soon as it can be written; Ctrl-C ends it here")
                 too_long = time.monotonic() - paused_at > _PAUSE_LIMIT_S
-                if not error.may_pass or too_long or self._wants_out.wait(_PAUSE_RETRY_S):
+                if error.final or too_long or self._wants_out.wait(_PAUSE_RETRY_S):
                     raise
         if paused_at is not None:
             self.brain.rest(time.monotonic() - paused_at)
