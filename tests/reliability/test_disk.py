@@ -1,4 +1,4 @@
-"""The disk fills up, turns read-only or goes away in the middle of an experiment."""
+"""The disk fills up or goes away in the middle of an experiment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """
-import json, os, resource, signal, sys
+import json, os, resource, signal, sys, time
 from maggy import Searchspace, lagom
 from maggy.config import HyperparameterOptConfig
 
@@ -30,8 +30,6 @@ def spoil():
                     pass
             except OSError:
                 pass
-    elif how == "read-only":
-        os.system(f"mount -o remount,ro {os.path.dirname(folder)}")
     elif how == "gone":
         os.system(f"rm -rf {folder}")
 
@@ -40,8 +38,6 @@ def mend(*_):
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     elif how == "full":
         os.remove(folder + "/ballast")
-    elif how == "read-only":
-        os.system(f"mount -o remount,rw {os.path.dirname(folder)}")
 
 signal.signal(signal.SIGUSR1, mend)
 
@@ -52,10 +48,11 @@ def train(x, reporter):
         spoil()
     for step in range(5):
         reporter.broadcast(x * step, step)
+        time.sleep(0.002)
     return x
 
-space = Searchspace(x=("INTEGER", [1, 8]))
-config = HyperparameterOptConfig(8, "gridsearch", space, es_policy="none", experiment_dir=folder)
+space = Searchspace(x=("INTEGER", [1, 80]))
+config = HyperparameterOptConfig(80, "gridsearch", space, es_policy="none", experiment_dir=folder)
 result = lagom(train, config, engine="inline")
 print(json.dumps({"metrics": sorted(result["metric_list"]), "interrupted": result.interrupted}), flush=True)
 """
@@ -63,7 +60,7 @@ print(json.dumps({"metrics": sorted(result["metric_list"]), "interrupted": resul
 
 @pytest.fixture
 def disk(request, tmp_path):
-    """A folder on a disk of its own where that takes one: 300 kB that can be filled and turned read-only."""
+    """A folder on a disk of its own where that takes one: 300 kB that can be filled."""
     if request.node.callspec.params["how"] in ("file size", "gone"):
         yield tmp_path
         return
@@ -97,7 +94,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} was never said:\n{said}")
 
 
-@pytest.mark.parametrize("how", ["file size", "full", "read-only"])
+@pytest.mark.parametrize("how", ["file size", "full"])
 def test_an_experiment_pauses_and_goes_on_when_the_disk_can_be_written_again(how, disk):
     with start(disk, how) as process:
         said = read_until(process, "paused")
@@ -107,12 +104,12 @@ def test_an_experiment_pauses_and_goes_on_when_the_disk_can_be_written_again(how
         read_until(process, "goes on: the journal can be written again")
         out, rest = process.communicate(timeout=60)
     assert process.returncode == 0, rest
-    assert json.loads(out) == {"metrics": [1, 2, 3, 4, 5, 6, 7, 8], "interrupted": False}
+    assert json.loads(out) == {"metrics": list(range(1, 81)), "interrupted": False}
     from maggy.resuming import replay_experiment
 
     told, decider = replay_experiment(disk / "run")
     assert told.differences == []
-    assert decider.brain.ended.total() == 8
+    assert decider.brain.ended.total() == 80
 
 
 @pytest.mark.parametrize("how", ["file size", "full"])
@@ -136,4 +133,5 @@ def test_a_folder_that_is_removed_ends_the_experiment_with_everything_that_is_kn
     answer = json.loads(out)
     assert answer["interrupted"]
     assert answer["metrics"][:3] == [1, 2, 3]
-    assert "removed" in said
+    assert len(answer["metrics"]) < 80
+    assert "was removed while the experiment ran" in said

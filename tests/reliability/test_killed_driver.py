@@ -33,7 +33,7 @@ def sweep(tmp_path, settings, engine, points):
 
 
 SWEEPS = {
-    "every suggestion depends on all before, and a rule stops trials": lambda: config(Hill(), 12, es_min=3),
+    "every suggestion depends on all before": lambda: config(Hill(), 12, es_policy="none"),
     "random search": lambda: config("randomsearch", 12, es_policy="none"),
 }
 
@@ -49,7 +49,7 @@ def test_so_does_one_with_several_workers_that_die_with_it(tmp_path):
 
 
 def test_a_driver_may_be_killed_again_while_it_resumes(tmp_path):
-    settings = SWEEPS["every suggestion depends on all before, and a rule stops trials"]
+    settings = SWEEPS["every suggestion depends on all before"]
     expected = drive(tmp_path / "undisturbed", settings())
     chance, kills = random.Random(SEED), 0
     folder = tmp_path / "killed"
