@@ -38,9 +38,9 @@ class InstantWorker:
     """
 
     def __init__(self, address: str, seat: int, points: int) -> None:
-        hello = WorkerHello(f"instant-{seat}", seat, process=1, host="", pid=0)
         self._points = points
-        self._link = MemoryLink(address, lambda: [hello], self._receive)
+        self._link = MemoryLink(address, self._receive)
+        self._link.send(WorkerHello(f"instant-{seat}", seat, process=1, host="", pid=0))
 
     def _receive(self, message: FromDriver) -> None:
         match message:

@@ -126,11 +126,11 @@ class Stage:
 class Connection:
     """One end of a line to the driver, with what it was told."""
 
-    def __init__(self, stage: Stage, *greeting: ToDriver, hear: Callable[[FromDriver], None] | None = None) -> None:
+    def __init__(self, stage: Stage, hello: ToDriver, hear: Callable[[FromDriver], None] | None = None) -> None:
         self.stage = stage
         self._told: list[FromDriver] = []
-        self.greeting = list(greeting)
-        self.link = MemoryLink(stage.listener.address, lambda: self.greeting, hear or self._told.append)
+        self.link = MemoryLink(stage.listener.address, hear or self._told.append)
+        self.link.send(hello)
 
     def say(self, *messages: ToDriver) -> list[FromDriver]:
         """Say these, let the driver take a turn, and return what it answered."""

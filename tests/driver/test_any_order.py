@@ -24,7 +24,6 @@ from maggy.wire.messages import (
     Release,
     RunTrial,
     SupervisorHello,
-    ToDriver,
     Welcome,
     WorkerHello,
 )
@@ -37,15 +36,14 @@ class Process:
 
     def __init__(self, stage: Stage, holder: str, seat: int, number: int) -> None:
         self.number, self.released = number, False
-        self._hello = WorkerHello(holder, seat, number, "node-a", 4711)
         self._orders: deque[RunTrial] = deque()
         self._running: RunTrial | None = None
-        self._unanswered: list[ToDriver] = []
-        self.link = MemoryLink(stage.listener.address, lambda: [self._hello, *self._unanswered], self._hear)
+        self.link = MemoryLink(stage.listener.address, self._hear)
+        self.link.send(WorkerHello(holder, seat, number, "node-a", 4711))
 
     def step(self, how: str) -> None:
         if self._running is None:
-            self._running = self._next_order()
+            self._running = self._orders.popleft() if self._orders and not self.released else None
         if (order := self._running) is None:
             return
         if how == "report":
@@ -53,28 +51,13 @@ class Process:
             return
         self._running = None
         if how == "finish":
-            self._answer(Finished(order.trial, order.attempt, 0.5))
+            self.link.send(Finished(order.trial, order.attempt, 0.5))
         else:
-            self._answer(Failed(order.trial, order.attempt, "KeyError", "KeyError", "Traceback ..."))
-
-    def _next_order(self) -> RunTrial | None:
-        while self._orders and not self.released:
-            order = self._orders.popleft()
-            if not any((done.trial, done.attempt) == (order.trial, order.attempt) for done in self._trials_done()):
-                self._unanswered = []
-                return order
-        return None
-
-    def _trials_done(self) -> list[Finished | Failed]:
-        return [message for message in self._unanswered if isinstance(message, Finished | Failed)]
-
-    def _answer(self, message: ToDriver) -> None:
-        self._unanswered = [message]
-        self.link.send(message)
+            self.link.send(Failed(order.trial, order.attempt, "KeyError", "KeyError", "Traceback ..."))
 
     def _hear(self, message: FromDriver) -> None:
-        if isinstance(message, Welcome) and not self._unanswered:
-            self._answer(Ready())
+        if isinstance(message, Welcome):
+            self.link.send(Ready())
         elif isinstance(message, RunTrial):
             self._orders.append(message)
         elif isinstance(message, Release):
@@ -87,8 +70,8 @@ class Seat:
     def __init__(self, stage: Stage, number: int) -> None:
         self._stage, self._number, self._holder = stage, number, f"h{number}"
         self._released = False
-        hello = SupervisorHello(self._holder, number, "node-a")
-        self._link = MemoryLink(stage.listener.address, lambda: [hello], self._hear)
+        self._link = MemoryLink(stage.listener.address, self._hear)
+        self._link.send(SupervisorHello(self._holder, number, "node-a"))
         self._process = Process(stage, self._holder, number, 1)
 
     def do(self, what: str) -> None:

@@ -189,26 +189,27 @@ def test_a_trial_whose_processes_keep_dying_is_lost_with_the_last_cause(start):
 # --- connections that break
 
 
-def test_a_worker_that_comes_back_is_told_its_order_again(start):
-    stage = start(Listed({"lr": 0.1}), rules={"grace_s": 60.0})
+def test_a_worker_that_comes_back_goes_on_as_if_nothing_had_happened(start):
+    stage = start(Listed({"lr": 0.1}, {"lr": 0.2}), StopAbove(0.5), es_min=0, num_trials=2, rules={"grace_s": 60.0})
     one = at_work(stage)
     one.link.cut()
     stage.turn()
+    assert stage.brain.is_away(0)
+    one.link.send(Metrics(0, 0, [1], [0.4]))
+    one.link.send(Finished(0, 0, 0.4))
     one.link.mend()
     stage.turn()
-    assert one.told() == [RunTrial(0, 0, {"lr": 0.1})]
-    assert one.say(Finished(0, 0, 0.5)) == [Release(5.0)]
+    assert not stage.brain.is_away(0)
+    assert one.told() == [RunTrial(1, 0, {"lr": 0.2}, judge_every=1)]
 
-
-def test_a_worker_that_was_told_to_stop_is_told_again_when_it_comes_back(start):
-    stage = start(Listed({"lr": 0.1}), StopAbove(0.5), es_min=-1, rules={"grace_s": 60.0})
-    one = at_work(stage)
-    assert one.say(Metrics(0, 0, [1], [0.9], awaits=1)) == [StopTrial(0, 0)]
-    one.link.cut()
+    one.link.send(Metrics(1, 0, [1], [0.9], awaits=1))
+    one.link.cut()  # with the question under way
     stage.turn()
     one.link.mend()
     stage.turn()
-    assert one.told() == [RunTrial(0, 0, {"lr": 0.1}, judge_every=1), StopTrial(0, 0)]
+    assert one.told() == [StopTrial(1, 0)]
+    assert one.say(Stopped(1, 0, 0.9)) == [Release(5.0)]
+    assert stage.kinds().count("MetricsReported") == 2
 
 
 def test_a_worker_that_was_given_up_and_comes_back_is_sent_away_so_that_a_fresh_one_takes_its_seat(start):
@@ -219,10 +220,11 @@ def test_a_worker_that_was_given_up_and_comes_back_is_sent_away_so_that_a_fresh_
     one.link.cut()
     stage.turn()
     assert stage.kinds()[-1] == "WorkerLost"
+    assert one.told() == []
     chief.link.mend()
     one.link.mend()
-    assert chief.say(Heartbeat()) == [Enlisted(2.5)]
-    assert one.told() == [Release(5.0)]
+    assert chief.say(Heartbeat()) == []
+    assert one.told() == [StopTrial(0, 0), Release(5.0)]
 
     chief.say(ProcessEnded(1, "its process ended with exit code 0", ""))
     fresh = worker(stage, process=2)
@@ -231,16 +233,28 @@ def test_a_worker_that_was_given_up_and_comes_back_is_sent_away_so_that_a_fresh_
     assert fresh.say(Ready()) == [RunTrial(0, 1, {"lr": 0.1})]
 
 
-def test_a_worker_that_was_given_up_for_its_silence_is_sent_away_when_it_is_heard_again(start):
+def test_a_worker_that_was_given_up_for_its_silence_is_sent_away(start):
     stage = start(Listed({"lr": 0.1}), rules={"patience_s": 0.0})
-    chief, one = supervisor(stage), worker(stage)
+    supervisor(stage)
+    one = worker(stage)
     stage.turn()
     one.told()
     assert one.say(Ready()) == [RunTrial(0, 0, {"lr": 0.1})]
     stage.turn()
-    assert one.told() == [StopTrial(0, 0)]
-    chief.say(Heartbeat())
-    assert one.told() == [Release(5.0)]
+    assert one.told() == [StopTrial(0, 0), Release(5.0)]
+
+
+def test_a_process_that_ended_is_heard_to_the_end_and_then_forgotten(start):
+    stage = start(Listed({"lr": 0.1}), num_trials=1)
+    chief, one = supervisor(stage), at_work(stage)
+    chief.say(ProcessEnded(1, "its process was ended by SIGKILL", ""))
+    one.say(Metrics(0, 0, [1], [0.5]))
+    assert stage.kinds()[-1] == "MetricsReported"
+    one.link.cut()
+    stage.turn()
+    one.link.mend()
+    stage.turn()
+    assert one.link.error == "the driver does not know this worker any more"
 
 
 def test_a_worker_on_a_seat_whose_last_one_is_cut_off_takes_over_at_once(start):
@@ -252,6 +266,9 @@ def test_a_worker_on_a_seat_whose_last_one_is_cut_off_takes_over_at_once(start):
     stage.turn()
     two.told()
     assert two.say(Ready()) == [RunTrial(0, 1, {"lr": 0.1})]
+    one.link.mend()
+    stage.turn()
+    assert one.told() == [StopTrial(0, 0), Release(5.0)]
 
 
 # --- signs of life

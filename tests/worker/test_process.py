@@ -9,6 +9,7 @@ from worker.helpers import PATIENCE_S, Boss, shared
 
 from maggy.errors import EarlyStopException
 from maggy.ticket import INLINE_WORKER, Ticket
+from maggy.wire.channel import Sign
 from maggy.wire.memory import MemoryListener
 from maggy.wire.messages import (
     Failed,
@@ -17,7 +18,6 @@ from maggy.wire.messages import (
     Log,
     Metrics,
     Ready,
-    Rejoin,
     Release,
     RunTrial,
     Stopped,
@@ -220,29 +220,6 @@ def test_points_that_are_not_sent_yet_come_before_the_trials_end(boss):
     boss.release(peer)
 
 
-# --- connections that break
-
-
-def test_a_result_is_said_again_on_a_new_connection_and_an_order_that_was_carried_out_is_passed_over(boss):
-    shared["runs"] = []
-
-    def train(lr):
-        from worker.helpers import shared
-
-        shared["runs"].append(lr)
-        return lr
-
-    peer = ready(boss, train)
-    boss.tell(peer, RunTrial(0, 0, {"lr": 0.5}))
-    assert boss.hear(Finished) == Finished(0, 0, 0.5)
-    boss.tell(peer, Rejoin(), RunTrial(0, 0, {"lr": 0.5}), RunTrial(1, 0, {"lr": 0.25}))
-    boss.hear(WorkerHello)
-    assert boss.hear(Finished) == Finished(0, 0, 0.5)
-    assert boss.hear(Finished) == Finished(1, 0, 0.25)
-    assert shared["runs"] == [0.5, 0.25]
-    boss.release(peer)
-
-
 def test_another_attempt_of_the_same_trial_is_another_order(boss):
     peer = ready(boss, lambda lr: lr)
     boss.tell(peer, RunTrial(0, 0, {"lr": 0.5}), RunTrial(0, 1, {"lr": 0.5}))
@@ -285,7 +262,7 @@ def test_a_release_stops_the_running_trial_which_is_no_result_and_none_follows(b
     boss.tell(peer, RunTrial(1, 0, {"lr": 0.5}))
     boss.release(peer)
     said = set()
-    while (message := boss.take(Metrics, type(None))[1]) is not None:
+    while (message := boss.take(Metrics, Sign)[1]) is not Sign.GONE:
         said.add((type(message), message.trial))
     assert said == {(Metrics, 0)}
     assert shared["runs"] == [0]

@@ -21,9 +21,8 @@ from maggy.driver.decider import Decider
 from maggy.driver.logs import Logs
 from maggy.errors import EngineError, ExperimentFailedError, JournalError, MaggyError, NoWorkersError
 from maggy.journal import JournalWriter
-from maggy.trial import TrialState
 from maggy.wire import messages as msg
-from maggy.wire.channel import Listener, Peer
+from maggy.wire.channel import Item, Listener, Peer, Sign, WrongVersion
 
 _LAST_WORDS_S = 1.0  # nobody runs any more, so what was said is on its way
 _PAUSE_RETRY_S, _PAUSE_LIMIT_S = 1.0, 3600.0  # while the journal cannot be written
@@ -72,7 +71,9 @@ class Driver(threading.Thread):
         self._grace_s = 5.0
         self._stillborn = 0
         self._closing = False
-        self._receivers: dict[type[msg.Message], Callable[[Peer, Any, float], None]] = {
+        self._receivers: dict[type[Item], Callable[[Peer, Any, float], None]] = {
+            Sign: self._on_sign,
+            WrongVersion: self._on_wrong_version,
             msg.SupervisorHello: self._on_supervisor,
             msg.WorkerHello: self._on_worker,
             msg.Ready: self._on_ready,
@@ -146,19 +147,18 @@ class Driver(threading.Thread):
     def _hear_out(self) -> None:
         """Take what the leaving workers have said last, until every connection is closed."""
         until = time.monotonic() + _LAST_WORDS_S
-        while self._crew.peers and time.monotonic() < until:
+        while self._crew.anyone_here and time.monotonic() < until:
             self._turn(until)
 
     def _turn(self, deadline: float) -> None:
         arrived = self._listener.receive(deadline if deadline == inf else max(0.0, deadline - time.monotonic()))
         now = time.monotonic()
-        for peer, message in arrived:
-            if message is None:
-                self._crew.hang_up(peer, now)
-            else:
-                self._receivers[type(message)](peer, message, now)
+        for peer, item in arrived:
+            self._receivers[type(item)](peer, item, now)
         for event in self.brain.due(now):
             self._happen(event)
+            if isinstance(event, ev.WorkerLost):
+                self._dismiss(event.worker)
         while self._posts:
             self._posts.popleft()()
         self._write_down()
@@ -231,6 +231,21 @@ class Driver(threading.Thread):
 
     # --- messages in
 
+    def _on_sign(self, peer: Peer, sign: Sign, now: float) -> None:
+        if sign is Sign.BACK:
+            self._crew.come_back(peer, now)
+        elif not self._crew.hang_up(peer, now):
+            self._listener.forget(peer)
+
+    def _on_wrong_version(self, peer: Peer, version: WrongVersion, now: float) -> None:
+        if not self._crew.joined:  # later it is one worker's mishap, which its own machine reports
+            self._give_up(
+                EngineError(
+                    f"a worker speaks version {version.theirs} of Maggy's protocol and this driver version "
+                    f"{version.ours}: install the same version of Maggy where the workers run"
+                )
+            )
+
     def _on_supervisor(self, peer: Peer, hello: msg.SupervisorHello, now: float) -> None:
         self._crew.greet_supervisor(peer, hello, now)
         self._reply(peer, msg.Release(self._grace_s) if self.over.is_set() else msg.Enlisted(self._heartbeat_s))
@@ -239,19 +254,16 @@ class Driver(threading.Thread):
         if self.over.is_set():
             self._reply(peer, msg.Release(self._grace_s))
             return
-        member = self._crew.greet_worker(peer, hello, now)
-        if member.number is None:
-            self._reply(peer, msg.Welcome(self._task))
-        elif (lease := self.brain.lease_of(member.number)) is not None:
-            # The order may have died with the old connection; a worker that has it already passes over this one.
-            self._reply(peer, msg.RunTrial(lease.trial, lease.attempt, lease.params, self._judge_every))
-            if self.brain.live[lease.trial].state is TrialState.STOPPING:
-                self._reply(peer, msg.StopTrial(lease.trial, lease.attempt))
+        self._crew.greet_worker(peer, hello)
+        self._reply(peer, msg.Welcome(self._task))
 
     def _on_ready(self, peer: Peer, message: msg.Ready, now: float) -> None:
         member = self._crew.member_at(peer)
         if member is not None and member.number is None:
-            self._happen(self._crew.enrol(member))
+            joined = self._crew.enrol(member)
+            self._happen(joined)
+            if joined.replaces is not None:
+                self._dismiss(joined.replaces)
 
     def _on_unfit(self, peer: Peer, message: msg.Unfit, now: float) -> None:
         self._give_up(
@@ -264,13 +276,14 @@ class Driver(threading.Thread):
         )
 
     def _on_heartbeat(self, peer: Peer, message: msg.Heartbeat, now: float) -> None:
-        for given_up in self._crew.hear(peer, now):
-            # It was silent for too long, and its trial is another's now. Its supervisor fills the seat afresh.
-            self._reply(given_up, msg.Release(self._grace_s))
+        self._crew.hear(peer, now)
 
     def _on_process_ended(self, peer: Peer, message: msg.ProcessEnded, now: float) -> None:
-        for event in self._crew.process_ended(peer, message.process, message.cause):
-            self._happen(event)
+        member, gone = self._crew.process_ended(peer, message.process)
+        if member is not None and gone:
+            self._listener.forget(member.peer)  # else once its connection is gone: it may have said something last
+        if member is not None and member.number is not None:
+            self._happen(ev.WorkerLost(worker=member.number, reason=message.cause))
         if not self._crew.joined:
             self._stillborn += 1
             if self._stillborn >= _STILLBORN_LIMIT:
@@ -360,6 +373,10 @@ class Driver(threading.Thread):
         for peer in self._crew.peers:
             self._reply(peer, msg.Release(grace_s))
         self.over.set()
+
+    def _dismiss(self, worker: int) -> None:
+        """A worker was given up: it leaves, now or when it is back, and its supervisor fills the seat afresh."""
+        self._tell(worker, msg.Release(self._grace_s))
 
     def _tell(self, worker: int, message: msg.FromDriver) -> None:
         peer = self._crew.peer_of(worker)

@@ -16,8 +16,6 @@ import msgspec
 MAX_MESSAGE_BYTES = 1 << 20
 """Largest message that the driver accepts; whoever sends more is cut off."""
 
-PROTOCOL = 1
-
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Base of all messages."""
@@ -35,7 +33,6 @@ class SupervisorHello(Message):
     holder: str
     seat: int
     host: str
-    protocol: int = PROTOCOL
 
 
 class WorkerHello(Message):
@@ -49,7 +46,6 @@ class WorkerHello(Message):
     process: int
     host: str
     pid: int
-    protocol: int = PROTOCOL
 
 
 class Ready(Message):
@@ -165,10 +161,6 @@ class StopTrial(Message):
     attempt: int
 
 
-class Rejoin(Message):
-    """The driver does not know this connection: say hello again."""
-
-
 class Release(Message):
     """The experiment is over; leave within `grace_s` seconds."""
 
@@ -189,14 +181,15 @@ ToDriver = (
     | Stopped
     | Failed
 )
-FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Rejoin | Release
+FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Release
 
 
 def _refuse(code: int, data: memoryview) -> None:
     raise msgspec.ValidationError("messages hold plain values only")
 
 
-encode = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder()
+encode, encode_into = _encoder.encode, _encoder.encode_into
 decode_to_driver = msgspec.msgpack.Decoder(ToDriver, ext_hook=_refuse).decode
 decode_from_driver = msgspec.msgpack.Decoder(FromDriver).decode
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)

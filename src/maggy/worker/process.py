@@ -51,14 +51,13 @@ class Worker:
     def __init__(
         self, ticket: Ticket, *, holder: str, process: int, echo: bool, on_ready: Callable[[], None] = lambda: None
     ) -> None:
-        self._hello = WorkerHello(holder, ticket.seat, process, socket.gethostname(), os.getpid())
         self._inbox: queue.SimpleQueue[FromDriver] = queue.SimpleQueue()
-        self._unanswered: ToDriver | None = None  # said again on a new connection, as it may have died with the old
         self._echo, self._on_ready = echo, on_ready
         self._released = False
         self._reporter: Reporter | None = None  # of the running trial
         self._flusher = Flusher()
-        self._link = connect(ticket, self._greeting, self._receive)
+        self._link = connect(ticket, self._receive)
+        self._link.send(WorkerHello(holder, ticket.seat, process, socket.gethostname(), os.getpid()))
 
     def work(self) -> None:
         """Take trials until released."""
@@ -68,8 +67,7 @@ class Worker:
                 order = self._inbox.get()
                 if self._released:  # whatever waits before the release is not begun any more
                     return
-                if isinstance(order, RunTrial) and self._is_new(order):
-                    self._unanswered = None
+                if isinstance(order, RunTrial):
                     answer = self._run(task, order)
                     if isinstance(answer, Finished) or not self._released:  # cut short by the end is no result
                         self._conclude(order, answer)
@@ -87,17 +85,23 @@ class Worker:
         try:
             task = unpack(welcome.task)
         except Exception as error:
-            self._answer(Unfit(_last_line(error), _traceback(error)))
+            self._link.send(Unfit(_last_line(error), _traceback(error)))
             while not isinstance(self._inbox.get(), Release):
                 pass
             return None
         self._on_ready()
-        self._answer(Ready())
+        self._link.send(Ready())
         return task
 
     def _run(self, task: Task, order: RunTrial) -> ToDriver:
         trial, attempt = order.trial, order.attempt
-        reporter = self._reporter = Reporter(self._send, trial=trial, attempt=attempt, judge_every=order.judge_every)
+        reporter = self._reporter = Reporter(
+            self._link.send,
+            trial=trial,
+            attempt=attempt,
+            judge_every=order.judge_every,
+            full=lambda: self._link.full,
+        )
         self._flusher.begin(reporter)
         if self._released:  # looked at last: the end may have come while this trial began
             reporter.stop_now()
@@ -118,27 +122,11 @@ class Worker:
             self._flusher.end()
             reporter.end()
 
-    def _is_new(self, order: RunTrial) -> bool:
-        """Whether this order was not carried out before; a reconnecting worker may be told twice."""
-        done = self._unanswered
-        last = (done.trial, done.attempt) if isinstance(done, Finished | Stopped | Failed) else None
-        return last != (order.trial, order.attempt)
-
     def _conclude(self, order: RunTrial, answer: ToDriver) -> None:
         try:
-            self._answer(answer)
+            self._link.send(answer)
         except Exception as error:  # a number or text of the user's that no message can hold
-            self._answer(_failure(order, error))
-
-    def _answer(self, message: ToDriver) -> None:
-        self._unanswered = message
-        self._link.send(message)
-
-    def _send(self, message: ToDriver) -> None:
-        self._link.send(message)
-
-    def _greeting(self) -> list[ToDriver]:
-        return [self._hello] if self._unanswered is None else [self._hello, self._unanswered]
+            self._link.send(_failure(order, error))
 
     def _receive(self, message: FromDriver) -> None:
         """In the link's thread."""

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from maggy.context.metric import as_number
@@ -24,6 +24,7 @@ BATCH_S = 0.1  # points that no rule waits for are sent this often
 _COALESCE_S = 0.005  # steps faster than a verdict can travel are judged in batches this far apart
 _WAIT_SHARE = 0.1  # a broadcast waits for its verdict for at most this share of a step ...
 _WAIT_LIMIT_S = 0.05  # ... and never longer than this
+_HOLD_S = 0.05  # a driver that takes nothing is tried again this often
 _ROUND_TRIP_S = 0.0002  # waiting for less than a round trip is in vain
 _POINTS_PER_MESSAGE = 20_000
 _CHARACTERS_PER_MESSAGE = 100_000
@@ -46,8 +47,12 @@ class Reporter:
         trial: int = -1,
         attempt: int = 0,
         judge_every: int = 0,
+        full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._send, self._trial, self._attempt, self._judge_every = send, trial, attempt, judge_every
+        self._full = full  # whether the driver takes nothing at present
+        self._held = False  # points wait here because of that, and so does whoever reports more
+        self._unsaid = 0  # lines that were dropped because of that
         self.last: float | None = None
         self._step = -1
         self._stop = False
@@ -71,6 +76,8 @@ class Reporter:
 
     def broadcast(self, metric: Any, step: int | None = None) -> None:
         """Report the metric at a step. Returns at once, unless an early-stopping rule judges this step.
+
+        It also waits while the driver takes nothing and too much is unsent: a driver that pauses pauses its trials.
 
         metric  a finite number; NumPy scalars and 0-d tensors are numbers too
         step    epoch or batch, whole, never smaller than the one before; None: the one before plus one, from 0
@@ -97,6 +104,8 @@ class Reporter:
             self._await_verdict(step)
         elif self._send is None:
             self._say()
+        if self._held:
+            self._hold()
         if self._stop:
             raise EarlyStopException(metric)
 
@@ -115,6 +124,7 @@ class Reporter:
     def end(self) -> None:
         """The trial is over: send what is left. What it has left running is stopped at its next broadcast."""
         self.flush()
+        self._hold()
         self._ended = self._stop = True
         self._judge_every = 0
 
@@ -135,10 +145,16 @@ class Reporter:
             self._answered.set()
 
     def flush(self) -> None:
-        """Hand every point and line to the link, in order."""
+        """Hand every point and line to the link, in order. While it is full, points stay here and lines are dropped."""
         if self._send is None or self._ended:
             return
         with self._flushing:
+            # A trial that is told to stop, or released, waits no more; what it has left is little.
+            self._held = self._full() and not self._stop
+            if self._held:
+                self._unsaid += len(self._lines)
+                self._lines.clear()
+                return
             due, self._due = self._due, None
             while self._points or due is not None:
                 batch = [self._points.popleft() for _ in range(min(len(self._points), _POINTS_PER_MESSAGE))]
@@ -168,10 +184,21 @@ class Reporter:
             self.flush()
         self._resumed_at = perf_counter()
 
+    def _hold(self) -> None:
+        """Wait until the driver takes more, or wants this trial to stop."""
+        while self._held:
+            if not self._stop:
+                sleep(_HOLD_S)
+            self.flush()
+        self._resumed_at = perf_counter()
+
     def _next_lines(self) -> list[str]:
         """Lines for one message: few enough for the driver to accept, none once the trial's log is full."""
         lines: list[str] = []
         size = 0
+        if self._unsaid:
+            lines.append(f"[maggy: {self._unsaid} lines were dropped, as the driver did not take them]")
+            self._unsaid = 0
         while self._lines and size < _CHARACTERS_PER_MESSAGE:
             line = sendable(self._lines.popleft()[:_LINE_LIMIT])
             if self._logged <= _LOG_LIMIT:

@@ -30,10 +30,9 @@ from maggy.wire.messages import (
     ProcessEnded,
     Release,
     SupervisorHello,
-    ToDriver,
 )
 
-_TAIL_LINES = 30
+_TAIL_LINES = 30  # of this many lines of this size, with every byte replaced, a message can still be made
 _LINE_BYTES = 10_000
 _OUTPUT_BYTES = 16 << 20  # of what one process writes past `print`
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # between processes that die before they are ready
@@ -135,7 +134,7 @@ class Desk:
         except queue.Empty:
             return None
 
-    def take_lines(self, first: str, limit: int = 50) -> tuple[list[str], FromDriver | _Process | None]:
+    def take_lines(self, first: str, limit: int = _TAIL_LINES) -> tuple[list[str], FromDriver | _Process | None]:
         """A line and those that follow at once, and the first item that is no line."""
         lines = [first]
         while len(lines) < limit and (item := self.take(0)) is not None:
@@ -160,7 +159,9 @@ class Supervisor:
         self._started = 0
         self._unready_deaths = 0
         self._heartbeat_s: float | None = None
-        self._link = connect(ticket, self._greeting, self._desk.post)
+        self._unsaid = 0  # lines that were dropped because the driver did not take them
+        self._link = connect(ticket, self._desk.post)
+        self._link.send(SupervisorHello(self._holder, ticket.seat, socket.gethostname()))
 
     def run(self) -> None:
         process: _Process | None = None
@@ -180,7 +181,7 @@ class Supervisor:
                 item = self._desk.take(min(alarms) - monotonic() if alarms else None)
                 if isinstance(item, str):
                     lines, item = self._desk.take_lines(item)
-                    self._link.send(Output(lines))
+                    self._forward(lines)
                 if isinstance(item, Enlisted):
                     self._heartbeat_s = item.heartbeat_s
                     beat_at = monotonic()
@@ -197,6 +198,18 @@ class Supervisor:
             if process is not None:
                 process.kill()
             self._link.close()
+            if self._link.error is not None:
+                print(f"maggy: {self._link.error}", file=sys.stderr)
+
+    def _forward(self, lines: list[str]) -> None:
+        """Send what a process has written; dropped while the driver takes nothing, with a note when it does again."""
+        if self._link.full:
+            self._unsaid += len(lines)
+            return
+        if self._unsaid:
+            lines = [f"[maggy: {self._unsaid} lines were dropped, as the driver did not take them]", *lines]
+            self._unsaid = 0
+        self._link.send(Output(lines))
 
     def _dismiss(self, process: _Process, grace_s: float) -> None:
         """Let the process leave, then ask it to, then make it; forward what it still has to say."""
@@ -205,7 +218,7 @@ class Supervisor:
             while (item := self._desk.take(until - monotonic())) is not None:
                 if isinstance(item, str):
                     lines, item = self._desk.take_lines(item)
-                    self._link.send(Output(lines))
+                    self._forward(lines)
                 if isinstance(item, Release):
                     process.kill()  # told twice: at once
                 if isinstance(item, _Process):
@@ -220,6 +233,3 @@ class Supervisor:
             return 0.0
         self._unready_deaths += 1
         return min(_FIRST_PAUSE_S * 2.0 ** (self._unready_deaths - 1), _LONGEST_PAUSE_S)
-
-    def _greeting(self) -> list[ToDriver]:
-        return [SupervisorHello(self._holder, self._ticket.seat, socket.gethostname())]
