@@ -7,6 +7,8 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -215,20 +217,24 @@ def test_a_folder_whose_resume_failed_or_that_was_closed_is_free_again(two_epoch
 
 
 def test_a_forked_child_that_outlives_its_driver_holds_nothing_up(tmp_path):
-    folder = begin(tmp_path / "run")
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover
-        os.close(write_end)
-        os.read(read_end, 1)  # until the parent lets go
-        os._exit(0)
-    try:
-        folder._lock.release()  # as its death would
+    script = f"""
+import os, sys
+from maggy.journal import ExperimentFolder
+folder = ExperimentFolder.create({str(tmp_path / "run")!r}, "MNIST")
+folder.write("experiment.json", b"{{}}")
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        child = int(process.stdout.readline())
+        with pytest.raises(ExperimentDirError, match=f"pid {process.pid} "):
+            ExperimentFolder.resume(tmp_path / "run")
+        process.kill()
+        process.wait()
         ExperimentFolder.resume(tmp_path / "run").close()
-    finally:
-        os.close(write_end)
-        os.close(read_end)
-        os.waitpid(child, 0)
+        os.kill(child, 0)  # it is still there
 
 
 def test_on_a_file_system_without_locks_the_next_claim_stops_the_driver(tmp_path):

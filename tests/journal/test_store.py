@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import stat
@@ -153,6 +154,23 @@ def test_of_two_claims_of_one_epoch_the_first_stays(store):
     assert not place.put_new("journal/00000001.claim", b"second")
     assert place.read("journal/00000001.claim") == b"first"
     assert place.put_new("journal/00000001.claim", b"first")  # the answer to the first try was lost on its way
+
+
+@pytest.mark.parametrize("answer", [TypeError("unexpected keyword 'mode'"), OSError(errno.ENOSYS, "not implemented")])
+def test_a_store_that_knows_no_condition_is_looked_at_and_then_written(memory, monkeypatch, answer):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    write = MemoryFileSystem.pipe_file
+
+    def without_condition(self, path, value, **options):
+        if options:
+            raise answer
+        write(self, path, value)
+
+    monkeypatch.setattr(MemoryFileSystem, "pipe_file", without_condition)
+    place = begin(f"{memory}/run").place
+    assert place.put_new("journal/00000001.claim", b"first")
+    assert not place.put_new("journal/00000001.claim", b"second")
 
 
 def test_what_is_no_experiment_is_neither_opened_nor_resumed(store):

@@ -10,6 +10,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +172,15 @@ class ExperimentFolder:
 
     def close(self) -> None:
         """Nothing is written any more. What a store has in full is not kept on this machine."""
-        if self._lock is not None and self.is_remote:
+        if self._lock is None:
+            return
+        if self.is_remote:
             self.upload()
             if self.upload_error is None:
                 self._here.remove("")
-        if self._lock is not None:
-            self._here.remove(".lock")
+        if self.fenced is None:
+            with suppress(OSError):
+                self._here.remove(".lock")
         self._release()
 
     def _release(self) -> None:

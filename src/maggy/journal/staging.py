@@ -45,7 +45,7 @@ def set_aside(path: Path) -> None:
 def fetch_missing(local: LocalPlace, epochs: list[Epoch]) -> bool:
     """Complete what the store's last driver has left on this machine; False if that driver ran elsewhere.
 
-    A power cut may have taken the end of its journal, which the store has.
+    A power cut may have taken what the store has.
     """
     try:
         here = epochs_of(local)
@@ -53,8 +53,9 @@ def fetch_missing(local: LocalPlace, epochs: list[Epoch]) -> bool:
         return False
     if not here or here[-1].claim != epochs[-1].claim:
         return False
-    if sum(here[-1].segments.values()) < sum(epochs[-1].segments.values()):
-        _fetch_epoch(local, epochs[-1])
+    for mine, theirs in zip(here, epochs, strict=True):
+        if sum(mine.segments.values()) < sum(theirs.segments.values()):
+            _fetch_epoch(local, theirs)
     return True
 
 
