@@ -32,10 +32,14 @@ class WorkerJoined(Event):
 
 
 class WorkerLost(Event):
-    """A worker is gone: its process ended, its connection broke, or it fell silent."""
+    """A worker is gone: its process ended, its connection broke, or it fell silent.
+
+    preempted  it was told to leave, and gave its trial back
+    """
 
     worker: int
     reason: str
+    preempted: bool = False
 
 
 class Suggested(Event):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from maggy.brain import Brain
 from maggy.brain.events import AnyEvent, WorkerJoined, WorkerLost
+from maggy.ticket import GUEST_SEATS
 from maggy.wire.channel import Peer
 from maggy.wire.messages import SupervisorHello, WorkerHello
 
@@ -16,11 +17,18 @@ class Member:
 
     number  the worker's number; None until it is ready
     peer    its connection, None while it is broken
+    leaves  it has given its trial back, and its end is awaited
     """
 
     hello: WorkerHello
     number: int | None = None
     peer: Peer | None = None
+    leaves: bool = False
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether it joined by itself: its trouble is not the experiment's."""
+        return self.hello.seat >= GUEST_SEATS
 
 
 class Crew:
@@ -95,7 +103,7 @@ class Crew:
         """
         given_up = []
         for member in self.supervised_by(peer):
-            if member.number is None:
+            if member.number is None or member.leaves:
                 continue
             if member.peer is None:
                 continue  # its own connection is broken, and it may be that it cannot make another
@@ -105,8 +113,16 @@ class Crew:
                 given_up.append(member.peer)
         return given_up
 
-    def process_ended(self, peer: Peer, process: int, cause: str) -> list[AnyEvent]:
-        """A supervisor says that a worker process is dead."""
+    def leave(self, peer: Peer, reason: str) -> list[AnyEvent]:
+        """A worker was told to leave, and gives its trial back."""
+        member = self._by_peer.get(peer)
+        if member is None or member.number is None or member.leaves:
+            return []
+        member.leaves = True
+        return [WorkerLost(worker=member.number, reason=reason, preempted=True)]
+
+    def process_ended(self, peer: Peer, process: int, cause: str, *, preempted: bool = False) -> list[AnyEvent]:
+        """A supervisor says that a worker process is dead; nothing new of one that has left."""
         member = self._members.get(self._supervisors.get(peer, ""), {}).pop(process, None)
         if member is None:
             return []
@@ -115,7 +131,7 @@ class Crew:
         if member.number is None:
             return []
         self._by_number.pop(member.number, None)
-        return [WorkerLost(worker=member.number, reason=cause)]
+        return [] if member.leaves else [WorkerLost(worker=member.number, reason=cause, preempted=preempted)]
 
     def hang_up(self, peer: Peer, now: float) -> None:
         """A connection broke."""

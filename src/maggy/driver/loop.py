@@ -72,6 +72,7 @@ class Driver(threading.Thread):
             msg.WorkerHello: self._on_worker,
             msg.Ready: self._on_ready,
             msg.Unfit: self._on_unfit,
+            msg.Leaving: self._on_leaving,
             msg.Heartbeat: self._on_heartbeat,
             msg.ProcessEnded: self._on_process_ended,
             msg.Output: self._on_output,
@@ -111,6 +112,11 @@ class Driver(threading.Thread):
         self._closing = True
         self._listener.wake()
         self.join()
+
+    @property
+    def trials_ended(self) -> int:
+        """How many trials have reached a final state."""
+        return self.brain.ended.total()
 
     @property
     def had_workers(self) -> bool:
@@ -223,6 +229,10 @@ class Driver(threading.Thread):
             self._happen(self._crew.enrol(member))
 
     def _on_unfit(self, peer: Peer, message: msg.Unfit, now: float) -> None:
+        member = self._crew.member_at(peer)
+        if member is not None and member.is_guest:
+            self._reply(peer, msg.Release(self._grace_s))  # its supervisor tells those who have sent it
+            return
         self._give_up(
             ExperimentFailedError(
                 f"a worker cannot load the training function: {message.error}\n{message.traceback}\n"
@@ -232,13 +242,17 @@ class Driver(threading.Thread):
             )
         )
 
+    def _on_leaving(self, peer: Peer, message: msg.Leaving, now: float) -> None:
+        for event in self._crew.leave(peer, message.reason):
+            self._happen(event)
+
     def _on_heartbeat(self, peer: Peer, message: msg.Heartbeat, now: float) -> None:
         for given_up in self._crew.hear(peer, now):
             # It was silent for too long, and its trial is another's now. Its supervisor fills the seat afresh.
             self._reply(given_up, msg.Release(self._grace_s))
 
     def _on_process_ended(self, peer: Peer, message: msg.ProcessEnded, now: float) -> None:
-        for event in self._crew.process_ended(peer, message.process, message.cause):
+        for event in self._crew.process_ended(peer, message.process, message.cause, preempted=message.preempted):
             self._happen(event)
         if not self._crew.joined:
             self._stillborn += 1
