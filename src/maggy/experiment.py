@@ -19,6 +19,7 @@ from maggy.earlystop import NoStoppingRule
 from maggy.earlystop import resolve as resolve_rule
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, UnknownNameError
+from maggy.joining import inviting
 from maggy.journal import ExperimentFolder, JournalWriter, Record
 from maggy.journal.folder import to_json
 from maggy.launching import run_workers
@@ -134,7 +135,7 @@ class _Experiment:
             with self._showing(journal, tally) as show:
                 logs = Logs(folder.local, show if self._verbose >= 2 else None)
                 try:
-                    interrupted = self._drive(journal, logs, task)
+                    interrupted = self._drive(journal, logs, task, folder.url)
                 finally:
                     logs.close()
                     journal.close()
@@ -176,7 +177,7 @@ class _Experiment:
             warn=lambda line: self._say(line),
         )
 
-    def _drive(self, journal: JournalWriter, logs: Logs, task: bytes) -> bool:
+    def _drive(self, journal: JournalWriter, logs: Logs, task: bytes, url: str) -> bool:
         """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
         engine, config = self._engine, self._config
         supervised = engine.bind_host is not None
@@ -195,7 +196,8 @@ class _Experiment:
             start_timeout_s=engine.start_timeout_s if supervised else inf,
             describe=engine.describe,
         )
-        interrupted = run_workers(engine, tickets, self._resources, driver)
+        with inviting(url, tickets[0], self._resources):
+            interrupted = run_workers(engine, tickets, self._resources, driver)
         if driver.error is not None:
             raise driver.error
         try:

@@ -135,3 +135,28 @@ def test_a_supervisors_heartbeat_does_not_keep_a_worker_whose_own_connection_is_
     assert ward.crew.hear(b"s0", now=14.0) == []
     assert ward.brain.due(14.9) == []
     assert [event.worker for event in ward.brain.due(15.0)] == [0]
+
+
+def test_a_worker_that_leaves_is_lost_once_and_its_end_is_no_news(ward):
+    ward.supervisor(b"s")
+    ward.join(b"p")
+    left = WorkerLost(worker=0, reason="told to", preempted=True)
+    assert ward.crew.leave(b"p", "told to") == [left]
+    assert ward.crew.leave(b"p", "told to") == []
+    ward.brain.handle(left, 1.0)
+    assert ward.crew.hear(b"s", 2.0) == []  # nobody has to tell it to go
+    assert ward.crew.process_ended(b"s", 1, "its process ended with exit code 0") == []
+    assert ward.crew.peer_of(0) is None
+
+
+def test_a_process_that_ends_with_its_supervisor_is_preempted(ward):
+    ward.supervisor(b"s")
+    ward.join(b"p")
+    ended = ward.crew.process_ended(b"s", 1, "its supervisor got SIGTERM", preempted=True)
+    assert ended == [WorkerLost(worker=0, reason="its supervisor got SIGTERM", preempted=True)]
+
+
+def test_a_worker_that_is_not_ready_yet_gives_nothing_back(ward):
+    ward.greet(b"p")
+    assert ward.crew.leave(b"p", "told to") == []
+    assert ward.crew.leave(b"unknown", "told to") == []
