@@ -119,6 +119,13 @@ class EarlyStopException(MaggyError):  # noqa: N818  the name is part of the his
         super().__init__(f"the trial is stopped early at metric {metric}")
 
 
+class PreemptedException(EarlyStopException):
+    """Raised by `Reporter.broadcast` when the worker is being taken away. The trial runs again elsewhere."""
+
+    def __str__(self) -> str:
+        return f"the worker is being taken away; the trial leaves it at metric {self.metric}"
+
+
 class ReturnTypeError(MaggyError, TypeError):
     """The training function returned something that is neither a number nor a dict."""
 

@@ -21,6 +21,7 @@ from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, L
 from maggy.driver import Decider, Driver, Logs, Replay, replay
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, FencedError, JournalError
+from maggy.joining import inviting
 from maggy.journal import ExperimentFolder, JournalWriter, Record, read
 from maggy.journal.folder import to_json
 from maggy.launching import run_workers
@@ -159,7 +160,7 @@ class _Experiment:
             with self._showing(journal, tally) as show:
                 logs = Logs(folder.local, show if self._verbose >= 2 else None)
                 try:
-                    interrupted = self._drive(decider, begin, journal, logs, task)
+                    interrupted = self._drive(decider, begin, journal, logs, task, folder.url)
                 finally:
                     logs.close()
                     self._close(journal)
@@ -255,7 +256,7 @@ class _Experiment:
             self._say(f"{folder.url} cannot be written ({folder.upload_error}); everything is in {folder.local}")
 
     def _drive(
-        self, decider: Decider, begin: Sequence[AnyEvent], journal: JournalWriter, logs: Logs, task: bytes
+        self, decider: Decider, begin: Sequence[AnyEvent], journal: JournalWriter, logs: Logs, task: bytes, url: str
     ) -> bool:
         """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
         engine, config = self._engine, self._config
@@ -275,7 +276,8 @@ class _Experiment:
             describe=engine.describe,
             say=lambda line: self._say(line),
         )
-        interrupted = run_workers(engine, tickets, self._resources, driver)
+        with inviting(url, tickets[0], self._resources):
+            interrupted = run_workers(engine, tickets, self._resources, driver)
         if isinstance(driver.error, JournalError) and not isinstance(driver.error, FencedError):
             self._say(f"ended early, with what is known here: {driver.error}")
             return True

@@ -1,4 +1,4 @@
-"""Workers from their launch to the last one's end, with Ctrl-C in between."""
+"""Workers from their launch to the last one's end, with Ctrl-C and SIGTERM in between."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from maggy.driver import Driver
@@ -15,17 +15,18 @@ from maggy.errors import EngineError
 from maggy.ticket import Ticket
 
 _GRACE_S = 10.0  # more than the driver gives the workers to leave
-_RELAUNCHES = 3  # how often an engine that lost every worker at once is started again
+_RELAUNCHES = 3  # how often in a row, without the end of a trial in between, an engine that lost every worker is
+# started again
 
 
 def run_workers(engine: Engine, tickets: Sequence[Ticket], resources: Mapping[str, float], driver: Driver) -> bool:
     """Start driver and workers, wait for the end, leave nothing running. Returns whether Ctrl-C ended it.
 
-    Raises KeyboardInterrupt at a second Ctrl-C.
+    Raises KeyboardInterrupt at a second Ctrl-C, and SystemExit where SIGTERM has ended it: nobody waits for a result.
     """
     driver.start()
     launch = _Launch(engine, tickets, resources, driver)
-    with _ctrl_c(driver, in_this_thread=engine.bind_host is None) as presses:
+    with _heeding_signals(driver, in_this_thread=engine.bind_host is None) as came:
         try:
             launch.start()
             driver.over.wait()
@@ -38,7 +39,9 @@ def run_workers(engine: Engine, tickets: Sequence[Ticket], resources: Mapping[st
                 raise
             finally:
                 driver.close()
-    return bool(presses)
+    if signal.SIGTERM in came:
+        raise SystemExit(128 + signal.SIGTERM)
+    return bool(came)
 
 
 class _Launch:
@@ -48,7 +51,7 @@ class _Launch:
         self, engine: Engine, tickets: Sequence[Ticket], resources: Mapping[str, float], driver: Driver
     ) -> None:
         self._engine, self._tickets, self._resources, self._driver = engine, tickets, resources, driver
-        self._left = _RELAUNCHES
+        self._left, self._ended_before = _RELAUNCHES, 0
         self._launched: list[Launched] = []
         self._stop_asked = False
         # A launch and the question for the end exclude each other: nothing is launched that `stop` does not know of.
@@ -72,6 +75,8 @@ class _Launch:
     def _on_exit(self, error: BaseException | None) -> None:
         if self._stop_asked or self._driver.over.is_set():
             return
+        if self._driver.trials_ended > self._ended_before:
+            self._left, self._ended_before = _RELAUNCHES, self._driver.trials_ended
         if self._left == 0:
             why = f": {error}" if error is not None else ""
             self._driver.fail(EngineError(f"the {self._engine.name} engine lost all workers{why}"))
@@ -84,29 +89,35 @@ class _Launch:
 
 
 @contextmanager
-def _ctrl_c(driver: Driver, *, in_this_thread: bool) -> Iterator[list[int]]:
-    """Let Ctrl-C end the experiment and keep what has finished; a second one ends at once.
+def _heeding_signals(driver: Driver, *, in_this_thread: bool) -> Iterator[list[int]]:
+    """Let Ctrl-C or SIGTERM end the experiment and keep what has finished; a second one ends at once.
 
-    Yields a list that holds one entry for each Ctrl-C. Spark's own handler, which would cancel every job of the
-    session, rests meanwhile.
+    Yields a list of the signals that came. Spark's own handler of Ctrl-C, which would cancel every job of the session,
+    rests meanwhile; a handler of SIGTERM that the program has set itself stays.
     """
-    presses: list[int] = []
+    came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield presses  # only the main thread gets signals
+        yield came  # only the main thread gets signals
         return
 
     def handle(signum: int, frame: FrameType | None) -> None:
-        presses.append(signum)
-        if len(presses) > 1:
+        came.append(signum)
+        if len(came) > 1:
             driver.hurry()
             raise KeyboardInterrupt
-        print("\nCtrl-C: ending, finished trials are kept; again to end at once", file=sys.stderr)
-        driver.interrupt("Ctrl-C")
+        name = "Ctrl-C" if signum == signal.SIGINT else "SIGTERM"
+        with suppress(OSError):  # nobody reads it any more
+            print(f"\n{name}: ending, finished trials are kept; again to end at once", file=sys.stderr)
+        driver.interrupt(name)
         if in_this_thread:
             raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGINT, handle)
+    heeded = [signal.SIGINT]
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        heeded.append(signal.SIGTERM)
+    before = {signum: signal.signal(signum, handle) for signum in heeded}
     try:
-        yield presses
+        yield came
     finally:
-        signal.signal(signal.SIGINT, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

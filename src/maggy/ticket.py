@@ -14,6 +14,9 @@ from importlib import import_module
 SUPERVISOR = "maggy.worker.supervisor:supervise"
 INLINE_WORKER = "maggy.worker.process:work"
 
+GUEST_SEATS = 1 << 32
+"""Seats from this number on are no engine's: whoever joins a running experiment has one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ticket:
@@ -24,7 +27,7 @@ class Ticket:
     public_key   this seat's public key
     secret_key   this seat's secret key; never shown, never in an argument list or the environment
     experiment   id of the experiment
-    seat         number of the slot that the engine fills, from 0
+    seat         number of the slot that the engine fills, from 0; of a guest, any from `GUEST_SEATS` on
     entry        "module:function" to call with the ticket
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from maggy.brain import Brain, Rules
-from maggy.brain.events import WorkerJoined
+from maggy.brain.events import WorkerJoined, WorkerLost
 from maggy.driver.crew import Crew
 from maggy.wire.messages import SupervisorHello, WorkerHello
 
@@ -133,3 +133,21 @@ def test_a_supervisors_heartbeat_does_not_keep_a_worker_whose_own_connection_is_
     ward.crew.hear(b"s0", now=14.0)
     assert ward.brain.due(14.9) == []
     assert [event.worker for event in ward.brain.due(15.0)] == [0]
+
+
+def test_a_worker_that_leaves_is_lost_once_and_its_end_is_no_news(ward):
+    ward.supervisor(b"s")
+    ward.join(b"p")
+    left = WorkerLost(worker=0, reason="told to", preempted=True)
+    assert ward.crew.leave(b"p", "told to") == [left]
+    assert ward.crew.leave(b"p", "told to") == []
+    ward.brain.handle(left, 1.0)
+    member, _ = ward.crew.process_ended(b"s", 1)
+    assert member.leaves
+    assert ward.crew.peer_of(0) is None
+
+
+def test_a_worker_that_is_not_ready_yet_gives_nothing_back(ward):
+    ward.greet(b"p")
+    assert ward.crew.leave(b"p", "told to") == []
+    assert ward.crew.leave(b"unknown", "told to") == []

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 import pytest
 from driver.helpers import Listed, Stage, StopAbove, supervisor, worker
 
+from maggy.brain.events import WorkerLost
 from maggy.errors import EngineError, ExperimentFailedError, NoWorkersError
 from maggy.journal import read
 from maggy.trial import TrialState
@@ -17,6 +18,7 @@ from maggy.wire.messages import (
     Finished,
     GoOnTrial,
     Heartbeat,
+    Leaving,
     Log,
     Metrics,
     Output,
@@ -170,6 +172,19 @@ def test_points_of_an_attempt_that_was_lost_do_not_count_for_the_next(start):
     (trial,) = stage.advisor.book.ended
     assert (trial.attempt, trial.num_points, trial.best_metric, trial.final_metric) == (1, 1, 0.4, 0.4)
     assert stage.advisor.book.finished[0].values == [0.5]
+
+
+@pytest.mark.parametrize("leaving_first", [True, False])
+def test_a_worker_that_was_told_to_leave_is_preempted_and_lost_once(start, leaving_first):
+    stage = start(Listed({"lr": 0.1}, {"lr": 0.2}), rules={"lost_limit": 1})
+    chief = supervisor(stage)
+    leaver = at_work(stage, process=1)
+    if leaving_first:
+        leaver.say(Leaving("told to"))
+    chief.say(ProcessEnded(1, "told to", "", preempted=True))
+    lost = [event for event in stage.events() if isinstance(event, WorkerLost)]
+    assert lost == [WorkerLost(worker=0, reason="told to", preempted=True)]
+    assert stage.advisor.book.ended == [], "a preemption is no loss"
 
 
 def test_a_trial_whose_processes_keep_dying_is_lost_with_the_last_cause(start):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from maggy import Searchspace, lagom
 from maggy.config import BaseConfig
 from maggy.engine.local import LocalEngine
 from maggy.errors import EngineError, ExperimentFailedError
+from maggy.journal import ExperimentFolder, read
 from maggy.trial import TrialState
 
 X = Searchspace(x=("DOUBLE", [0.0, 1.0]))
@@ -311,31 +314,94 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
     assert out == "interrupted\n"
 
 
-def test_workers_die_with_a_driver_that_is_killed(tmp_path):
+@pytest.mark.parametrize("engine", ["local", "inline"])
+def test_sigterm_ends_an_experiment_as_ctrl_c_does_and_then_the_program(tmp_path, engine):
+    (tmp_path / "script.py").write_text(SLEEPER)
+    command = [sys.executable, "script.py", engine, "broadcasting"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as driver:
+        while not list(tmp_path.glob("stuck-*")):
+            assert driver.poll() is None
+        driver.terminate()
+        out, err = driver.communicate(timeout=60)
+
+    assert (out, driver.returncode) == ("", 128 + signal.SIGTERM)
+    assert "SIGTERM: ending, finished trials are kept" in err
+    assert len(list(tmp_path.glob("cleaned-*"))) == len(list(tmp_path.glob("stuck-*")))
+    folder = tmp_path / "maggy-runs/HPOptimization/1"
+    finished = (folder / "journal/00000000.jsonl").read_text().count('"TrialFinished"')
+    assert json.loads((folder / "result.json").read_text())["num_trials"] == finished
+
+
+def test_a_programs_own_handler_of_sigterm_stays(tmp_path):
+    script = (
+        "import os, signal\n"
+        "from maggy import lagom\n"
+        "signal.signal(signal.SIGTERM, lambda *args: print('own', flush=True))\n"
+        "pid = os.getpid()\n"
+        "def train():\n"
+        "    import signal\n"
+        "    os.kill(pid, signal.SIGTERM)\n"
+        "    return 1\n"
+        "print(lagom(train, engine='local', verbose=0)['test result'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True, timeout=60)
+    assert (done.stdout, done.returncode) == ("own\n1.0\n", 0)
+
+
+def test_nothing_outlives_a_driver_that_is_killed(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os, time\n"
         "from pathlib import Path\n"
         "from maggy import lagom\n"
         "def train():\n"
-        "    Path('pid.new').write_text(str(os.getpid()))\n"
-        "    Path('pid.new').rename('pid')\n"
+        "    import subprocess\n"
+        "    child = subprocess.Popen(['sleep', '1000'])\n"
+        "    apart = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "    Path('pids.new').write_text(f'{os.getpid()} {child.pid} {apart.pid}')\n"
+        "    Path('pids.new').rename('pids')\n"
         "    time.sleep(1000)\n"
         "lagom(train, engine='local', verbose=0)\n"
     )
     driver = subprocess.Popen([sys.executable, script], cwd=tmp_path)
-    while not (tmp_path / "pid").exists():
+    while not (tmp_path / "pids").exists():
         assert driver.poll() is None
-    worker = int((tmp_path / "pid").read_text())
-    watch = os.pidfd_open(worker)
+    watches = [os.pidfd_open(int(pid)) for pid in (tmp_path / "pids").read_text().split()]
 
     driver.kill()
     driver.wait()
 
-    import select
+    for watch in watches:
+        assert select.select([watch], [], [], 30)[0], "a process outlived its driver"
+        os.close(watch)
 
-    assert select.select([watch], [], [], 30)[0], "the worker outlived its driver"
-    os.close(watch)
+
+def test_a_worker_that_is_warned_returns_its_trial_which_runs_again(tmp_path):
+    warned = tmp_path / "warned"
+
+    def train(x, reporter):
+        import os
+        import signal
+
+        reporter.broadcast(0.0)
+        if x > 0.5 and not (warned / str(x)).exists():
+            (warned / str(x)).mkdir(parents=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+            while not reporter.preempted:
+                pass
+            return -1  # half trained
+        return x
+
+    result = lagom(train, search(10, searchspace=X, es_policy="none"), engine="local", verbose=0)
+
+    assert {trial.state for trial in result.trials} == {TrialState.FINISHED}
+    assert {trial.trial_id: trial.final_metric for trial in result.trials} == {
+        trial.trial_id: trial.params["x"] for trial in result.trials
+    }
+    assert {trial.attempt for trial in result.trials if trial.params["x"] > 0.5} == {1}
+    lost = [record.event for record in read(ExperimentFolder(result.experiment_dir)) if "Lost" in str(record.event)]
+    assert len(lost) == len(list(warned.iterdir())) > 0
+    assert {event.preempted for event in lost} == {True}
 
 
 def test_more_cores_per_worker_than_there_are_is_an_error_before_anything_starts():

@@ -48,6 +48,7 @@ class Verdicts:
 
     def __init__(self):
         self.over, self.errors = threading.Event(), []
+        self.trials_ended = 0
 
     def fail(self, error):
         self.errors.append(error)
@@ -79,6 +80,18 @@ def test_the_fourth_loss_of_all_workers_ends_the_experiment(driver):
 
     assert len(engine.launched) == 4  # the first one, and three to make up for it
     assert [str(error) for error in driver.errors] == ["the fragile engine lost all workers: gone"]
+
+
+def test_an_engine_that_fails_again_and_again_is_launched_again_as_long_as_trials_end_in_between(driver):
+    engine = Fragile()
+    _Launch(engine, TICKETS, {}, driver).start()
+    for _ in range(20):
+        for _ in range(3):
+            engine.on_exit(RuntimeError("gone"))
+        driver.trials_ended += 1
+
+    assert len(engine.launched) == 61
+    assert driver.errors == []
 
 
 def test_workers_that_are_lost_once_the_end_was_asked_for_are_not_made_up_for(driver):

@@ -32,6 +32,7 @@ json_like = st.recursive(
     max_leaves=5,
 )
 VALUES = {
+    "bool": st.booleans(),
     "int": integers,
     "int | None": st.none() | integers,
     "float": floats,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import select
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 from maggy.context import Task, pack
 from maggy.wire.channel import Item, Listener, Peer, Sign
-from maggy.wire.messages import FromDriver, Heartbeat, Output, Release, ToDriver, Welcome, WorkerHello
+from maggy.wire.messages import FromDriver, Heartbeat, Output, Ready, Release, ToDriver, Welcome, WorkerHello
 
 PATIENCE_S = 30.0
 
@@ -55,3 +57,22 @@ class Boss:
     def release(self, *peers: Peer, grace_s: float = PATIENCE_S) -> None:
         for peer in peers:
             self.tell(peer, Release(grace_s))
+
+
+def ready(boss, function):
+    """The next worker process, waiting for its first trial."""
+    peer, hello = boss.welcome(function)
+    boss.take(Ready)
+    return peer, hello
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, at the latest after a while."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], PATIENCE_S)[0])
+    finally:
+        os.close(handle)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from worker.helpers import PATIENCE_S, Boss
+from worker.helpers import PATIENCE_S, ended, ready
 
-from maggy.ticket import Ticket
-from maggy.wire.keys import KeyPair
-from maggy.wire.listener import SocketListener
 from maggy.wire.messages import (
     Enlisted,
     Finished,
@@ -25,64 +20,10 @@ from maggy.wire.messages import (
     Metrics,
     Output,
     ProcessEnded,
-    Ready,
     RunTrial,
     SupervisorHello,
     WorkerHello,
 )
-
-
-@pytest.fixture
-def seat() -> Iterator[tuple[Boss, Ticket]]:
-    """The driver's side, and a ticket for one seat."""
-    driver, workers = KeyPair.fresh(), KeyPair.fresh()
-    listener = SocketListener("127.0.0.1", workers.public, driver)
-    ticket = Ticket(
-        address=f"tcp://127.0.0.1:{listener.port}",
-        experiment="e",
-        seat=3,
-        server_key=driver.public,
-        public_key=workers.public,
-        secret_key=workers.secret,
-    )
-    yield Boss(listener), ticket
-    listener.close()
-
-
-@pytest.fixture
-def boss(seat) -> Iterator[Boss]:
-    """The driver's side of a supervisor in a thread, which is released after the test."""
-    boss, ticket = seat
-    threads = set(threading.enumerate())
-    supervisor = threading.Thread(target=ticket.enter, args=({"SHARE": "a third"},), daemon=True)
-    supervisor.start()
-    boss.supervisor, hello = boss.take(SupervisorHello)
-    assert hello.seat == 3
-    yield boss
-    boss.release(boss.supervisor, grace_s=0.0)
-    supervisor.join(PATIENCE_S)
-    assert not supervisor.is_alive()
-    assert set(threading.enumerate()) == threads
-
-
-def ready(boss, function):
-    """The next worker process, waiting for its first trial."""
-    peer, hello = boss.welcome(function)
-    boss.take(Ready)
-    return peer, hello
-
-
-def ended(pid: int) -> bool:
-    """Whether a process is gone, at the latest after a while."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], PATIENCE_S)[0])
-    finally:
-        os.close(handle)
-
 
 # --- one process after another
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maggy.brain import Brain
-from maggy.brain.events import WorkerJoined
+from maggy.brain.events import AnyEvent, WorkerJoined, WorkerLost
+from maggy.ticket import GUEST_SEATS
 from maggy.wire.channel import Peer
 from maggy.wire.messages import SupervisorHello, WorkerHello
 
@@ -16,11 +17,18 @@ class Member:
 
     peer    its session, the same on every connection
     number  the worker's number; None until it is ready
+    leaves  it has given its trial back, and its end is awaited
     """
 
     hello: WorkerHello
     peer: Peer
     number: int | None = None
+    leaves: bool = False
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether it joined by itself: its trouble is not the experiment's."""
+        return self.hello.seat >= GUEST_SEATS
 
 
 class Crew:
@@ -94,8 +102,16 @@ class Crew:
         Not so a worker whose own connection is broken: it may be that it cannot make another.
         """
         for member in self.supervised_by(peer):
-            if member.number is not None and member.peer not in self._away:
+            if member.number is not None and not member.leaves and member.peer not in self._away:
                 self._brain.heard(member.number, now)
+
+    def leave(self, peer: Peer, reason: str) -> list[AnyEvent]:
+        """A worker was told to leave, and gives its trial back."""
+        member = self._by_peer.get(peer)
+        if member is None or member.number is None or member.leaves:
+            return []
+        member.leaves = True
+        return [WorkerLost(worker=member.number, reason=reason, preempted=True)]
 
     def process_ended(self, peer: Peer, process: int) -> tuple[Member | None, bool]:
         """A supervisor says that a worker process is dead. Who that was, and whether its connection is gone too."""

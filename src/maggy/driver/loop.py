@@ -78,6 +78,7 @@ class Driver(threading.Thread):
             msg.WorkerHello: self._on_worker,
             msg.Ready: self._on_ready,
             msg.Unfit: self._on_unfit,
+            msg.Leaving: self._on_leaving,
             msg.Heartbeat: self._on_heartbeat,
             msg.ProcessEnded: self._on_process_ended,
             msg.Output: self._on_output,
@@ -116,6 +117,11 @@ class Driver(threading.Thread):
         self._closing = True
         self._listener.wake()
         self.join()
+
+    @property
+    def trials_ended(self) -> int:
+        """How many trials have reached a final state."""
+        return self.brain.ended.total()
 
     @property
     def had_workers(self) -> bool:
@@ -266,6 +272,10 @@ class Driver(threading.Thread):
                 self._dismiss(joined.replaces)
 
     def _on_unfit(self, peer: Peer, message: msg.Unfit, now: float) -> None:
+        member = self._crew.member_at(peer)
+        if member is not None and member.is_guest:
+            self._reply(peer, msg.Release(self._grace_s))  # its supervisor tells those who have sent it
+            return
         self._give_up(
             ExperimentFailedError(
                 f"a worker cannot load the training function: {message.error}\n{message.traceback}\n"
@@ -275,6 +285,10 @@ class Driver(threading.Thread):
             )
         )
 
+    def _on_leaving(self, peer: Peer, message: msg.Leaving, now: float) -> None:
+        for event in self._crew.leave(peer, message.reason):
+            self._happen(event)
+
     def _on_heartbeat(self, peer: Peer, message: msg.Heartbeat, now: float) -> None:
         self._crew.hear(peer, now)
 
@@ -282,8 +296,8 @@ class Driver(threading.Thread):
         member, gone = self._crew.process_ended(peer, message.process)
         if member is not None and gone:
             self._listener.forget(member.peer)  # else once its connection is gone: it may have said something last
-        if member is not None and member.number is not None:
-            self._happen(ev.WorkerLost(worker=member.number, reason=message.cause))
+        if member is not None and member.number is not None and not member.leaves:
+            self._happen(ev.WorkerLost(worker=member.number, reason=message.cause, preempted=message.preempted))
         if not self._crew.joined:
             self._stillborn += 1
             if self._stillborn >= _STILLBORN_LIMIT:

@@ -59,16 +59,26 @@ class Unfit(Message):
     traceback: str
 
 
+class Leaving(Message):
+    """The worker was told to leave (SIGTERM): it gives its trial back, and ends."""
+
+    reason: str
+
+
 class Heartbeat(Message):
     """The supervisor is alive; says nothing about progress."""
 
 
 class ProcessEnded(Message):
-    """A worker process ended without being asked to; `tail` is the last that it printed."""
+    """A worker process ended without the driver asking it to; `tail` is the last that it printed.
+
+    preempted  the supervisor was told to leave (SIGTERM), and the process with it
+    """
 
     process: int
     cause: str
     tail: str
+    preempted: bool = False
 
 
 class Output(Message):
@@ -172,6 +182,7 @@ ToDriver = (
     | WorkerHello
     | Ready
     | Unfit
+    | Leaving
     | Heartbeat
     | ProcessEnded
     | Output

@@ -12,6 +12,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import FrameType
 
 from maggy.context import Task, unpack
@@ -24,6 +25,7 @@ from maggy.wire.messages import (
     Finished,
     FromDriver,
     GoOnTrial,
+    Leaving,
     Ready,
     Release,
     RunTrial,
@@ -36,8 +38,11 @@ from maggy.wire.messages import (
 )
 from maggy.worker.reporter import Flusher, Reporter, sendable
 from maggy.worker.streams import captured
+from maggy.worker.surroundings import Surroundings
 
 _TRACEBACK_LIMIT = 20_000  # characters; a deep recursion says nothing new after that
+PREEMPTED_S = 15.0
+"""After a warning, a trial that neither broadcasts nor looks at `reporter.preempted` is ended after so many seconds."""
 
 
 class Worker:
@@ -46,14 +51,24 @@ class Worker:
     holder, process  who this is, see `WorkerHello`
     echo             show what trials print here too
     on_ready         called once the training function is loaded
+    surroundings     what is put back after each trial; None: nothing, the process is the user's own
     """
 
     def __init__(
-        self, ticket: Ticket, *, holder: str, process: int, echo: bool, on_ready: Callable[[], None] = lambda: None
+        self,
+        ticket: Ticket,
+        *,
+        holder: str,
+        process: int,
+        echo: bool,
+        on_ready: Callable[[], None] = lambda: None,
+        surroundings: Surroundings | None = None,
     ) -> None:
-        self._inbox: queue.SimpleQueue[FromDriver] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[FromDriver | None] = queue.SimpleQueue()  # None: look what has changed
         self._echo, self._on_ready = echo, on_ready
-        self._released = False
+        self._surroundings = surroundings
+        self._process = os.getpid()
+        self._released = self._preempted = False
         self._reporter: Reporter | None = None  # of the running trial
         self._flusher = Flusher()
         self._link = connect(ticket, self._receive)
@@ -65,46 +80,93 @@ class Worker:
             task = self._fetch_task()
             while task is not None:
                 order = self._inbox.get()
-                if self._released:  # whatever waits before the release is not begun any more
-                    return
+                if self._released or self._preempted:  # whatever waits before the end is not begun any more
+                    break
                 if isinstance(order, RunTrial):
                     answer = self._run(task, order)
-                    if isinstance(answer, Finished) or not self._released:  # cut short by the end is no result
+                    if self._counts(answer):
                         self._conclude(order, answer)
+            if self._preempted and not self._released:
+                self._link.send(Leaving("its machine is being taken away (SIGTERM)"))
         finally:
             self._flusher.close()
             self._link.close()
 
+    def warn(self) -> None:
+        """The process got SIGTERM; in the main thread, between two instructions of whatever runs.
+
+        Nothing here may wait for a lock: what was interrupted may hold it.
+        """
+        if self._released:  # it had its time to leave
+            raise SystemExit(128 + signal.SIGTERM)
+        if self._preempted:
+            return
+        self._preempted = True
+        if self._reporter is not None:
+            self._reporter.preempt()
+        self._inbox.put(None)
+        signal.signal(signal.SIGALRM, lambda signum, frame: self._insist())
+        signal.setitimer(signal.ITIMER_REAL, PREEMPTED_S, 1.0)
+
+    def _insist(self) -> None:
+        """Leave through the training function's `finally` blocks, unless that is leaving already."""
+        if self._reporter is None or not self._reporter.is_leaving:
+            if self._reporter is not None:
+                self._reporter.noticed = True
+            raise SystemExit(128 + signal.SIGTERM)
+
+    def _counts(self, answer: ToDriver) -> bool:
+        """Whether this is how the trial has ended; what is cut short by the end of the worker is no result."""
+        if self._released:
+            return isinstance(answer, Finished)
+        if self._preempted:
+            assert self._reporter is not None
+            return isinstance(answer, Finished | Stopped) and not self._reporter.noticed
+        return True
+
     def _fetch_task(self) -> Task | None:
-        """The task; None if released before it came. An unusable one is reported, and the release awaited."""
-        welcome = self._inbox.get()
-        while not isinstance(welcome, Welcome | Release):
-            welcome = self._inbox.get()
-        if isinstance(welcome, Release):
-            return None
+        """The task; None if the end came before it. An unusable one is reported, and the end awaited."""
+        while not isinstance(welcome := self._inbox.get(), Welcome):
+            if self._released or self._preempted:
+                return None
         try:
             task = unpack(welcome.task)
         except Exception as error:
             self._link.send(Unfit(_last_line(error), _traceback(error)))
-            while not isinstance(self._inbox.get(), Release):
-                pass
+            print(_traceback(error), file=sys.stderr)
+            while not (self._released or self._preempted):
+                self._inbox.get()
             return None
         self._on_ready()
         self._link.send(Ready())
         return task
 
     def _run(self, task: Task, order: RunTrial) -> ToDriver:
-        trial, attempt = order.trial, order.attempt
         reporter = self._reporter = Reporter(
             self._link.send,
-            trial=trial,
-            attempt=attempt,
+            trial=order.trial,
+            attempt=order.attempt,
             judge_every=order.judge_every,
             full=lambda: self._link.full,
         )
         self._flusher.begin(reporter)
         if self._released:  # looked at last: the end may have come while this trial began
             reporter.stop_now()
+        if self._preempted:
+            reporter.preempt()
+        try:
+            answer = self._attempt(task, order, reporter)
+            if os.getpid() != self._process:
+                _end_child(answer)
+            return answer
+        finally:
+            self._flusher.end()
+            reporter.end()
+            if self._surroundings is not None and not self._preempted:  # then no other trial follows
+                self._surroundings.restore()
+
+    def _attempt(self, task: Task, order: RunTrial, reporter: Reporter) -> ToDriver:
+        trial, attempt = order.trial, order.attempt
         try:
             with captured(reporter.log, echo=self._echo):
                 metric, outputs = task.run(order.params, reporter)
@@ -115,12 +177,9 @@ class Worker:
                 return Stopped(trial, attempt, last)
             return _failure(order, MetricValueError(f"the trial was stopped at metric {last}, which is no result"))
         except BaseException as error:  # sys.exit() in user code ends a trial, not the worker
-            if _terminated or (isinstance(error, KeyboardInterrupt) and self._echo):
+            if isinstance(error, KeyboardInterrupt) and self._echo:
                 raise
             return _failure(order, error)
-        finally:
-            self._flusher.end()
-            reporter.end()
 
     def _conclude(self, order: RunTrial, answer: ToDriver) -> None:
         try:
@@ -144,9 +203,6 @@ class Worker:
         self._inbox.put(message)
 
 
-_terminated = False
-
-
 def work(ticket: Ticket, environment: Mapping[str, str]) -> None:
     """Work in the calling thread; the entry point of the inline engine, which leaves its environment alone."""
     Worker(ticket, holder=f"inline-{ticket.seat}", process=0, echo=True).work()
@@ -154,21 +210,28 @@ def work(ticket: Ticket, environment: Mapping[str, str]) -> None:
 
 def main() -> None:
     """The worker process. Its ticket comes on standard input, which stays open as long as its supervisor lives."""
-    _die_with_parent()
     orders = json.loads(sys.stdin.readline())
     lifeline = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # input() in a training function ends at once
     threading.Thread(target=_watch_supervisor, args=(lifeline,), name="maggy-watch", daemon=True).start()
-    signal.signal(signal.SIGTERM, _terminate)
+    worker: Worker | None = None
+
+    def warn(signum: int, frame: FrameType | None) -> None:
+        if worker is None:
+            raise SystemExit(128 + signum)
+        worker.warn()
+
+    signal.signal(signal.SIGTERM, warn)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
-    ticket = Ticket.from_json(orders["ticket"])
-    Worker(
-        ticket,
+    worker = Worker(
+        Ticket.from_json(orders["ticket"]),
         holder=orders["holder"],
         process=orders["process"],
         echo=False,
         on_ready=lambda: _say_ready(orders["ready"]),
-    ).work()
+        surroundings=Surroundings(),
+    )
+    worker.work()
 
 
 def _say_ready(pipe: int) -> None:
@@ -177,30 +240,29 @@ def _say_ready(pipe: int) -> None:
     os.close(pipe)
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    """Leave through the training function's `finally` blocks."""
-    global _terminated
-    _terminated = True
-    raise SystemExit(128 + signum)
-
-
 def _watch_supervisor(lifeline: int) -> None:
     while os.read(lifeline, 4096):
         pass
     os._exit(1)  # the supervisor is gone, and with it whoever could tell this process to leave
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process with its supervisor, even while native code holds the interpreter lock."""
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+def _end_child(answer: ToDriver) -> None:
+    """End a process that the training function has forked and let return: it must not speak for the worker."""
+    if isinstance(answer, Failed):
+        print(answer.traceback, file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(1 if isinstance(answer, Failed) else 0)
 
 
 def _failure(order: RunTrial, error: BaseException) -> Failed:
-    return Failed(order.trial, order.attempt, _last_line(error), _signature(error), _traceback(error))
+    try:
+        return Failed(order.trial, order.attempt, _last_line(error), _signature(error), _traceback(error))
+    except Exception:  # no memory is left, or the error cannot be shown
+        traceback.clear_frames(error.__traceback__)  # what the training function holds is free now
+        name = type(error).__name__
+        return Failed(order.trial, order.attempt, name, name, f"{name}, which cannot be shown")
 
 
 def _last_line(error: BaseException) -> str:
@@ -216,13 +278,9 @@ def _signature(error: BaseException) -> str:
 def _traceback(error: BaseException) -> str:
     """The traceback from the user's own code on; Maggy's frames above it help nobody."""
     frame = error.__traceback__
-    own = {Worker._run.__code__, Task.run.__code__, Worker._fetch_task.__code__}
+    own = {Worker._attempt.__code__, Task.run.__code__, Worker._fetch_task.__code__}
     while frame is not None and frame.tb_next is not None and frame.tb_frame.f_code in own:
         frame = frame.tb_next
     text = sendable("".join(traceback.format_exception(type(error), error, frame)))
     half = _TRACEBACK_LIMIT // 2
     return text if len(text) <= _TRACEBACK_LIMIT else f"{text[:half]}\n[...]\n{text[-half:]}"
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from maggy.errors import (
     BroadcastStepTypeError,
     BroadcastStepValueError,
     EarlyStopException,
+    PreemptedException,
 )
 from maggy.wire.messages import Log, Metrics, ToDriver
 
@@ -55,8 +57,11 @@ class Reporter:
         self._unsaid = 0  # lines that were dropped because of that
         self.last: float | None = None
         self._step = -1
-        self._stop = False
+        self._stop = self._preempted = False
         self._ended = False
+        self._process = os.getpid()
+        self.noticed = False
+        """Whether the training function knows that it is preempted: what it returns then is no result."""
         self._points: deque[tuple[int, float]] = deque()
         self._lines: deque[str] = deque()
         self._logged = 0
@@ -74,6 +79,16 @@ class Reporter:
         """Number of the running trial; None outside an experiment."""
         return self._trial if self._trial >= 0 else None
 
+    @property
+    def preempted(self) -> bool:
+        """Whether this worker is being taken away: save what is needed, and return or broadcast.
+
+        The trial runs again elsewhere, and what the function returns after it has seen this is no result. A machine
+        usually gives it 30 seconds.
+        """
+        self.noticed = self.noticed or self._preempted
+        return self._preempted
+
     def broadcast(self, metric: Any, step: int | None = None) -> None:
         """Report the metric at a step. Returns at once, unless an early-stopping rule judges this step.
 
@@ -84,7 +99,8 @@ class Reporter:
 
         Raises BroadcastMetricTypeError, BroadcastStepTypeError, BroadcastStepValueError for an argument that is
         wrong, BroadcastMetricValueError for NaN or infinity (the point is kept, to show where training diverged),
-        and EarlyStopException if the driver has decided to stop the trial. Clean up in a `finally`.
+        EarlyStopException if the driver has decided to stop the trial, and PreemptedException, which is one, if the
+        worker is being taken away. Clean up in a `finally`.
         """
         if type(metric) is not float:
             metric = _number(metric)
@@ -107,14 +123,14 @@ class Reporter:
         if self._held:
             self._hold()
         if self._stop:
-            raise EarlyStopException(metric)
+            raise PreemptedException(metric) if self.preempted else EarlyStopException(metric)
 
     def log(self, message: object, jupyter: bool = False) -> None:
         """Write a line to the trial's log.
 
         jupyter  taken for compatibility; `lagom(verbose=2)` shows every line live
         """
-        if not self._ended:
+        if not self._ended and self._logged <= _LOG_LIMIT:
             self._lines.append(str(message))
         if self._send is None:
             self._say()
@@ -139,6 +155,16 @@ class Reporter:
         self._stop = True
         self._answered.set()
 
+    def preempt(self) -> None:
+        """Stop because the worker is being taken away. From a signal handler, so without any lock."""
+        if not self._stop:
+            self._preempted = self._stop = True
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the training function still runs and knows that it is preempted."""
+        return self.noticed and not self._ended
+
     def go_on(self, trial: int, attempt: int, step: int) -> None:
         """The driver says: go on. From any thread. An answer that comes too late for its step is passed over."""
         if (trial, attempt, step) == (self._trial, self._attempt, self._judged_step):
@@ -146,7 +172,7 @@ class Reporter:
 
     def flush(self) -> None:
         """Hand every point and line to the link, in order. While it is full, points stay here and lines are dropped."""
-        if self._send is None or self._ended:
+        if self._send is None or self._ended or os.getpid() != self._process:  # a forked child is not the worker
             return
         with self._flushing:
             # A trial that is told to stop, or released, waits no more; what it has left is little.

@@ -87,7 +87,7 @@ def captured(log: Callable[[str], None], *, echo: bool) -> Iterator[None]:
 
     echo  also print it where it would have gone
     """
-    streams = {name: TrialStream(log, _living(getattr(sys, name)), echo=echo) for name in ("stdout", "stderr")}
+    streams = {name: TrialStream(log, _living(getattr(sys, name, None)), echo=echo) for name in ("stdout", "stderr")}
     for name, stream in streams.items():
         setattr(sys, name, stream)
     try:
@@ -95,7 +95,7 @@ def captured(log: Callable[[str], None], *, echo: bool) -> Iterator[None]:
     finally:
         for name, stream in streams.items():
             stream.end()
-            setattr(sys, name, _living(getattr(sys, name)))
+            setattr(sys, name, _living(getattr(sys, name, None)))
 
 
 def _living(stream: Any) -> Any:
