@@ -29,6 +29,7 @@ _COMMON = (
     "seed",
     "experiment_dir",
     "resources_per_worker",
+    "checkpoint_quota_bytes",
 )
 KEYWORDS = ("experiment_type", *_SEARCH, *_ABLATION, *_COMMON)
 """Every keyword of the flat form, beside the training function."""

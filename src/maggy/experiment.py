@@ -14,7 +14,7 @@ from maggy import context
 from maggy.brain import Brain, Rules
 from maggy.compat import config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, LagomConfig
-from maggy.driver import Advisor, Driver, Logs
+from maggy.driver import Advisor, Driver, Janitor, Keeper, Logs
 from maggy.earlystop import NoStoppingRule
 from maggy.earlystop import resolve as resolve_rule
 from maggy.engine.base import Engine
@@ -127,6 +127,8 @@ class _Experiment:
             seed=self._seed,
         )
         folder.write("experiment.json", to_json(about))
+        if folder.is_remote:
+            folder.upload()  # workers look for it at their start
         journal = JournalWriter(folder)
         tally = Tally(self._direction, self._advisor.num_trials)
         interrupted = True
@@ -134,7 +136,7 @@ class _Experiment:
             with self._showing(journal, tally) as show:
                 logs = Logs(folder.local, show if self._verbose >= 2 else None)
                 try:
-                    interrupted = self._drive(journal, logs, task)
+                    interrupted = self._drive(journal, logs, task, folder.url.rstrip("/"), about["id"])
                 finally:
                     logs.close()
                     journal.close()
@@ -176,13 +178,14 @@ class _Experiment:
             warn=lambda line: self._say(line),
         )
 
-    def _drive(self, journal: JournalWriter, logs: Logs, task: bytes) -> bool:
+    def _drive(self, journal: JournalWriter, logs: Logs, task: bytes, folder: str, experiment: str) -> bool:
         """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
         engine, config = self._engine, self._config
         supervised = engine.bind_host is not None
         patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * config.hb_interval) if supervised else inf
         brain = Brain(Rules(num_trials=self._advisor.num_trials, patience_s=patience_s))
         listener, tickets = open_channel(engine.bind_host, engine.advertised_host, self._seats, engine.entry)
+        janitor = Janitor(folder, self._say)
         driver = Driver(
             listener=listener,
             brain=brain,
@@ -194,8 +197,16 @@ class _Experiment:
             judge_every=self._search.es_interval if self._search is not None and self._advisor.judges else 0,
             start_timeout_s=engine.start_timeout_s if supervised else inf,
             describe=engine.describe,
+            folder=folder,
+            experiment=experiment,
+            keeper=Keeper(folder, config.checkpoint_quota_bytes, self._advisor.book.loss),
+            janitor=janitor,
+            say=self._say,
         )
-        interrupted = run_workers(engine, tickets, self._resources, driver)
+        try:
+            interrupted = run_workers(engine, tickets, self._resources, driver)
+        finally:
+            janitor.close()
         if driver.error is not None:
             raise driver.error
         try:

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from importlib.metadata import version
@@ -21,6 +22,7 @@ def describe(
 ) -> dict[str, Any]:
     """The facts about an experiment as JSON values; objects are named by their class."""
     return {
+        "id": uuid.uuid4().hex,
         "kind": type(config).__name__,
         "config": {field.name: _plain(getattr(config, field.name)) for field in fields(config)},
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '?')}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 
-from brain.helpers import check_invariants
+from brain.helpers import Saved, check_invariants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
@@ -85,6 +85,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(target=asks, trial=TRIALS, attempt=ATTEMPTS, error=st.sampled_from(["KeyError", "ValueError"]))
     def fail(self, trial, attempt, error):
         return self.tell(ev.TrialFailed(trial=trial, attempt=attempt, error=error, signature=error))
+
+    @rule(trial=TRIALS, attempt=ATTEMPTS)
+    def save(self, trial, attempt):
+        assert list(self.tell(Saved(trial, attempt=attempt)).values) == []
 
     @rule(worker=WORKERS)
     def hear(self, worker):

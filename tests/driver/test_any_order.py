@@ -6,14 +6,17 @@ import tempfile
 from collections import deque
 from contextlib import closing
 
+import msgspec
 from brain.helpers import check_invariants
 from driver.helpers import Listed, Stage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maggy.brain import Brain
+from maggy.brain import events as ev
 from maggy.wire.memory import MemoryLink
 from maggy.wire.messages import (
+    CheckpointSaved,
     Failed,
     Finished,
     FromDriver,
@@ -40,6 +43,7 @@ class Process:
         self._hello = WorkerHello(holder, seat, number, "node-a", 4711)
         self._orders: deque[RunTrial] = deque()
         self._running: RunTrial | None = None
+        self._saved = 0
         self._unanswered: list[ToDriver] = []
         self.link = MemoryLink(stage.listener.address, lambda: [self._hello, *self._unanswered], self._hear)
 
@@ -50,6 +54,12 @@ class Process:
             return
         if how == "report":
             self.link.send(Metrics(order.trial, order.attempt, [1], [0.5]))
+            return
+        if how == "save":
+            self._saved += 1
+            saved = CheckpointSaved(order.trial, order.attempt, self._saved, None, 1, 0.5)
+            self._hello = msgspec.structs.replace(self._hello, checkpoint=saved)
+            self.link.send(saved)
             return
         self._running = None
         if how == "finish":
@@ -119,7 +129,9 @@ class Seat:
         self._released = self._released or isinstance(message, Release)
 
 
-ACTIONS = st.sampled_from(["finish", "finish", "finish", "report", "fail", "die", "cut", "mend", "beat"])
+ACTIONS = st.sampled_from(
+    ["finish", "finish", "finish", "report", "save", "save", "fail", "die", "cut", "mend", "beat"]
+)
 
 
 @given(
@@ -157,8 +169,15 @@ def test_whatever_happens_to_workers_every_trial_ends_once_and_the_journal_tells
                 assert sorted(ended) == list(range(TRIALS))
 
             replayed = Brain(stage.brain.rules)
+            last: dict[int, str] = {}
             for event in stage.events():
+                if isinstance(event, ev.CheckpointSaved) and replayed.holds(event.trial, event.attempt):
+                    last[event.trial] = (
+                        f"{stage.folder.url}/trials/{event.trial}/checkpoints/{event.attempt}-{event.number}"
+                    )
                 replayed.handle(event, 0.0)
+            for trial in stage.advisor.book.ended:
+                assert (trial.checkpoint.url if trial.checkpoint else None) == last.get(trial.trial_id)
             assert replayed.ended == stage.brain.ended
             assert replayed.ending == stage.brain.ending
             assert {trial: live.attempt for trial, live in replayed.live.items()} == {

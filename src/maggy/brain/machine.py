@@ -94,6 +94,8 @@ class Brain:
             ev.TrialFinished: self._finished,
             ev.TrialStopped: self._left,
             ev.TrialFailed: self._raised,
+            ev.CheckpointSaved: self._nothing_follows,
+            ev.CheckpointDropped: self._nothing_follows,
             ev.Interrupted: self._interrupted,
         }
 
@@ -287,6 +289,9 @@ class Brain:
         self.workers[worker].trial = None
         self._idle[worker] = None
         return self._settle(trial, self._move(trial, cause, now), error, signature)
+
+    def _nothing_follows(self, event: ev.CheckpointSaved | ev.CheckpointDropped, now: float) -> list[AnyCommand]:
+        return []
 
     def _interrupted(self, event: ev.Interrupted, now: float) -> list[AnyCommand]:
         return [] if self.ending is not None else [self._conclude(Ending.INTERRUPTED, event.reason)]

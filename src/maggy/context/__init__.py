@@ -2,6 +2,7 @@
 
 from maggy.context.binding import check
 from maggy.context.data import materialise
+from maggy.context.probe import Probe
 from maggy.context.task import Task, pack, unpack
 
-__all__ = ["Task", "check", "materialise", "pack", "unpack"]
+__all__ = ["Probe", "Task", "check", "materialise", "pack", "unpack"]

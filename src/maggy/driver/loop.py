@@ -19,6 +19,8 @@ from maggy.brain import commands as do
 from maggy.brain import events as ev
 from maggy.driver.advisor import Advisor
 from maggy.driver.crew import Crew
+from maggy.driver.janitor import Janitor
+from maggy.driver.keeper import Keeper
 from maggy.driver.logs import Logs
 from maggy.errors import EngineError, ExperimentFailedError, MaggyError, NoWorkersError
 from maggy.journal import JournalWriter
@@ -37,6 +39,11 @@ class Driver(threading.Thread):
     judge_every      steps between two judgements of a trial, 0 for never
     start_timeout_s  time for the first worker to be ready
     describe         what the engine offers, for the error when nobody comes
+    folder           path or URL of the experiment's folder, as workers see it
+    experiment       id of the experiment
+    keeper           which checkpoints are kept
+    janitor          deletes the others
+    say              called with a line that the user should read
     """
 
     def __init__(
@@ -52,6 +59,11 @@ class Driver(threading.Thread):
         judge_every: int,
         start_timeout_s: float,
         describe: Callable[[], str],
+        folder: str,
+        experiment: str,
+        keeper: Keeper,
+        janitor: Janitor,
+        say: Callable[[str], None],
     ) -> None:
         super().__init__(name="maggy-driver", daemon=True)
         self.brain, self.advisor = brain, advisor
@@ -61,6 +73,8 @@ class Driver(threading.Thread):
         self._listener, self._journal, self._logs, self._task = listener, journal, logs, task
         self._heartbeat_s, self._judge_every = heartbeat_s, judge_every
         self._start_timeout_s, self._describe = start_timeout_s, describe
+        self._folder, self._experiment, self._keeper, self._janitor = folder, experiment, keeper, janitor
+        self._say, self._said_full = say, False
         self._crew = Crew(brain)
         self._outbox: list[tuple[Peer, msg.FromDriver]] = []
         self._posts: deque[Callable[[], None]] = deque()
@@ -80,6 +94,7 @@ class Driver(threading.Thread):
             msg.Finished: self._on_finished,
             msg.Stopped: self._on_stopped,
             msg.Failed: self._on_failed,
+            msg.CheckpointSaved: self._on_checkpoint,
         }
         self._doers: dict[type[do.Command], Callable[[Any], ev.AnyEvent | None]] = {
             do.Ask: lambda command: self.advisor.ask(command.number),
@@ -155,12 +170,14 @@ class Driver(threading.Thread):
             self._happen(event)
         while self._posts:
             self._posts.popleft()()
+        self._drop_surplus()
         self._journal.flush()
         for peer, reply in self._outbox:
             self._listener.send(peer, reply)
         self._outbox.clear()
         # Workers have what they waited for; now there is time.
         self._journal.sync_soon()
+        self._janitor.delete(self._keeper.deletions())
         if not self.over.is_set():
             self.advisor.prepare()
 
@@ -210,10 +227,13 @@ class Driver(threading.Thread):
             return
         member = self._crew.greet_worker(peer, hello, now)
         if member.number is None:
-            self._reply(peer, msg.Welcome(self._task))
-        elif (lease := self.brain.lease_of(member.number)) is not None:
+            self._reply(peer, msg.Welcome(self._task, self._folder, self._experiment))
+            return
+        if hello.checkpoint is not None:
+            self._on_checkpoint(peer, hello.checkpoint, now)
+        if (lease := self.brain.lease_of(member.number)) is not None:
             # The order may have died with the old connection; a worker that has it already passes over this one.
-            self._reply(peer, msg.RunTrial(lease.trial, lease.attempt, lease.params, self._judge_every))
+            self._reply(peer, self._order(lease))
             if self.brain.live[lease.trial].state is TrialState.STOPPING:
                 self._reply(peer, msg.StopTrial(lease.trial, lease.attempt))
 
@@ -226,7 +246,8 @@ class Driver(threading.Thread):
         self._give_up(
             ExperimentFailedError(
                 f"a worker cannot load the training function: {message.error}\n{message.traceback}\n"
-                f"Whatever it imports has to be installed where the workers run.",
+                f"Whatever it imports has to be installed where the workers run, and its data has to lie where they "
+                f"can read it.",
                 error=message.error,
                 traceback=message.traceback,
             )
@@ -300,6 +321,32 @@ class Driver(threading.Thread):
             )
         )
 
+    def _on_checkpoint(self, peer: Peer, message: msg.CheckpointSaved, now: float) -> None:
+        event = ev.CheckpointSaved(
+            trial=message.trial,
+            attempt=message.attempt,
+            number=message.number,
+            step=message.step,
+            size_bytes=message.size_bytes,
+            seconds=message.seconds,
+        )
+        if not self._keeper.knows(event):
+            counts = self.brain.holds(event.trial, event.attempt)
+            self._keeper.saved(event, self.advisor.book.running[event.trial] if counts else None)
+            self._happen(event)
+
+    def _drop_surplus(self) -> None:
+        """Let checkpoints go that do not fit into the quota any more."""
+        for event in self._keeper.surplus():
+            self._keeper.dropped(event)
+            self._happen(event)
+        if self._keeper.over_quota and not self._said_full:
+            self._said_full = True
+            self._say(
+                f"checkpoints that are needed take {self._keeper.total_bytes / 1e6:.0f} MB, more than "
+                f"checkpoint_quota_bytes; they are kept"
+            )
+
     def _note(self, message: msg.Finished | msg.Stopped | msg.Failed, **facts: Any) -> None:
         if self.brain.holds(message.trial, message.attempt):
             self.advisor.book.note(message.trial, **facts)
@@ -308,7 +355,12 @@ class Driver(threading.Thread):
 
     def _do_run(self, command: do.Run) -> None:
         self.advisor.book.start(command.trial, command.attempt, command.worker, time.time())
-        self._tell(command.worker, msg.RunTrial(command.trial, command.attempt, command.params, self._judge_every))
+        self._tell(command.worker, self._order(command))
+
+    def _order(self, run: do.Run) -> msg.RunTrial:
+        checkpoint = self.advisor.book.running[run.trial].checkpoint
+        url = None if checkpoint is None else checkpoint.url
+        return msg.RunTrial(run.trial, run.attempt, run.params, self._judge_every, url)
 
     def _do_go_on(self, command: do.GoOn) -> None:
         self._tell(command.worker, msg.GoOnTrial(command.trial, command.attempt, command.step))
@@ -322,6 +374,7 @@ class Driver(threading.Thread):
 
     def _do_settle(self, command: do.Settle) -> None:
         trial = self.advisor.book.settle(command.trial, command.state, command.error, time.time())
+        self._keeper.ended(trial)
         self.advisor.observe(trial)
 
     def _do_conclude(self, command: do.Conclude) -> None:

@@ -14,7 +14,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from types import FrameType
 
-from maggy.context import Task, unpack
+import msgspec
+
+from maggy.context import Probe, Task, unpack
 from maggy.context.metric import as_number
 from maggy.errors import EarlyStopException, MetricValueError
 from maggy.ticket import Ticket
@@ -34,6 +36,7 @@ from maggy.wire.messages import (
     Welcome,
     WorkerHello,
 )
+from maggy.worker.checkpoints import Checkpoints
 from maggy.worker.reporter import Flusher, Reporter, sendable
 from maggy.worker.streams import captured
 
@@ -56,7 +59,8 @@ class Worker:
         self._unanswered: ToDriver | None = None  # said again on a new connection, as it may have died with the old
         self._echo, self._on_ready = echo, on_ready
         self._released = False
-        self._reporter: Reporter | None = None  # of the running trial
+        self._reporter: Reporter | None = None  # of the running trial, or the last
+        self._probe: Probe | None = None
         self._flusher = Flusher()
         self._link = connect(ticket, self._greeting, self._receive)
 
@@ -85,7 +89,8 @@ class Worker:
         if isinstance(welcome, Release):
             return None
         try:
-            task = unpack(welcome.task)
+            self._probe = Probe(welcome.folder, welcome.experiment)
+            task = unpack(welcome.task, self._probe)
         except Exception as error:
             self._answer(Unfit(_last_line(error), _traceback(error)))
             while not isinstance(self._inbox.get(), Release):
@@ -97,7 +102,10 @@ class Worker:
 
     def _run(self, task: Task, order: RunTrial) -> ToDriver:
         trial, attempt = order.trial, order.attempt
-        reporter = self._reporter = Reporter(self._send, trial=trial, attempt=attempt, judge_every=order.judge_every)
+        checkpoints = Checkpoints(self._probe, trial=trial, attempt=attempt, url=order.checkpoint)
+        reporter = self._reporter = Reporter(
+            self._send, trial=trial, attempt=attempt, judge_every=order.judge_every, checkpoints=checkpoints
+        )
         self._flusher.begin(reporter)
         if self._released:  # looked at last: the end may have come while this trial began
             reporter.stop_now()
@@ -138,7 +146,10 @@ class Worker:
         self._link.send(message)
 
     def _greeting(self) -> list[ToDriver]:
-        return [self._hello] if self._unanswered is None else [self._hello, self._unanswered]
+        hello = self._hello
+        if self._reporter is not None and self._reporter.checkpoint is not None:
+            hello = msgspec.structs.replace(hello, checkpoint=self._reporter.checkpoint)
+        return [hello] if self._unanswered is None else [hello, self._unanswered]
 
     def _receive(self, message: FromDriver) -> None:
         """In the link's thread."""
