@@ -171,7 +171,7 @@ def test_whatever_happens_to_workers_every_trial_ends_once_and_the_journal_tells
             replayed = Brain(stage.brain.rules)
             last: dict[int, str] = {}
             for event in stage.events():
-                if isinstance(event, ev.CheckpointSaved) and replayed.holds(event.trial, event.attempt):
+                if isinstance(event, ev.CheckpointSaved) and replayed.goes_on_from(event.trial, event.attempt):
                     last[event.trial] = (
                         f"{stage.folder.url}/trials/{event.trial}/checkpoints/{event.attempt}-{event.number}"
                     )

@@ -72,6 +72,17 @@ def test_a_lost_trial_goes_on_elsewhere_from_the_last_checkpoint_that_is_on_reco
     assert (trial.checkpoint.url, trial.checkpoint.attempt, trial.checkpoint.seconds) == (again.checkpoint, 0, 0.25)
 
 
+def test_the_last_words_of_a_worker_may_come_after_the_news_of_its_death(start):
+    stage = start(Listed({"lr": 0.1}))
+    one, _ = at_work(stage)
+    one.say(write(stage, 0, number=0))
+    lose(stage)
+    one.say(write(stage, 0, number=1))  # nobody has the trial yet
+    _, again = at_work(stage, holder="h1")
+    assert again.checkpoint.endswith("trials/0/checkpoints/0-1")
+    assert on_disk(stage) == {"trials/0/checkpoints/0-1"}
+
+
 def test_what_was_saved_is_an_event_before_anybody_is_told_of_it(start):
     stage = start(Listed({"lr": 0.1}))
     one, _ = at_work(stage)

@@ -120,6 +120,11 @@ class Brain:
         live = self.live.get(trial)
         return live is not None and live.attempt == attempt and live.worker is not None
 
+    def goes_on_from(self, trial: int, attempt: int) -> bool:
+        """Whether a checkpoint of this attempt counts: of the one that runs, or the last one while nobody runs it."""
+        live = self.live.get(trial)
+        return live is not None and attempt == (live.attempt if live.worker is not None else live.attempt - 1)
+
     def lease_of(self, worker: int) -> Run | None:
         """The order that a worker is carrying out, as it was given."""
         known = self.workers.get(worker)

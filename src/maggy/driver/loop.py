@@ -331,7 +331,7 @@ class Driver(threading.Thread):
             seconds=message.seconds,
         )
         if not self._keeper.knows(event):
-            counts = self.brain.holds(event.trial, event.attempt)
+            counts = self.brain.goes_on_from(event.trial, event.attempt)
             self._keeper.saved(event, self.advisor.book.running[event.trial] if counts else None)
             self._happen(event)
 
