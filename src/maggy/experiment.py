@@ -21,6 +21,7 @@ from maggy.engine.base import Engine
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.journal import ExperimentFolder, JournalWriter, Record
 from maggy.journal.folder import to_json
+from maggy.journal.writer import SYNC_S, UPLOAD_S
 from maggy.launching import run_workers
 from maggy.optimizer import SingleRun
 from maggy.optimizer import resolve as resolve_optimizer
@@ -131,12 +132,14 @@ class _Experiment:
             folder.upload()  # workers look for it at their start
         journal = JournalWriter(folder)
         tally = Tally(self._direction, self._advisor.num_trials)
+        delay_s = 3 * (UPLOAD_S if folder.is_remote else SYNC_S)
+        janitor = Janitor(folder.url.rstrip("/"), delay_s, lambda line: self._say(line))
         interrupted = True
         try:
             with self._showing(journal, tally) as show:
                 logs = Logs(folder.local, show if self._verbose >= 2 else None)
                 try:
-                    interrupted = self._drive(journal, logs, task, folder.url.rstrip("/"), about["id"])
+                    interrupted = self._drive(journal, logs, janitor, task, about["id"])
                 finally:
                     logs.close()
                     journal.close()
@@ -146,6 +149,7 @@ class _Experiment:
         finally:
             result = self._result(folder, interrupted)
             self._keep(folder, result)
+            janitor.close()
         if self._verbose:
             with suppress(OSError):  # nobody reads it any more
                 print(summary(result), file=sys.stderr)
@@ -178,14 +182,13 @@ class _Experiment:
             warn=lambda line: self._say(line),
         )
 
-    def _drive(self, journal: JournalWriter, logs: Logs, task: bytes, folder: str, experiment: str) -> bool:
+    def _drive(self, journal: JournalWriter, logs: Logs, janitor: Janitor, task: bytes, experiment: str) -> bool:
         """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
         engine, config = self._engine, self._config
         supervised = engine.bind_host is not None
         patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * config.hb_interval) if supervised else inf
         brain = Brain(Rules(num_trials=self._advisor.num_trials, patience_s=patience_s))
         listener, tickets = open_channel(engine.bind_host, engine.advertised_host, self._seats, engine.entry)
-        janitor = Janitor(folder, self._say)
         driver = Driver(
             listener=listener,
             brain=brain,
@@ -197,16 +200,12 @@ class _Experiment:
             judge_every=self._search.es_interval if self._search is not None and self._advisor.judges else 0,
             start_timeout_s=engine.start_timeout_s if supervised else inf,
             describe=engine.describe,
-            folder=folder,
             experiment=experiment,
-            keeper=Keeper(folder, config.checkpoint_quota_bytes, self._advisor.book.loss),
+            keeper=Keeper(janitor.folder, config.checkpoint_quota_bytes, self._advisor.book.loss),
             janitor=janitor,
             say=self._say,
         )
-        try:
-            interrupted = run_workers(engine, tickets, self._resources, driver)
-        finally:
-            janitor.close()
+        interrupted = run_workers(engine, tickets, self._resources, driver)
         if driver.error is not None:
             raise driver.error
         try:

@@ -86,7 +86,7 @@ class Stage:
         self.journal, self.logs = JournalWriter(self.folder), Logs(self.folder.local, None)
         self.said: list[str] = []
         self.keeper = Keeper(self.folder.url, quota_bytes, self.advisor.book.loss)
-        self.janitor = Janitor(self.folder.url, self.said.append)
+        self.janitor = Janitor(self.folder.url, 0.0, self.said.append)
         self.welcome = Welcome(b"the task", self.folder.url, "the experiment")
         self.driver = Driver(
             listener=self.listener,
@@ -99,7 +99,6 @@ class Stage:
             judge_every=1 if self.advisor.judges else 0,
             start_timeout_s=start_timeout_s,
             describe=lambda: "The stage has no workers at all.",
-            folder=self.folder.url,
             experiment="the experiment",
             keeper=self.keeper,
             janitor=self.janitor,

@@ -201,7 +201,7 @@ def test_the_janitor_deletes_on_any_store_and_what_is_gone_already_is_fine(tmp_p
     warnings = []
     for number in range(3):
         save(f"{folder}/{place(0, 0, number)}", number, 0)
-    janitor = Janitor(folder, warnings.append)
+    janitor = Janitor(folder, 0.0, warnings.append)
     janitor.delete(
         [Remove(place(0, 0, 0)), Remove(place(0, 0, 0)), Sweep(0, place(0, 0, 2), True), Sweep(7, None, True)]
     )
@@ -218,8 +218,18 @@ def test_what_cannot_be_deleted_is_said_once(tmp_path):
     (tmp_path / "trials").touch()
     for number in range(2):
         (tmp_path / f"file-{number}").touch()
-    janitor = Janitor(str(tmp_path), warnings.append)
+    janitor = Janitor(str(tmp_path), 0.0, warnings.append)
     janitor.delete([Remove("file-0"), Remove("file-1")])  # a file in the place of a folder
     janitor.close()
     [warning] = warnings
     assert warning.startswith("a checkpoint that is not needed any more cannot be deleted: ")
+
+
+def test_a_checkpoint_outlives_the_record_that_replaces_it_until_that_survives_a_power_cut(tmp_path):
+    save(f"{tmp_path}/{place(0, 0, 0)}", 1, 0)
+    janitor = Janitor(str(tmp_path), 3600.0, print)
+    janitor.delete([Remove(place(0, 0, 0))])
+    assert load(f"{tmp_path}/{place(0, 0, 0)}").state == 1
+    janitor.close()  # the journal is closed, so there is nothing to wait for
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        load(f"{tmp_path}/{place(0, 0, 0)}")

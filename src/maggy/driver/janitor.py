@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from time import monotonic
 
 from maggy.context.store import store_at
 from maggy.driver.keeper import Deletion, Remove, Sweep
@@ -13,13 +14,16 @@ from maggy.driver.keeper import Deletion, Remove, Sweep
 class Janitor:
     """Deletes what the keeper says, in order. The thread starts with the first deletion.
 
-    folder  path or URL of the experiment's folder
-    warn    called with one line the first time that something cannot be deleted
+    folder   path or URL of the experiment's folder
+    delay_s  time in which a record of the journal comes to where it survives the loss of this machine: what it replaces
+             is deleted no sooner
+    warn     called with one line the first time that something cannot be deleted
     """
 
-    def __init__(self, folder: str, warn: Callable[[str], None]) -> None:
-        self._folder, self._warn = folder, warn
-        self._queue: queue.SimpleQueue[Deletion | None] = queue.SimpleQueue()
+    def __init__(self, folder: str, delay_s: float, warn: Callable[[str], None]) -> None:
+        self.folder, self._delay_s, self._warn = folder, delay_s, warn
+        self._queue: queue.SimpleQueue[tuple[float, Deletion] | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self._sweeps: list[Sweep] = []
         self._failed = False
@@ -30,10 +34,14 @@ class Janitor:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="maggy-janitor", daemon=True)
                 self._thread.start()
-            self._queue.put(deletion)
+            self._queue.put((monotonic() + self._delay_s, deletion))
 
     def close(self) -> None:
-        """Delete what is left, and what late workers have left in trials that had ended; nobody works any more."""
+        """Delete what is left, and what late workers have left in trials that had ended.
+
+        Nobody works any more, and the journal is where it stays.
+        """
+        self._closed.set()
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
@@ -41,7 +49,9 @@ class Janitor:
             self._try(sweep)
 
     def _work(self) -> None:
-        while (deletion := self._queue.get()) is not None:
+        while (item := self._queue.get()) is not None:
+            at, deletion = item
+            self._closed.wait(max(0.0, at - monotonic()))
             self._try(deletion)
             if isinstance(deletion, Sweep) and deletion.late:
                 self._sweeps.append(deletion)
@@ -49,7 +59,7 @@ class Janitor:
     def _try(self, deletion: Deletion) -> None:
         try:
             if isinstance(deletion, Remove):
-                store_at(f"{self._folder}/{deletion.place}").remove()
+                store_at(f"{self.folder}/{deletion.place}").remove()
             else:
                 self._sweep(deletion)
         except Exception as error:  # each file system has errors of its own
@@ -58,7 +68,7 @@ class Janitor:
             self._failed = True
 
     def _sweep(self, sweep: Sweep) -> None:
-        checkpoints = f"{self._folder}/trials/{sweep.trial}/checkpoints"
+        checkpoints = f"{self.folder}/trials/{sweep.trial}/checkpoints"
         for name in store_at(checkpoints).names():
             if f"trials/{sweep.trial}/checkpoints/{name}" != sweep.keep:
                 store_at(f"{checkpoints}/{name}").remove()

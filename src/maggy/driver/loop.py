@@ -39,7 +39,6 @@ class Driver(threading.Thread):
     judge_every      steps between two judgements of a trial, 0 for never
     start_timeout_s  time for the first worker to be ready
     describe         what the engine offers, for the error when nobody comes
-    folder           path or URL of the experiment's folder, as workers see it
     experiment       id of the experiment
     keeper           which checkpoints are kept
     janitor          deletes the others
@@ -59,7 +58,6 @@ class Driver(threading.Thread):
         judge_every: int,
         start_timeout_s: float,
         describe: Callable[[], str],
-        folder: str,
         experiment: str,
         keeper: Keeper,
         janitor: Janitor,
@@ -73,7 +71,7 @@ class Driver(threading.Thread):
         self._listener, self._journal, self._logs, self._task = listener, journal, logs, task
         self._heartbeat_s, self._judge_every = heartbeat_s, judge_every
         self._start_timeout_s, self._describe = start_timeout_s, describe
-        self._folder, self._experiment, self._keeper, self._janitor = folder, experiment, keeper, janitor
+        self._experiment, self._keeper, self._janitor = experiment, keeper, janitor
         self._say, self._said_full = say, False
         self._crew = Crew(brain)
         self._outbox: list[tuple[Peer, msg.FromDriver]] = []
@@ -227,7 +225,7 @@ class Driver(threading.Thread):
             return
         member = self._crew.greet_worker(peer, hello, now)
         if member.number is None:
-            self._reply(peer, msg.Welcome(self._task, self._folder, self._experiment))
+            self._reply(peer, msg.Welcome(self._task, self._janitor.folder, self._experiment))
             return
         if hello.checkpoint is not None:
             self._on_checkpoint(peer, hello.checkpoint, now)
