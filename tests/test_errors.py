@@ -24,6 +24,7 @@ from maggy import errors
         (errors.BroadcastMetricValueError, errors.MetricValueError),
         (errors.BroadcastStepTypeError, TypeError),
         (errors.BroadcastStepValueError, ValueError),
+        (errors.CheckpointError, RuntimeError),
         (errors.NoWorkersError, errors.EngineError),
         (errors.FencedError, errors.JournalError),
     ],

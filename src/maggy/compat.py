@@ -30,6 +30,7 @@ _COMMON = (
     "experiment_dir",
     "resources_per_worker",
     *LIMITS,
+    "checkpoint_quota_bytes",
 )
 KEYWORDS = ("experiment_type", *_SEARCH, *_ABLATION, *_COMMON)
 """Every keyword of the flat form, beside the training function."""

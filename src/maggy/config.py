@@ -36,6 +36,9 @@ class LagomConfig:
     lost_limit            a trial whose workers were lost this often is given up as lost
     error_limit           a trial whose function raised this often has failed; 1: at its first error
     preempted_limit       a trial whose workers were told to leave (SIGTERM) this often is given up as lost
+    checkpoint_quota_bytes  how much room the checkpoints of all trials may take, None for any. When it is full, those
+                          of ended trials are deleted, the worst first; the best trial's, and those that a trial may
+                          still go on from, are kept in any case
     """
 
     num_workers: int | None = None
@@ -45,6 +48,7 @@ class LagomConfig:
     lost_limit: int = 3
     error_limit: int = 1
     preempted_limit: int = 10
+    checkpoint_quota_bytes: int | None = 10 << 30
 
     if TYPE_CHECKING:  # every kind has these, at its own place among the positional arguments
 
@@ -64,6 +68,7 @@ class LagomConfig:
         _check_whole("seed", self.seed, least=0, optional=True)
         for name in LIMITS:
             _check_whole(name, getattr(self, name), least=1)
+        _check_whole("checkpoint_quota_bytes", self.checkpoint_quota_bytes, least=0, optional=True)
         _check(
             self.experiment_dir is None or isinstance(self.experiment_dir, str | PathLike),
             f"experiment_dir has to be a path or a URL, got {self.experiment_dir!r}",

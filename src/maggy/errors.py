@@ -63,7 +63,7 @@ class FunctionTooLargeError(MaggyError, ValueError):
 
 
 class ExperimentDirError(MaggyError, OSError):
-    """The experiment's folder cannot be made, written, or already holds an experiment."""
+    """The experiment's folder cannot be made, written or seen by a worker, or already holds an experiment."""
 
 
 class ResumeError(ConfigError):
@@ -159,6 +159,18 @@ class BroadcastStepTypeError(MaggyError, TypeError):
 
 class BroadcastStepValueError(MaggyError, ValueError):
     """`Reporter.broadcast` was given a step that is negative or smaller than the last one."""
+
+
+class CheckpointError(MaggyError, RuntimeError):
+    """A checkpoint cannot be written, is damaged, or is not there.
+
+    url   which checkpoint
+    file  the file in it that is at fault, where it is one
+    """
+
+    def __init__(self, message: str, *, url: str = "", file: str = "") -> None:
+        self.url, self.file = url, file
+        super().__init__(message)
 
 
 # --- broken promises --------------------------------------------------------------------------

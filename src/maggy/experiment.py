@@ -18,12 +18,13 @@ from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
 from maggy.compat import config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, LagomConfig
-from maggy.driver import Decider, Driver, Logs, Replay, replay
+from maggy.driver import Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, FencedError, JournalError
 from maggy.joining import inviting
 from maggy.journal import ExperimentFolder, JournalWriter, Record, read
 from maggy.journal.folder import to_json
+from maggy.journal.writer import SYNC_S, UPLOAD_S
 from maggy.launching import run_workers
 from maggy.provenance import describe
 from maggy.result import Result
@@ -150,7 +151,10 @@ class _Experiment:
         folder, task = self._prepare_folder()
         supervised = self._engine.bind_host is not None
         patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * self._config.hb_interval) if supervised else inf
-        decider = Decider(Brain(Rules(patience_s=patience_s)), self._advisor)
+        delay_s = 3 * (UPLOAD_S if folder.is_remote else SYNC_S)
+        janitor = Janitor(folder.url.rstrip("/"), delay_s, lambda line: self._say(line))
+        keeper = Keeper(janitor.folder, self._config.checkpoint_quota_bytes, self._advisor.book.loss)
+        decider = Decider(Brain(Rules(patience_s=patience_s)), self._advisor, keeper)
         tally = Tally(direction_of(self._config), self._advisor.num_trials)
         told = self._replayed(folder, decider, tally)
         begin = [*told.open, driver_started(self._config, num_trials=self._advisor.num_trials, epoch=folder.epoch)]
@@ -160,7 +164,7 @@ class _Experiment:
             with self._showing(journal, tally) as show:
                 logs = Logs(folder.local, show if self._verbose >= 2 else None)
                 try:
-                    interrupted = self._drive(decider, begin, journal, logs, task, folder.url)
+                    interrupted = self._drive(decider, begin, journal, logs, janitor, task, folder)
                 finally:
                     logs.close()
                     self._close(journal)
@@ -170,6 +174,7 @@ class _Experiment:
         finally:
             result = self._result(folder, interrupted)
             self._keep(folder, result)
+            janitor.close()
         if self._verbose:
             with suppress(OSError):  # nobody reads it any more
                 print(summary(result), file=sys.stderr)
@@ -196,6 +201,8 @@ class _Experiment:
             if begun is not None:
                 self._about["started"] = begun.about["started"]
             folder.write("experiment.json", to_json(self._about))
+            if folder.is_remote:
+                folder.upload()  # workers look for it at their start
         except BaseException:
             if begun is None:
                 folder.discard()
@@ -256,7 +263,14 @@ class _Experiment:
             self._say(f"{folder.url} cannot be written ({folder.upload_error}); everything is in {folder.local}")
 
     def _drive(
-        self, decider: Decider, begin: Sequence[AnyEvent], journal: JournalWriter, logs: Logs, task: bytes, url: str
+        self,
+        decider: Decider,
+        begin: Sequence[AnyEvent],
+        journal: JournalWriter,
+        logs: Logs,
+        janitor: Janitor,
+        task: bytes,
+        folder: ExperimentFolder,
     ) -> bool:
         """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
         engine, config = self._engine, self._config
@@ -274,9 +288,11 @@ class _Experiment:
             judge_every=search.es_interval if search is not None and self._advisor.judges else 0,
             start_timeout_s=engine.start_timeout_s if supervised else inf,
             describe=engine.describe,
+            experiment=folder.id,
+            janitor=janitor,
             say=lambda line: self._say(line),
         )
-        with inviting(url, tickets[0], self._resources):
+        with inviting(folder.url, tickets[0], self._resources):
             interrupted = run_workers(engine, tickets, self._resources, driver)
         if isinstance(driver.error, JournalError) and not isinstance(driver.error, FencedError):
             self._say(f"ended early, with what is known here: {driver.error}")

@@ -25,6 +25,7 @@ _MAY_CHANGE = frozenset(
         "hb_interval",
         "lost_limit",
         "name",
+        "checkpoint_quota_bytes",
         "num_workers",
         "preempted_limit",
         "resources_per_worker",

@@ -14,7 +14,7 @@ from maggy import context
 from maggy.assembly import make_advisor
 from maggy.brain import Brain, Rules
 from maggy.config import LagomConfig
-from maggy.driver import Decider, Replay, replay
+from maggy.driver import Decider, Keeper, Replay, replay
 from maggy.errors import ExperimentDirError, ResumeError
 from maggy.journal import ExperimentFolder, read
 from maggy.journal.folder import to_json
@@ -94,5 +94,7 @@ def replay_experiment(
     """
     begun = Begun.read(url)
     settings = begun.recipe().thaw() if config is None else config
-    decider = Decider(Brain(Rules()), make_advisor(settings, begun.seed, warn=lambda line: None))
+    advisor = make_advisor(settings, begun.seed, warn=lambda line: None)
+    keeper = Keeper(begun.url.rstrip("/"), settings.checkpoint_quota_bytes, advisor.book.loss)
+    decider = Decider(Brain(Rules()), advisor, keeper)
     return replay(decider, islice(read(ExperimentFolder.open(url)), until)), decider

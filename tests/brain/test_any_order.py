@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 
-from brain.helpers import check_invariants
+from brain.helpers import Saved, check_invariants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
@@ -107,6 +107,10 @@ class AnyOrder(RuleBasedStateMachine):
         if self.leases.get(trial, (None, None))[1] == attempt:
             del self.leases[trial]  # it has failed, or is tried again
         return self.tell(ev.TrialFailed(trial=trial, attempt=attempt, error=error, signature=error))
+
+    @rule(trial=TRIALS, attempt=ATTEMPTS)
+    def save(self, trial, attempt):
+        assert list(self.tell(Saved(trial, attempt=attempt)).values) == []
 
     @rule(worker=WORKERS)
     def hear(self, worker):

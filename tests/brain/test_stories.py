@@ -20,6 +20,7 @@ from brain.helpers import (
     Lost,
     Reported,
     Run,
+    Saved,
     Settle,
     Stop,
     Suggested,
@@ -483,3 +484,16 @@ def test_the_time_of_a_pause_counts_for_nobody():
     assert brain.deadline() == 115
     assert brain.at(114, Tick()) == []
     assert brain.at(115, Tick()) == [Fence(worker=0, trial=0)]
+
+
+def test_a_checkpoint_counts_of_the_attempt_that_runs_or_of_the_last_while_nobody_runs_the_trial():
+    brain = script(trials=1).running(1)
+    counts = brain.brain.goes_on_from
+    assert [counts(0, attempt) for attempt in (0, 1)] == [True, False]
+    assert brain.at(1.0, Saved(trial=0)) == []
+    brain.at(2.0, Lost(0))
+    assert [counts(0, attempt) for attempt in (0, 1)] == [True, False]
+    brain.at(3.0, Joined(1))
+    assert [counts(0, attempt) for attempt in (0, 1)] == [False, True]
+    brain.at(4.0, Finished(0, attempt=1))
+    assert [counts(0, attempt) for attempt in (0, 1)] == [False, False]

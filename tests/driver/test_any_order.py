@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maggy.brain import Brain
+from maggy.brain import events as ev
 from maggy.wire.memory import MemoryLink
 from maggy.wire.messages import (
+    CheckpointSaved,
     Failed,
     Finished,
     FromDriver,
@@ -40,6 +42,7 @@ class Process:
         self._running: RunTrial | None = None
         self.link = MemoryLink(stage.listener.address, self._hear)
         self.link.send(WorkerHello(holder, seat, number, "node-a", 4711))
+        self._saved = 0
 
     def step(self, how: str) -> None:
         if self._running is None:
@@ -48,6 +51,11 @@ class Process:
             return
         if how == "report":
             self.link.send(Metrics(order.trial, order.attempt, [1], [0.5]))
+            return
+        if how == "save":
+            self._saved += 1
+            saved = CheckpointSaved(order.trial, order.attempt, self._saved, None, 1, 0.5)
+            self.link.send(saved)
             return
         self._running = None
         if how == "finish":
@@ -102,7 +110,9 @@ class Seat:
         self._released = self._released or isinstance(message, Release)
 
 
-ACTIONS = st.sampled_from(["finish", "finish", "finish", "report", "fail", "die", "cut", "mend", "beat"])
+ACTIONS = st.sampled_from(
+    ["finish", "finish", "finish", "report", "save", "save", "fail", "die", "cut", "mend", "beat"]
+)
 
 
 @given(
@@ -140,8 +150,15 @@ def test_whatever_happens_to_workers_every_trial_ends_once_and_the_journal_tells
                 assert sorted(ended) == list(range(TRIALS))
 
             replayed = Brain(stage.brain.rules)
+            last: dict[int, str] = {}
             for event in stage.events():
+                if isinstance(event, ev.CheckpointSaved) and replayed.goes_on_from(event.trial, event.attempt):
+                    last[event.trial] = (
+                        f"{stage.folder.url}/trials/{event.trial}/checkpoints/{event.attempt}-{event.number}"
+                    )
                 replayed.handle(event, 0.0)
+            for trial in stage.advisor.book.ended:
+                assert (trial.checkpoint.url if trial.checkpoint else None) == last.get(trial.trial_id)
             assert replayed.ended == stage.brain.ended
             assert replayed.ending == stage.brain.ending
             assert {trial: live.attempt for trial, live in replayed.live.items()} == {

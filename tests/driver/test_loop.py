@@ -66,7 +66,7 @@ def test_a_worker_is_welcomed_runs_every_trial_and_is_released(start):
     stage = start(Listed({"lr": 0.1}, {"lr": 0.2}), num_trials=2)
     one = worker(stage)
     stage.turn()
-    assert one.told() == [Welcome(b"the task")]
+    assert one.told() == [stage.welcome]
     assert one.say(Ready()) == [RunTrial(0, 0, {"lr": 0.1})]
     assert one.say(Metrics(0, 0, [0, 1], [0.9, 0.8]), Finished(0, 0, 0.7)) == [RunTrial(1, 0, {"lr": 0.2})]
     assert one.say(Finished(1, 0, 0.6, {"Metric": 0.6})) == [Release(5.0)]
@@ -93,7 +93,7 @@ def test_whatever_a_worker_is_told_follows_from_what_the_journal_held_before(sta
     stage.turn()
     one.say(Ready())
     assert when_told == [
-        (Welcome(b"the task"), []),
+        (stage.welcome, []),
         (RunTrial(0, 0, {"lr": 0.1}), ["WorkerJoined", "Suggested"]),
     ]
 
@@ -244,7 +244,7 @@ def test_a_worker_that_was_given_up_and_comes_back_is_sent_away_so_that_a_fresh_
     chief.say(ProcessEnded(1, "its process ended with exit code 0", ""))
     fresh = worker(stage, process=2)
     stage.turn()
-    assert fresh.told() == [Welcome(b"the task")]
+    assert fresh.told() == [stage.welcome]
     assert fresh.say(Ready()) == [RunTrial(0, 1, {"lr": 0.1})]
 
 
@@ -328,7 +328,7 @@ def test_an_optimizer_that_fails_ends_the_experiment_with_its_error_and_late_wor
     late: SimpleQueue = SimpleQueue()
     worker(stage, seat=1, holder="late", hear=late.put)
     assert late.get(timeout=PATIENCE_S) == Release(2.0)
-    assert told == [Welcome(b"the task"), RunTrial(0, 0, {"lr": 0.1}), Release(2.0)]
+    assert told == [stage.welcome, RunTrial(0, 0, {"lr": 0.1}), Release(2.0)]
 
 
 def test_whoever_comes_after_the_end_is_sent_away(start):
@@ -397,7 +397,7 @@ def test_a_function_that_workers_cannot_load_ends_the_experiment(start):
     assert isinstance(stage.driver.error, ExperimentFailedError)
     assert str(stage.driver.error) == (
         "a worker cannot load the training function: ModuleNotFoundError: No module named 'x'\nTraceback ...\n"
-        "Whatever it imports has to be installed where the workers run."
+        "Whatever it imports has to be installed where the workers run, and its data has to lie where they can read it."
     )
 
 

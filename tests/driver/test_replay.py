@@ -2,12 +2,11 @@
 
 import msgspec
 import pytest
-from driver.helpers import StopAbove, advisor
+from driver.helpers import StopAbove, advisor, decider
 from driver.world import World, outcome
 
-from maggy.brain import Brain, Rules
 from maggy.brain import events as ev
-from maggy.driver import Decider, replay
+from maggy.driver import replay
 from maggy.journal import Record
 from maggy.optimizer import AbstractOptimizer, Optimizer, OptimizerAdapter, RandomSearch
 from maggy.trial import Trial, TrialState
@@ -99,35 +98,35 @@ def test_a_driver_may_be_killed_again_and_again():
 
 
 def derived(records, optimizer="hill", **settings):
-    decider = Decider(Brain(Rules()), advisor(OPTIMIZERS[optimizer](), num_trials=8, **settings))
-    return replay(decider, records), decider
+    made = decider(advisor(OPTIMIZERS[optimizer](), num_trials=8, **settings))
+    return replay(made, records), made
 
 
 def test_a_replay_of_an_honest_journal_finds_no_difference():
     _, journal = world("hill", workers=2).run()
-    told, decider = derived(journal)
+    told, made = derived(journal)
     assert (told.records, told.decisions, told.differences, told.open, told.epoch) == (len(journal), 8, [], [], 0)
-    assert decider.brain.ended.total() == 8
+    assert made.brain.ended.total() == 8
 
 
 def test_a_replay_names_the_record_whose_decision_comes_out_otherwise():
     _, journal = world("random", workers=1).run()
     at, record = next((n, r) for n, r in enumerate(journal) if isinstance(r.event, ev.Suggested) and r.event.trial == 4)
     other = msgspec.structs.replace(record.event, params={"lr": 0.123})
-    told, decider = derived([*journal[:at], Record(at, record.t, other), *journal[at + 1 :]], optimizer="random")
+    told, made = derived([*journal[:at], Record(at, record.t, other), *journal[at + 1 :]], optimizer="random")
     (difference,) = told.differences
     assert (difference.record, difference.journalled, difference.derived) == (at, other, record.event)
     assert f"record {at}: the journal has" in str(difference)
     assert "0.123" in str(difference)
-    assert decider.advisor.book.ended[4].params == {"lr": 0.123}, "the journal stands"
+    assert made.advisor.book.ended[4].params == {"lr": 0.123}, "the journal stands"
 
 
 def test_an_optimizer_that_was_exchanged_is_noticed_and_changes_no_past_decision():
     _, journal = world("hill", workers=1).run()
-    told, decider = derived(journal[:-4], optimizer="shelf")
+    told, made = derived(journal[:-4], optimizer="shelf")
     assert len(told.differences) > 4
     kept = [r.event.params for r in journal[:-4] if isinstance(r.event, ev.Suggested)]
-    trials = sorted([*decider.advisor.book.ended, *decider.advisor.book.running.values()], key=lambda t: t.trial_id)
+    trials = sorted([*made.advisor.book.ended, *made.advisor.book.running.values()], key=lambda t: t.trial_id)
     assert [trial.params for trial in trials] == kept
 
 

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from maggy.brain import Brain, Rules
+from driver.helpers import decider
+
 from maggy.brain import commands as do
 from maggy.brain import events as ev
 from maggy.driver import Advisor, Decider, replay
@@ -50,7 +51,7 @@ class World:
         self._due.clear()
         self._stopped.clear()
         advisor = self._make()
-        self.decider = Decider(Brain(Rules()), advisor)
+        self.decider = decider(advisor)
         told = replay(self.decider, records)
         assert told.differences == []
         self.now = records[-1].t if records else 0.0

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from maggy.wire.messages import (
     UNREADABLE,
+    CheckpointSaved,
     Enlisted,
     Finished,
     FromDriver,
@@ -43,6 +44,9 @@ VALUES = {
     "list[str]": st.lists(st.text()),
     "dict[str, Any]": st.dictionaries(st.text(), json_like),
     "dict[str, Any] | None": st.none() | st.dictionaries(st.text(), json_like),
+    "str | None": st.none() | st.text(),
+    "CheckpointSaved | None": st.none()
+    | st.builds(CheckpointSaved, integers, integers, integers, st.none() | integers, integers, floats),
 }
 
 
@@ -118,7 +122,7 @@ def test_everything_else_is_refused_too(body):
 
 def test_a_field_that_a_newer_version_added_at_the_end_is_passed_over():
     assert decode_to_driver(msgspec.msgpack.encode(["Heartbeat", 17])) == Heartbeat()
-    assert decode_from_driver(msgspec.msgpack.encode(["RunTrial", 3, 0, {"lr": 0.1}, 2, "new"])) == RunTrial(
+    assert decode_from_driver(msgspec.msgpack.encode(["RunTrial", 3, 0, {"lr": 0.1}, 2, None, "new"])) == RunTrial(
         3, 0, {"lr": 0.1}, judge_every=2
     )
 

@@ -48,10 +48,13 @@ class Boss:
         for message in messages:
             self.listener.send(peer, message)
 
-    def welcome(self, function: Callable[..., Any], **parts: Any) -> tuple[Peer, WorkerHello]:
+    def welcome(
+        self, function: Callable[..., Any], *, folder: str = "", experiment: str = "", **parts: Any
+    ) -> tuple[Peer, WorkerHello]:
         """Give the next worker process its task; who it is."""
         peer, hello = self.take(WorkerHello)
-        self.tell(peer, Welcome(pack(Task(function=function, optimization_key="Metric", **parts))))
+        task = pack(Task(function=function, optimization_key="Metric", **parts))
+        self.tell(peer, Welcome(task, folder, experiment))
         return peer, hello
 
     def release(self, *peers: Peer, grace_s: float = PATIENCE_S) -> None:

@@ -146,6 +146,28 @@ class TrialFailed(Event):
     traceback: str = ""
 
 
+class CheckpointSaved(Event):
+    """A running trial saved a checkpoint: from here on it may be gone on from.
+
+    number  counts the checkpoints of one attempt from 0
+    """
+
+    trial: int
+    attempt: int
+    number: int
+    step: int | None
+    size_bytes: int
+    seconds: float
+
+
+class CheckpointDropped(Event):
+    """The last checkpoint of a trial that has ended is deleted, because the quota is full."""
+
+    trial: int
+    attempt: int
+    number: int
+
+
 class Interrupted(Event):
     """Somebody asked for the end of the experiment."""
 
@@ -168,5 +190,7 @@ AnyEvent = (
     | TrialFinished
     | TrialStopped
     | TrialFailed
+    | CheckpointSaved
+    | CheckpointDropped
     | Interrupted
 )

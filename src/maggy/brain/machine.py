@@ -56,6 +56,8 @@ class Brain:
             ev.TrialFinished: self._finished,
             ev.TrialStopped: self._left,
             ev.TrialFailed: self._raised,
+            ev.CheckpointSaved: self._nothing_follows,
+            ev.CheckpointDropped: self._nothing_follows,
             ev.Interrupted: self._interrupted,
         }
 
@@ -79,6 +81,11 @@ class Brain:
         """Whether this attempt is the one that counts; a report of any other changes nothing."""
         live = self.live.get(trial)
         return live is not None and live.attempt == attempt and live.worker is not None
+
+    def goes_on_from(self, trial: int, attempt: int) -> bool:
+        """Whether a checkpoint of this attempt counts: of the one that runs, or the last one while nobody runs it."""
+        live = self.live.get(trial)
+        return live is not None and attempt == (live.attempt if live.worker is not None else live.attempt - 1)
 
     def lease_of(self, worker: int) -> Run | None:
         """The order that a worker is carrying out, as it was given."""
@@ -298,6 +305,9 @@ class Brain:
         assert live.worker is not None
         self.workers[live.worker].trial = None
         self._idle[live.worker] = None
+
+    def _nothing_follows(self, event: ev.CheckpointSaved | ev.CheckpointDropped, now: float) -> list[AnyCommand]:
+        return []
 
     def _interrupted(self, event: ev.Interrupted, now: float) -> list[AnyCommand]:
         return [] if self.ending is not None else [self._conclude(Ending.INTERRUPTED, event.reason)]

@@ -2,12 +2,14 @@
 
 from maggy.context.binding import check
 from maggy.context.data import ParquetFolder, is_spark_table, materialise
+from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
 from maggy.context.sources import sources
 from maggy.context.task import Task, dumps, pack, unpack
 
 __all__ = [
     "ParquetFolder",
+    "Probe",
     "Recipe",
     "Task",
     "check",

@@ -62,6 +62,13 @@ def _exists(url: str) -> bool:
     return bool(filesystem.exists(path))
 
 
+def lies_in(folder_url: str, value: Any) -> bool:
+    """Whether a value of the config is data in this folder, or holds such data."""
+    if isinstance(value, list):
+        return any(lies_in(folder_url, item) for item in value)
+    return isinstance(value, ParquetFolder) and value.url.startswith(f"{folder_url}/")
+
+
 def resolve(value: Any) -> Any:
     """What the training function gets for a value of the config."""
     if isinstance(value, list):

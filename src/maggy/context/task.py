@@ -16,8 +16,9 @@ from typing import Any
 import cloudpickle
 
 from maggy.context.binding import Binding
-from maggy.context.data import resolve
+from maggy.context.data import lies_in, resolve
 from maggy.context.metric import read_return
+from maggy.context.probe import Probe
 from maggy.errors import FunctionNotPicklableError, FunctionTooLargeError
 
 LIMIT_BYTES = 64 << 20
@@ -93,10 +94,17 @@ def pack(task: Task) -> bytes:
     return packed
 
 
-def unpack(packed: bytes) -> Task:
-    """The task, on a worker, from the driver whose key was checked; its data handles are opened here."""
+def unpack(packed: bytes, probe: Probe | None = None) -> Task:
+    """The task, on a worker, from the driver whose key was checked; its data handles are opened here.
+
+    probe  looks whether this machine sees the experiment's folder; None: what lies there is opened unseen
+
+    Raises ExperimentDirError if it has data in the experiment's folder, and this machine does not see that.
+    """
     task = cloudpickle.loads(packed)
     assert isinstance(task, Task)
+    if probe is not None and any(lies_in(probe.folder, value) for value in task.fixed.values()):
+        probe.check()
     return replace(task, fixed={name: resolve(value) for name, value in task.fixed.items()})
 
 

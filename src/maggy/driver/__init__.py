@@ -2,8 +2,10 @@
 
 from maggy.driver.advisor import Advisor
 from maggy.driver.decider import Decider
+from maggy.driver.janitor import Janitor
+from maggy.driver.keeper import Keeper
 from maggy.driver.logs import Logs
 from maggy.driver.loop import Driver
 from maggy.driver.replay import Replay, replay
 
-__all__ = ["Advisor", "Decider", "Driver", "Logs", "Replay", "replay"]
+__all__ = ["Advisor", "Decider", "Driver", "Janitor", "Keeper", "Logs", "Replay", "replay"]

@@ -10,6 +10,7 @@ from maggy.brain import Brain
 from maggy.brain import commands as do
 from maggy.brain import events as ev
 from maggy.driver.advisor import Advisor
+from maggy.driver.keeper import Keeper
 
 
 class Decider:
@@ -17,10 +18,11 @@ class Decider:
 
     brain    who runs what
     advisor  what to try and what to stop
+    keeper   which checkpoints are kept
     """
 
-    def __init__(self, brain: Brain, advisor: Advisor) -> None:
-        self.brain, self.advisor = brain, advisor
+    def __init__(self, brain: Brain, advisor: Advisor, keeper: Keeper) -> None:
+        self.brain, self.advisor, self.keeper = brain, advisor, keeper
 
     def learn(self, event: ev.AnyEvent, *, now: float, t: float) -> tuple[list[do.AnyCommand], list[ev.Answer]]:
         """Learn an event; return what is to be done, and what the policies answered, which is to be learnt next.
@@ -34,8 +36,14 @@ class Decider:
 
     def _note(self, event: ev.AnyEvent) -> None:
         """Write down what a trial has to say, while it still counts as running."""
-        if isinstance(event, ev.Suggested):
-            self.advisor.take(event)
+        match event:
+            case ev.Suggested():
+                self.advisor.take(event)
+            case ev.CheckpointSaved():
+                counts = self.brain.goes_on_from(event.trial, event.attempt)
+                self.keeper.saved(event, self.advisor.book.running[event.trial] if counts else None)
+            case ev.CheckpointDropped():
+                self.keeper.dropped(event)
         if not isinstance(event, ev.MetricsReported | ev.TrialFinished | ev.TrialStopped | ev.TrialFailed):
             return
         if not self.brain.holds(event.trial, event.attempt):
@@ -63,5 +71,7 @@ class Decider:
             case do.Stop():
                 self.advisor.book.note(command.trial, reason=command.reason)
             case do.Settle():
-                self.advisor.observe(self.advisor.book.settle(command.trial, command.state, command.error, t))
+                trial = self.advisor.book.settle(command.trial, command.state, command.error, t)
+                self.keeper.ended(trial)
+                self.advisor.observe(trial)
         return None

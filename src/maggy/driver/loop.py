@@ -18,6 +18,7 @@ from maggy.brain import commands as do
 from maggy.brain import events as ev
 from maggy.driver.crew import Crew
 from maggy.driver.decider import Decider
+from maggy.driver.janitor import Janitor
 from maggy.driver.logs import Logs
 from maggy.errors import EngineError, ExperimentFailedError, JournalError, MaggyError, NoWorkersError
 from maggy.journal import JournalWriter
@@ -36,6 +37,8 @@ class Driver(threading.Thread):
     judge_every      steps between two judgements of a trial, 0 for never
     start_timeout_s  time for the first worker to be ready
     describe         what the engine offers, for the error when nobody comes
+    experiment       id of the experiment
+    janitor          deletes the checkpoints that are not kept
     begin            what happens first: `DriverStarted`, after answers that the driver before it left unwritten
     say              called with a line that the user should read
     """
@@ -53,6 +56,8 @@ class Driver(threading.Thread):
         judge_every: int,
         start_timeout_s: float,
         describe: Callable[[], str],
+        experiment: str,
+        janitor: Janitor,
         say: Callable[[str], None],
     ) -> None:
         super().__init__(name="maggy-driver", daemon=True)
@@ -63,7 +68,9 @@ class Driver(threading.Thread):
         """Set when the experiment has ended; workers are being released, late ones still answered."""
         self._listener, self._journal, self._logs, self._task = listener, journal, logs, task
         self._heartbeat_s, self._judge_every = heartbeat_s, judge_every
-        self._start_timeout_s, self._describe, self._say = start_timeout_s, describe, say
+        self._start_timeout_s, self._describe = start_timeout_s, describe
+        self._experiment, self._keeper, self._janitor = experiment, decider.keeper, janitor
+        self._say, self._said_full = say, False
         self._crew = Crew(self.brain)
         self._wants_out = threading.Event()
         self._outbox: list[tuple[Peer, msg.FromDriver]] = []
@@ -87,6 +94,7 @@ class Driver(threading.Thread):
             msg.Finished: self._on_finished,
             msg.Stopped: self._on_stopped,
             msg.Failed: self._on_failed,
+            msg.CheckpointSaved: self._on_checkpoint,
         }
         self._doers: dict[type[do.Command], Callable[[Any], None]] = {
             do.Run: self._do_run,
@@ -167,12 +175,14 @@ class Driver(threading.Thread):
                 self._dismiss(event.worker)
         while self._posts:
             self._posts.popleft()()
+        self._drop_surplus()
         self._write_down()
         for peer, reply in self._outbox:
             self._listener.send(peer, reply)
         self._outbox.clear()
         # Workers have what they waited for; now there is time.
         self._journal.sync_soon()
+        self._janitor.delete(self._keeper.deletions())
         if not self.over.is_set():
             self.advisor.prepare()
 
@@ -261,7 +271,7 @@ class Driver(threading.Thread):
             self._reply(peer, msg.Release(self._grace_s))
             return
         self._crew.greet_worker(peer, hello)
-        self._reply(peer, msg.Welcome(self._task))
+        self._reply(peer, msg.Welcome(self._task, self._janitor.folder, self._experiment))
 
     def _on_ready(self, peer: Peer, message: msg.Ready, now: float) -> None:
         member = self._crew.member_at(peer)
@@ -279,7 +289,8 @@ class Driver(threading.Thread):
         self._give_up(
             ExperimentFailedError(
                 f"a worker cannot load the training function: {message.error}\n{message.traceback}\n"
-                f"Whatever it imports has to be installed where the workers run.",
+                f"Whatever it imports has to be installed where the workers run, and its data has to lie where they "
+                f"can read it.",
                 error=message.error,
                 traceback=message.traceback,
             )
@@ -353,10 +364,35 @@ class Driver(threading.Thread):
             )
         )
 
+    def _on_checkpoint(self, peer: Peer, message: msg.CheckpointSaved, now: float) -> None:
+        self._happen(
+            ev.CheckpointSaved(
+                trial=message.trial,
+                attempt=message.attempt,
+                number=message.number,
+                step=message.step,
+                size_bytes=message.size_bytes,
+                seconds=message.seconds,
+            )
+        )
+
+    def _drop_surplus(self) -> None:
+        """Let checkpoints go that do not fit into the quota any more."""
+        for event in self._keeper.surplus():
+            self._happen(event)
+        if self._keeper.over_quota and not self._said_full:
+            self._said_full = True
+            self._say(
+                f"checkpoints that are needed take {self._keeper.total_bytes / 1e6:.0f} MB, more than "
+                f"checkpoint_quota_bytes; they are kept"
+            )
+
     # --- commands out
 
-    def _do_run(self, command: do.Run) -> None:
-        self._tell(command.worker, msg.RunTrial(command.trial, command.attempt, command.params, self._judge_every))
+    def _do_run(self, run: do.Run) -> None:
+        checkpoint = self.advisor.book.running[run.trial].checkpoint
+        url = None if checkpoint is None else checkpoint.url
+        self._tell(run.worker, msg.RunTrial(run.trial, run.attempt, run.params, self._judge_every, url))
 
     def _do_go_on(self, command: do.GoOn) -> None:
         self._tell(command.worker, msg.GoOnTrial(command.trial, command.attempt, command.step))

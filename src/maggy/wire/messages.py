@@ -24,6 +24,17 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
 # --- to the driver
 
 
+class CheckpointSaved(Message):
+    """The running trial has saved a checkpoint; see the event of this name."""
+
+    trial: int
+    attempt: int
+    number: int
+    step: int | None
+    size_bytes: int
+    seconds: float
+
+
 class SupervisorHello(Message):
     """A supervisor fills a seat.
 
@@ -38,7 +49,8 @@ class SupervisorHello(Message):
 class WorkerHello(Message):
     """A worker process is up and asks for the training function.
 
-    process  counts the processes that the holder has started
+    process     counts the processes that the holder has started
+    checkpoint  the last one of its trial, in case the news of it died with the old connection
     """
 
     holder: str
@@ -142,18 +154,28 @@ class Enlisted(Message):
 
 
 class Welcome(Message):
-    """Answer to WorkerHello: the pickled task, which holds the training function."""
+    """Answer to WorkerHello: the pickled task, which holds the training function.
+
+    folder      path or URL of the experiment's folder
+    experiment  id of the experiment, by which the worker can tell whether it sees that folder
+    """
 
     task: bytes
+    folder: str = ""
+    experiment: str = ""
 
 
 class RunTrial(Message):
-    """Run this trial now; a rule judges every `judge_every`-th step (0: never)."""
+    """Run this trial now; a rule judges every `judge_every`-th step (0: never).
+
+    checkpoint  path or URL of what it goes on from, if it goes on
+    """
 
     trial: int
     attempt: int
     params: dict[str, Any]
     judge_every: int = 0
+    checkpoint: str | None = None
 
 
 class GoOnTrial(Message):
@@ -191,6 +213,7 @@ ToDriver = (
     | Finished
     | Stopped
     | Failed
+    | CheckpointSaved
 )
 FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Release
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
 
-from maggy.context import Task, unpack
+from maggy.context import Probe, Task, unpack
 from maggy.context.metric import as_number
 from maggy.errors import EarlyStopException, MetricValueError
 from maggy.ticket import Ticket
@@ -36,6 +36,7 @@ from maggy.wire.messages import (
     Welcome,
     WorkerHello,
 )
+from maggy.worker.checkpoints import Checkpoints
 from maggy.worker.reporter import Flusher, Reporter, sendable
 from maggy.worker.streams import captured
 from maggy.worker.surroundings import Surroundings
@@ -70,6 +71,7 @@ class Worker:
         self._process = os.getpid()
         self._released = self._preempted = False
         self._reporter: Reporter | None = None  # of the running trial
+        self._probe: Probe | None = None
         self._flusher = Flusher()
         self._link = connect(ticket, self._receive)
         self._link.send(WorkerHello(holder, ticket.seat, process, socket.gethostname(), os.getpid()))
@@ -130,7 +132,8 @@ class Worker:
             if self._released or self._preempted:
                 return None
         try:
-            task = unpack(welcome.task)
+            self._probe = Probe(welcome.folder, welcome.experiment)
+            task = unpack(welcome.task, self._probe)
         except Exception as error:
             self._link.send(Unfit(_last_line(error), _traceback(error)))
             print(_traceback(error), file=sys.stderr)
@@ -142,11 +145,13 @@ class Worker:
         return task
 
     def _run(self, task: Task, order: RunTrial) -> ToDriver:
+        checkpoints = Checkpoints(self._probe, trial=order.trial, attempt=order.attempt, url=order.checkpoint)
         reporter = self._reporter = Reporter(
             self._link.send,
             trial=order.trial,
             attempt=order.attempt,
             judge_every=order.judge_every,
+            checkpoints=checkpoints,
             full=lambda: self._link.full,
         )
         self._flusher.begin(reporter)
