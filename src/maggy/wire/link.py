@@ -25,6 +25,7 @@ from maggy.wire.messages import MAX_MESSAGE_BYTES, Heartbeat, Release, ToDriver,
 from maggy.wire.session import WINDOW, Session
 from maggy.wire.waker import Waker
 
+_NEWS = int(zmq.POLLIN)  # worked out once: enumerations are slow
 _CLOSE_S = 1.5  # time to send what is queued when the link is closed
 _WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_DISCONNECTED
 
@@ -79,7 +80,7 @@ class SocketLink(threading.Thread):
             else:
                 self._session.put(body, size)
                 self._push()
-            news = int(self._dealer.get(zmq.EVENTS)) & zmq.POLLIN
+            news = int(self._dealer.get(zmq.EVENTS)) & _NEWS
         if news:
             self._waker.wake()
 
@@ -92,19 +93,30 @@ class SocketLink(threading.Thread):
             self.join(timeout=_CLOSE_S + 1)
 
     def run(self) -> None:
-        """Receive, and say on every new connection whose it is."""
+        """Receive, and say on every new connection whose it is.
+
+        A descriptor of ZeroMQ's announces news once, and only to a socket that had none when it was asked last. So each
+        is asked before the first wait, and whichever is announced is served until it has no more.
+        """
         poll = select.poll()
-        for source in (self._descriptor, int(self._monitor.FD), self._waker.reader.fileno()):
+        monitor, waker = int(self._monitor.FD), self._waker.reader.fileno()
+        for source in (self._descriptor, monitor, waker):
             poll.register(source, select.POLLIN)
+        self._watch_connection()
         while self._close_by is None or self._may_still_send(self._close_by):
-            self._watch_connection()
             with self._lock:
                 news = self._read()
             for body in news:
                 self._receive(body)
-            if not news:
-                poll.poll(self._patience_ms())
+            if news:
+                continue
+            ready = [source for source, _ in poll.poll(self._patience_ms())]
+            if monitor in ready:
+                self._watch_connection()
+            if waker in ready:
                 self._waker.drain()
+            if self._alone_since is not None and monotonic() >= self._alone_since + UNREACHABLE_S:
+                self._give_up(f"the driver could not be reached for {UNREACHABLE_S:g} s")
         with self._lock:
             self._dealer.disable_monitor()
             self._monitor.close()
@@ -124,7 +136,7 @@ class SocketLink(threading.Thread):
         return None if until is None else max(0, ceil((until - monotonic()) * 1000))
 
     def _watch_connection(self) -> None:
-        while self._monitor.poll(0):
+        while int(self._monitor.get(zmq.EVENTS)) & _NEWS:
             event = recv_monitor_message(self._monitor)["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._alone_since = None
@@ -134,8 +146,6 @@ class SocketLink(threading.Thread):
             self._alone_since = self._alone_since or monotonic()
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # ZeroMQ does not try again
                 self._give_up("the driver refused this worker's key")
-        if self._alone_since is not None and monotonic() >= self._alone_since + UNREACHABLE_S:
-            self._give_up(f"the driver could not be reached for {UNREACHABLE_S:g} s")
 
     def _give_up(self, why: str) -> None:
         """Let the owner leave; another driver is none of ours."""
@@ -172,7 +182,7 @@ class SocketLink(threading.Thread):
     def _read(self) -> list[bytes]:
         """What has come; with the lock held."""
         bodies = []
-        while int(self._dealer.get(zmq.EVENTS)) & zmq.POLLIN:
+        while int(self._dealer.get(zmq.EVENTS)) & _NEWS:
             bodies.append(self._dealer.recv(zmq.NOBLOCK))
         return bodies
 
@@ -186,12 +196,11 @@ class SocketLink(threading.Thread):
             self._session.acknowledged(heard)
             self._push()
             new = number != 0 and self._session.accept(number, len(content))
+            self._session.settle()  # at once: a session does not outlive the process that deals with it
+            if self._session.owes:
+                self._send_uncounted(bytearray(PREFIX.size))
         if new:
             self._on_message(decode_from_driver(content))
-            with self._lock:
-                self._session.settle()
-                if self._session.owes:
-                    self._send_uncounted(bytearray(PREFIX.size))
 
     def _take_answer(self, answer: object, heard: int) -> None:
         if isinstance(answer, Refused):

@@ -30,7 +30,7 @@ from maggy.wire.messages import MAX_MESSAGE_BYTES, UNREADABLE, FromDriver, Heart
 from maggy.wire.session import WINDOW, Session
 from maggy.wire.waker import Waker
 
-_MORE_FOLLOWS = int(zmq.SNDMORE | zmq.NOBLOCK)  # worked out once: enumerations are slow
+_MORE_FOLLOWS, _NEWS = int(zmq.SNDMORE | zmq.NOBLOCK), int(zmq.POLLIN)  # worked out once: enumerations are slow
 _BURST = 256  # messages read in one go, so that timers are served between bursts
 _FORGOTTEN = "the driver does not know this worker any more"
 
@@ -141,7 +141,7 @@ class SocketListener:
         """Read what has come; whether that is all."""
         router = self._router
         for _ in range(_BURST):
-            if not int(router.get(zmq.EVENTS)) & zmq.POLLIN:
+            if not int(router.get(zmq.EVENTS)) & _NEWS:
                 return True
             connection = router.recv(zmq.NOBLOCK)  # two plain reads cost far less than one multipart read
             line = self._by_connection.get(connection)
@@ -162,7 +162,8 @@ class SocketListener:
     def _hear(self, line: _Line, body: bytes, arrived: list[tuple[Peer, Item]]) -> None:
         number, heard = PREFIX.unpack_from(body)
         line.acknowledged(heard)
-        self._push(line)
+        if line.unsent:
+            self._push(line)
         content = memoryview(body)[PREFIX.size :]
         if number == 0:
             if not content:

@@ -205,12 +205,11 @@ class MemoryLink:
             self._session.acknowledged(heard)
             self._push()
             new = number != 0 and self._session.accept(number, 0)
+            self._session.settle()
+            if self._session.owes and self._ready:
+                self._hub.put(self, self.connection, 0, self._session.acknowledgement(), None)
         if new and message is not None:
             self._on_message(message)
-            with self._lock:
-                self._session.settle()
-                if self._session.owes and self._ready:
-                    self._hub.put(self, self.connection, 0, self._session.acknowledgement(), None)
 
     def refuse(self, connection: int) -> None:
         """The listener has forgotten this session."""
