@@ -12,6 +12,7 @@ import os
 import secrets
 import select
 import threading
+from contextlib import suppress
 from math import ceil
 from time import monotonic
 
@@ -37,7 +38,7 @@ class SocketLink(threading.Thread):
         super().__init__(name="maggy-link", daemon=True)
         self._on_message = on_message
         self._lock = threading.Lock()  # held for every call on the socket and the session, and never for a handler
-        self._name = secrets.token_bytes(NAME_BYTES)
+        self._peer = secrets.token_bytes(NAME_BYTES)
         self._session: Session[bytearray] = Session()
         self._answered = False  # whether the driver has ever answered this session
         self._ready = False  # whether it has answered on this connection
@@ -46,8 +47,8 @@ class SocketLink(threading.Thread):
         self._process = os.getpid()
         self._waker = Waker()
         self.error: str | None = None
-        self._context = zmq.Context()
-        dealer = self._dealer = self._context.socket(zmq.DEALER)
+        self._zmq = zmq.Context()
+        dealer = self._dealer = self._zmq.socket(zmq.DEALER)
         dealer.linger = 500
         dealer.sndhwm, dealer.rcvhwm = 4 * WINDOW, 1000  # a session never has more than its window under way
         dealer.immediate = True  # queue nothing without a live connection: the session keeps it
@@ -122,7 +123,7 @@ class SocketLink(threading.Thread):
             self._monitor.close()
             self._dealer.close()
         self._waker.close()
-        self._context.term()
+        self._zmq.term()
 
     def _may_still_send(self, until: float) -> bool:
         with self._lock:
@@ -157,7 +158,7 @@ class SocketLink(threading.Thread):
         """Say whose connection this is; everything else waits for the answer."""
         with self._lock:
             self._ready = False
-            self._send_uncounted(frame(Opening(PROTOCOL, self._name, self._answered)), opening=True)
+            self._send_uncounted(frame(Opening(PROTOCOL, self._peer, self._answered)), opening=True)
 
     def _push(self) -> None:
         """Send what may leave; with the lock held."""
@@ -182,8 +183,10 @@ class SocketLink(threading.Thread):
     def _read(self) -> list[bytes]:
         """What has come; with the lock held."""
         bodies = []
-        while int(self._dealer.get(zmq.EVENTS)) & _NEWS:
-            bodies.append(self._dealer.recv(zmq.NOBLOCK))
+        # A connection that breaks takes along what was announced and not yet read.
+        with suppress(zmq.Again):
+            while int(self._dealer.get(zmq.EVENTS)) & _NEWS:
+                bodies.append(self._dealer.recv(zmq.NOBLOCK))
         return bodies
 
     def _receive(self, body: bytes) -> None:

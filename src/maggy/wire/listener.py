@@ -143,14 +143,17 @@ class SocketListener:
         for _ in range(_BURST):
             if not int(router.get(zmq.EVENTS)) & _NEWS:
                 return True
-            connection = router.recv(zmq.NOBLOCK)  # two plain reads cost far less than one multipart read
-            line = self._by_connection.get(connection)
-            first = None if line else router.recv(zmq.NOBLOCK, copy=False)
-            body = router.recv(zmq.NOBLOCK) if first is None else first.bytes
-            whole = True
-            while router.get(zmq.RCVMORE):
-                whole = False
-                router.recv(zmq.NOBLOCK)
+            try:
+                connection = router.recv(zmq.NOBLOCK)  # two plain reads cost far less than one multipart read
+                line = self._by_connection.get(connection)
+                first = None if line else router.recv(zmq.NOBLOCK, copy=False)
+                body = router.recv(zmq.NOBLOCK) if first is None else first.bytes
+                whole = True
+                while router.get(zmq.RCVMORE):
+                    whole = False
+                    router.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return True  # its connection has broken meanwhile
             if not whole or len(body) < PREFIX.size:
                 continue  # rubbish from a key holder costs the others nothing
             if line is not None:
