@@ -215,7 +215,8 @@ class SocketListener:
         line.resume(heard)
         if opening.name in self._away:
             del self._away[opening.name]
-            arrived.append((opening.name, Sign.BACK))
+            if line.begun:
+                arrived.append((opening.name, Sign.BACK))
         self._push(line)
 
     def _reopen(self, line: _Line, body: bytes) -> None:
@@ -244,7 +245,8 @@ class SocketListener:
         """The connection of a session has broken."""
         self._disconnect(line)
         self._away[line.peer] = None
-        arrived.append((line.peer, Sign.GONE))
+        if line.begun:
+            arrived.append((line.peer, Sign.GONE))
 
     def _disconnect(self, line: _Line) -> None:
         """Take a session from its connection. What that still brings is passed over: it will be said again."""

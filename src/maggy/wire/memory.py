@@ -106,7 +106,8 @@ class MemoryListener:
             return
         if content is _Connection.END:
             line.connection = 0
-            arrived.append((link.name, Sign.GONE))
+            if line.begun:
+                arrived.append((link.name, Sign.GONE))
         elif link.connection == connection:  # else it was cut with this frame under way
             line.acknowledged(heard)
             self._push(line)
@@ -121,7 +122,7 @@ class MemoryListener:
             return
         if line is None:
             line = self._lines[link.name] = _Line(link)
-        elif line.connection == 0:
+        elif line.connection == 0 and line.begun:
             arrived.append((link.name, Sign.BACK))
         line.connection = connection
         line.resume(heard)
