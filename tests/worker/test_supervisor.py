@@ -27,6 +27,7 @@ from maggy.wire.messages import (
     SupervisorHello,
     WorkerHello,
 )
+from maggy.worker import supervisor
 
 # --- one process after another
 

@@ -75,9 +75,16 @@ class WorkerProcess:
         """The last lines that it has written."""
         return "\n".join(self._tail)
 
+    @property
+    def was_told_to_leave(self) -> bool:
+        """Whether the process, which has ended, has done so because of SIGTERM."""
+        return self._popen.returncode in (128 + signal.SIGTERM, -signal.SIGTERM)
+
     def cause(self) -> str:
         """How the process ended, for people."""
         code = self._popen.returncode
+        if self.was_told_to_leave:
+            return "it was told to leave (SIGTERM)"
         if code is not None and code < 0:
             name = signal.Signals(-code).name
             hint = " (killed, most often for memory)" if -code == signal.SIGKILL else ""

@@ -133,7 +133,8 @@ class Supervisor:
                         process = None
                     return
                 elif isinstance(item, WorkerProcess):
-                    self._link.send(ProcessEnded(item.number, item.cause(), item.tail))
+                    told = item.was_told_to_leave
+                    self._link.send(ProcessEnded(item.number, item.cause(), item.tail, preempted=told))
                     process = None
                     if self._is_guest and not item.was_ready:
                         raise EngineError(f"the worker cannot work here: {item.cause()}\n{item.tail}".rstrip())
