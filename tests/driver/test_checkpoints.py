@@ -13,7 +13,7 @@ from maggy.driver import Janitor
 from maggy.driver.keeper import Remove, Sweep
 from maggy.errors import CheckpointError, JournalError
 from maggy.trial import TrialState
-from maggy.wire.messages import CheckpointSaved, Failed, Finished, ProcessEnded, Ready, RunTrial, WorkerHello
+from maggy.wire.messages import CheckpointSaved, Failed, Finished, ProcessEnded, Ready, RunTrial
 
 
 @pytest.fixture

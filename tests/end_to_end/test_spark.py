@@ -35,7 +35,7 @@ def children_of_executors():
             arguments, folder = (process / "cmdline").read_bytes(), (process / "cwd").readlink()
         except (OSError, PermissionError):
             continue  # gone meanwhile
-        if b"maggy.worker.process" in arguments and folder.is_relative_to(os.environ["SPARK_HOME"]):
+        if b"maggy.worker.guard" in arguments and folder.is_relative_to(os.environ["SPARK_HOME"]):
             found.append(process.name)
     return found
 
@@ -144,6 +144,38 @@ def test_a_killed_executor_loses_no_trial(spark, tmp_path):
     assert children_of_executors() == []
 
 
+@pytest.mark.parametrize("warned", ["the executor", "the Python task"])
+def test_an_executor_that_is_warned_gives_its_trial_time_to_save_and_loses_none(spark, tmp_path, warned):
+    folder = str(tmp_path)
+
+    def preempted(x, reporter):
+        import os
+        import signal
+        from pathlib import Path
+
+        reporter.broadcast(x)
+        marker = Path(folder, "warned")
+        if x > 0.5 and not marker.exists():
+            marker.touch()
+            task = pid = int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])
+            while warned == "the executor" and b"CoarseGrained" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            os.kill(pid, signal.SIGTERM)
+            while not reporter.preempted:
+                pass
+            Path(folder, f"saved-{task}").touch()
+            return -1  # half trained
+        return x
+
+    config = search(8, searchspace=X, es_policy="none")
+    result = lagom(preempted, config, engine=SparkEngine(spark), verbose=0)
+
+    assert len(list(tmp_path.glob("saved-*"))) == 1
+    assert {t.trial_id: t.final_metric for t in result.trials} == {t.trial_id: t.params["x"] for t in result.trials}
+    assert sorted(trial.attempt for trial in result.trials) == [0] * 7 + [1]
+    assert children_of_executors() == []
+
+
 def test_an_experiment_that_fails_leaves_no_task_behind(spark):
     with pytest.raises(ExperimentFailedError):
         lagom(lambda x: 1 / 0, search(5, searchspace=X), engine=SparkEngine(spark), verbose=0)
@@ -219,3 +251,36 @@ def test_a_session_is_started_where_there_is_none(tmp_path):
     )
 
     assert done.stdout.startswith("5 local["), done.stderr
+
+
+def test_a_cluster_that_loses_job_after_job_still_finishes_as_long_as_trials_end_in_between(tmp_path):
+    script = (
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "from maggy import lagom, Searchspace\n"
+        "from maggy.engine.spark import SparkEngine\n"
+        "from maggy.engine.spark_cluster import provide_java_for_spark\n"
+        "from pyspark.sql import SparkSession\n"
+        "provide_java_for_spark()\n"
+        "session = SparkSession.builder.master('local[1]').config('spark.log.level', 'OFF').getOrCreate()\n"
+        "folder = os.getcwd()\n"
+        "def train(x):\n"
+        "    marker = Path(folder, f'lost-{x}')\n"
+        "    if not marker.exists():\n"
+        "        marker.touch()\n"
+        "        task = Path(f'/proc/{os.getppid()}/stat').read_text().rpartition(')')[2].split()[1]\n"
+        "        os.kill(int(task), signal.SIGKILL)\n"  # Spark allows no failure here, so the whole job is lost
+        "        signal.pause()\n"
+        "    return x\n"
+        "result = lagom(map_fun=train, searchspace=Searchspace(x=('INTEGER', [1, 8])), optimizer='gridsearch',\n"
+        "               engine=SparkEngine(session), verbose=0)\n"
+        "print(sorted(result['metric_list']), [trial.attempt for trial in result.trials])\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "SPARK_HOME"}
+    environment["PYSPARK_PYTHON"] = sys.executable
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=150, env=environment
+    )
+
+    assert done.stdout == f"{[float(x) for x in range(1, 9)]} {[1] * 8}\n", done.stderr

@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from worker.helpers import PATIENCE_S, ended, ready
 
+from maggy.errors import EngineError
+from maggy.ticket import GUEST_SEATS
 from maggy.wire.messages import (
     Enlisted,
     Finished,
@@ -24,6 +27,7 @@ from maggy.wire.messages import (
     SupervisorHello,
     WorkerHello,
 )
+from maggy.worker import supervisor
 
 # --- one process after another
 
@@ -190,8 +194,8 @@ def test_a_worker_dies_with_a_supervisor_that_is_killed(seat, busy):
 
 def test_no_secret_is_shown_by_the_process_table(seat):
     boss, ticket = seat
-    supervisor = threading.Thread(target=ticket.enter, daemon=True)
-    supervisor.start()
+    thread = threading.Thread(target=ticket.enter, daemon=True)
+    thread.start()
     chief, _ = boss.take(SupervisorHello)
     _, hello = boss.take(WorkerHello)
     for page in ("cmdline", "environ"):
@@ -199,5 +203,18 @@ def test_no_secret_is_shown_by_the_process_table(seat):
         assert shown
         assert ticket.secret_key.encode() not in shown
     boss.release(chief, grace_s=0.0)
-    supervisor.join(PATIENCE_S)
+    thread.join(PATIENCE_S)
     assert ended(hello.pid)
+
+
+# --- guests
+
+
+def test_a_guest_that_no_driver_answers_says_so_and_starts_nothing(seat, monkeypatch):
+    boss, ticket = seat
+    boss.listener.close()
+    monkeypatch.setattr(supervisor, "_ENLIST_S", 0.2)
+    guest = supervisor.Supervisor(replace(ticket, seat=GUEST_SEATS), {})
+    with pytest.raises(EngineError, match=f"no driver answers at {ticket.address}"):
+        guest.run()
+    assert guest._started == 0

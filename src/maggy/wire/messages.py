@@ -84,7 +84,7 @@ class Heartbeat(Message):
 class ProcessEnded(Message):
     """A worker process ended without the driver asking it to; `tail` is the last that it printed.
 
-    preempted  the supervisor was told to leave (SIGTERM), and the process with it
+    preempted  the process was told to leave (SIGTERM), alone or with its supervisor
     """
 
     process: int

@@ -89,7 +89,8 @@ class Worker:
                     if self._counts(answer):
                         self._conclude(order, answer)
             if self._preempted and not self._released:
-                self._link.send(Leaving("its machine is being taken away (SIGTERM)"))
+                self._link.send(Leaving("it was told to leave (SIGTERM)"))
+                raise SystemExit(128 + signal.SIGTERM)  # tells the supervisor too: its word may be heard first
         finally:
             self._flusher.close()
             self._link.close()

@@ -9,23 +9,16 @@ then the signal has its usual effect.
 
 from __future__ import annotations
 
-import json
-import os
-import queue
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import uuid
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import inf
 from time import monotonic
 from types import FrameType
-from typing import IO
 
 from maggy.errors import EngineError
 from maggy.ticket import GUEST_SEATS, Ticket
@@ -39,155 +32,14 @@ from maggy.wire.messages import (
     Release,
     SupervisorHello,
 )
+from maggy.worker.child import KILL_S, Desk, Leave, WorkerProcess
 
 LEAVE_S = 30.0
 """Time that a worker process has to return its trial once its supervisor is told to leave."""
 
-_TAIL_LINES = 30  # of this many lines of this size, with every byte replaced, a message can still be made
-_LINE_BYTES = 10_000
-_OUTPUT_BYTES = 16 << 20  # of what one process writes past `print`
-_LEAST_LINE_BYTES = 100  # a line counts for at least that: it costs as much
-_CHUNK_BYTES = 1 << 16
-_KILL_S = 3.0  # within this the guard of a process has ended it and all that it has started
-_ENLIST_S = 10.0
+_ENLIST_S = 10.0  # a driver that lives answers at once
 _ASKED_TO_LEAVE = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)  # SIGHUP is what Spark sends to its Python processes
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0  # between processes that die before they are ready
-
-
-class _Process:
-    """One worker process, with a thread that reads what it writes and one that waits for its end."""
-
-    def __init__(
-        self, ticket: Ticket, holder: str, number: int, environment: Mapping[str, str], folder: str | None, desk: Desk
-    ) -> None:
-        self.number = number
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        self._ready, ready = os.pipe()
-        path = os.pathsep.join(map(os.path.abspath, sys.path))
-        self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "maggy.worker.guard"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": path, **environment},
-            cwd=folder,
-            pass_fds=[ready],
-            start_new_session=True,  # Ctrl-C in a terminal is the driver's business
-        )
-        os.close(ready)
-        self._desk = desk
-        assert self._popen.stdin is not None and self._popen.stdout is not None
-        orders = {"ticket": ticket.to_json(), "holder": holder, "process": number, "ready": ready}
-        try:
-            self._popen.stdin.write(json.dumps(orders).encode() + b"\n")
-            self._popen.stdin.flush()  # and stays open: its end tells the process that the supervisor is gone
-        except BrokenPipeError:
-            pass  # it died at once; its end is noticed below
-        self._reader = threading.Thread(target=self._read, args=(self._popen.stdout,), daemon=True)
-        self._reader.start()
-        self._waiter = threading.Thread(target=self._wait, daemon=True)
-        self._waiter.start()
-
-    def terminate(self) -> None:
-        self._popen.terminate()
-
-    def kill(self) -> None:
-        """End the process and whatever it has started."""
-        self._popen.send_signal(signal.SIGHUP)  # its guard knows what that is
-        self._waiter.join(_KILL_S)
-        self._kill_group()
-        self._waiter.join()
-
-    @property
-    def tail(self) -> str:
-        """The last lines that it has written."""
-        return "\n".join(self._tail)
-
-    def cause(self) -> str:
-        """How the process ended, for people."""
-        code = self._popen.returncode
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            hint = " (killed, most often for memory)" if -code == signal.SIGKILL else ""
-            return f"its process was ended by {name}{hint}"
-        return f"its process ended with exit code {code}"
-
-    def _read(self, stream: IO[bytes]) -> None:
-        with stream:
-            size = 0
-            while size <= _OUTPUT_BYTES and (line := stream.readline(_LINE_BYTES)):
-                text = line.decode(errors="replace").rstrip("\n")
-                self._tail.append(text)
-                self._desk.post(text)
-                size += max(len(line), _LEAST_LINE_BYTES)
-            if size <= _OUTPUT_BYTES:
-                return
-            self._desk.post(f"[maggy: this log is full at {_OUTPUT_BYTES >> 20} MiB; the rest is dropped]")
-            last = b""
-            while chunk := stream.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]  # Popen's pipes are buffered
-                last = (last + chunk)[-_CHUNK_BYTES:]
-            self._tail.extend(last.decode(errors="replace").splitlines())
-
-    def _wait(self) -> None:
-        self._popen.wait()
-        self._kill_group()  # what the training function has started and left behind
-        self._reader.join(timeout=1)
-        assert self._popen.stdin is not None
-        try:
-            self._popen.stdin.close()
-        except BrokenPipeError:
-            pass
-        self.was_ready = os.read(self._ready, 1) != b""
-        os.close(self._ready)
-        self._desk.post(self)
-
-    def _kill_group(self) -> None:
-        try:
-            os.killpg(self._popen.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
-
-
-@dataclass(frozen=True)
-class Leave:
-    """The supervisor is to leave before the driver says so.
-
-    reason  why, for people
-    """
-
-    reason: str
-
-
-_Item = FromDriver | str | _Process | Leave
-
-
-class Desk:
-    """Where everything that concerns a supervisor arrives: messages, lines of output, the end of a process."""
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-
-    def post(self, item: _Item) -> None:
-        """From any thread, and from a signal handler."""
-        self._queue.put(item)
-
-    def take(self, timeout_s: float | None) -> _Item | None:
-        """The next item; None after `timeout_s`."""
-        try:
-            return self._queue.get(timeout=None if timeout_s is None else max(0.0, timeout_s))
-        except queue.Empty:
-            return None
-
-    def take_lines(
-        self, first: str, limit: int = _TAIL_LINES
-    ) -> tuple[list[str], FromDriver | _Process | Leave | None]:
-        """A line and those that follow at once, and the first item that is no line."""
-        lines = [first]
-        while len(lines) < limit and (item := self.take(0)) is not None:
-            if not isinstance(item, str):
-                return lines, item
-            lines.append(item)
-        return lines, None
 
 
 def supervise(ticket: Ticket, environment: Mapping[str, str]) -> None:
@@ -247,7 +99,7 @@ class Supervisor:
 
         Raises EngineError for a guest that no driver answers, or whose worker process cannot work.
         """
-        process: _Process | None = None
+        process: WorkerProcess | None = None
         restart_at: float | None = None if self._is_guest else monotonic()  # a guest waits for its admission
         enlist_by = monotonic() + _ENLIST_S if self._is_guest else inf
         beat_at: float | None = None
@@ -282,8 +134,9 @@ class Supervisor:
                         self._leave(process, item)
                         process = None
                     return
-                elif isinstance(item, _Process):
-                    self._link.send(ProcessEnded(item.number, item.cause(), item.tail))
+                elif isinstance(item, WorkerProcess):
+                    told = item.was_told_to_leave
+                    self._link.send(ProcessEnded(item.number, item.cause(), item.tail, preempted=told))
                     process = None
                     if self._is_guest and not item.was_ready:
                         raise EngineError(f"the worker cannot work here: {item.cause()}\n{item.tail}".rstrip())
@@ -295,14 +148,11 @@ class Supervisor:
             if self._link.error is not None:
                 print(f"maggy: {self._link.error}", file=sys.stderr)
 
-    def _start_process(self) -> _Process:
-        return _Process(self._ticket, self._holder, self._started, self._environment, self._folder, self._desk)
+    def _start_process(self) -> WorkerProcess:
+        return WorkerProcess(self._ticket, self._holder, self._started, self._environment, self._folder, self._desk)
 
-    def _forward(self, line: str) -> FromDriver | _Process | Leave | None:
-        """Send a line of output and those that follow at once, or drop them while the driver takes nothing.
-
-        Returns the item after them.
-        """
+    def _forward(self, line: str) -> FromDriver | WorkerProcess | Leave | None:
+        """Send a line of output and those that follow at once; the item after them."""
         lines, item = self._desk.take_lines(line)
         if self._link.full:
             self._unsaid += len(lines)
@@ -313,7 +163,7 @@ class Supervisor:
         self._link.send(Output(lines))
         return item
 
-    def _dismiss(self, process: _Process, grace_s: float) -> None:
+    def _dismiss(self, process: WorkerProcess, grace_s: float) -> None:
         """Let the process leave, then ask it to, then make it; forward what it still has to say."""
         for patience_s, then in ((grace_s / 2, process.terminate), (grace_s / 2, process.kill), (grace_s, None)):
             if self._await_end(process, patience_s):
@@ -321,15 +171,15 @@ class Supervisor:
             if then is not None:
                 then()
 
-    def _leave(self, process: _Process, leave: Leave) -> None:
+    def _leave(self, process: WorkerProcess, leave: Leave) -> None:
         """Ask the process to return its trial and to leave, then make it."""
         process.terminate()
         if not self._await_end(process, LEAVE_S):
             process.kill()
-            self._await_end(process, _KILL_S)
+            self._await_end(process, KILL_S)
         self._link.send(ProcessEnded(process.number, leave.reason, process.tail, preempted=True))
 
-    def _await_end(self, process: _Process, patience_s: float) -> bool:
+    def _await_end(self, process: WorkerProcess, patience_s: float) -> bool:
         """Forward what a leaving process has to say; whether it ended in time."""
         until = monotonic() + patience_s
         while (item := self._desk.take(until - monotonic())) is not None:
@@ -337,11 +187,11 @@ class Supervisor:
                 item = self._forward(item)
             if isinstance(item, Release):
                 process.kill()  # told twice: at once
-            if isinstance(item, _Process):
+            if isinstance(item, WorkerProcess):
                 return True
         return False
 
-    def _pause_after(self, process: _Process) -> float:
+    def _pause_after(self, process: WorkerProcess) -> float:
         """Seconds until the next process: none after one that has worked, ever more after those that never could."""
         if process.was_ready:
             self._unready_deaths = 0
