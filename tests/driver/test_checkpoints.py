@@ -135,7 +135,7 @@ def test_nothing_is_deleted_before_the_record_that_replaces_it_is_written(start)
     one.say(write(stage, 0, number=0))
 
     def refuse():
-        raise JournalError("no space left")
+        raise JournalError("no space left", final=True)
 
     stage.journal.flush = refuse
     one.link.send(write(stage, 0, number=1))

@@ -32,8 +32,7 @@ class Disk:
         trial = self.trial(event.trial)
         self.files.add(place(event.trial, event.attempt, event.number))
         counts = not trial.state.final and trial.attempt == event.attempt
-        if not self.keeper.knows(event):
-            self.keeper.saved(event, trial if counts else None)
+        self.keeper.saved(event, trial if counts else None)
         self.clean()
 
     def end(self, number: int, state: TrialState, metric: float | None = None) -> None:

@@ -58,6 +58,8 @@ class Keeper:
         """A checkpoint was saved; `trial` is None if by an attempt that does not count any more."""
         self._used = True
         last = self._last.get(event.trial)
+        if last is not None and (last.attempt, last.number) == (event.attempt, event.number):
+            return  # told twice
         if trial is None or (last is not None and (last.attempt, last.number) > (event.attempt, event.number)):
             self._deletions.append(Remove(_place(event)))
             return
