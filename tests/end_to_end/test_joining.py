@@ -134,7 +134,7 @@ def test_more_workers_than_trials_wait_until_it_is_over(tmp_path, background):
         lagom, lambda x, reporter: wait_for_it(x, reporter, folder), config, engine="local", verbose=0
     )
     until(lambda: running(tmp_path))
-    journal = tmp_path / "run/journal/00000000.jsonl"
+    journal = tmp_path / "run/journal/00000000-00000000.jsonl"
     with Guest(tmp_path / "run") as one, Guest(tmp_path / "run") as other:
         until(lambda: journal.read_text().count("WorkerJoined") == 3, one, other)
         (tmp_path / "go").touch()
@@ -155,7 +155,7 @@ def test_a_guest_leaves_when_its_driver_is_killed_and_a_later_one_is_told(tmp_pa
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path) as driver:
         until((tmp_path / "started").exists)
-        journal = tmp_path / "run/journal/00000000.jsonl"
+        journal = tmp_path / "run/journal/00000000-00000000.jsonl"
         with Guest(tmp_path / "run") as guest:
             until(lambda: journal.read_text().count("WorkerJoined") == 2, guest)
             driver.kill()

@@ -328,7 +328,7 @@ def test_sigterm_ends_an_experiment_as_ctrl_c_does_and_then_the_program(tmp_path
     assert "SIGTERM: ending, finished trials are kept" in err
     assert len(list(tmp_path.glob("cleaned-*"))) == len(list(tmp_path.glob("stuck-*")))
     folder = tmp_path / "maggy-runs/HPOptimization/1"
-    finished = (folder / "journal/00000000.jsonl").read_text().count('"TrialFinished"')
+    finished = (folder / "journal/00000000-00000000.jsonl").read_text().count('"TrialFinished"')
     assert json.loads((folder / "result.json").read_text())["num_trials"] == finished
 
 
