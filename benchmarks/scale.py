@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.measure import Figure, Settings, Target, in_fresh_process
 from benchmarks.searches import SEED, SPACE, WORKERS, Watch, WatchedSearch
 from maggy.brain import Brain, Rules
-from maggy.driver import Advisor, Driver, Logs
+from maggy.driver import Advisor, Decider, Driver, Janitor, Keeper, Logs
 from maggy.earlystop import MedianStoppingRule, NoStoppingRule
 from maggy.journal import ExperimentFolder, JournalWriter
 from maggy.wire.memory import MemoryLink, MemoryListener
@@ -38,9 +38,9 @@ class InstantWorker:
     """
 
     def __init__(self, address: str, seat: int, points: int) -> None:
-        hello = WorkerHello(f"instant-{seat}", seat, process=1, host="", pid=0)
         self._points = points
-        self._link = MemoryLink(address, lambda: [hello], self._receive)
+        self._link = MemoryLink(address, self._receive)
+        self._link.send(WorkerHello(f"instant-{seat}", seat, process=1, host="", pid=0))
 
     def _receive(self, message: FromDriver) -> None:
         match message:
@@ -104,19 +104,20 @@ def drive(trials: int, points: int, parent: Path) -> Watch:
     folder = ExperimentFolder.create(parent / f"scale-{os.getpid()}", "scale")
     journal, logs = JournalWriter(folder), Logs(folder.local, None)
     hub = MemoryListener()
+    advisor = Advisor(
+        optimizer,
+        MedianStoppingRule() if points else NoStoppingRule(),
+        space=SPACE,
+        num_trials=trials,
+        direction="min",
+        seed=SEED,
+        es_min=10,
+        warn=print,
+    )
     driver = Driver(
         listener=hub,
-        brain=Brain(Rules(num_trials=trials)),
-        advisor=Advisor(
-            optimizer,
-            MedianStoppingRule() if points else NoStoppingRule(),
-            space=SPACE,
-            num_trials=trials,
-            direction="min",
-            seed=SEED,
-            es_min=10,
-            warn=print,
-        ),
+        decider=Decider(Brain(Rules(num_trials=trials)), advisor, Keeper(folder.url, None, advisor.book.loss)),
+        begin=[],
         journal=journal,
         logs=logs,
         task=b"",
@@ -124,6 +125,9 @@ def drive(trials: int, points: int, parent: Path) -> Watch:
         judge_every=1 if points else 0,
         start_timeout_s=inf,
         describe=lambda: "",
+        experiment=folder.id,
+        janitor=Janitor(folder.url, 0.0, print),
+        say=print,
     )
     for seat in range(WORKERS):
         InstantWorker(hub.address, seat, points)

@@ -60,6 +60,11 @@ def test_what_is_left_out_of_every_config_is_none():
         assert (config.num_workers, config.seed, config.experiment_dir, config.resources_per_worker) == (None,) * 4
 
 
+def test_checkpoints_may_take_10_gib_unless_said_otherwise():
+    assert BaseConfig().checkpoint_quota_bytes == search().checkpoint_quota_bytes == 10 * 2**30
+    assert BaseConfig(checkpoint_quota_bytes=None).checkpoint_quota_bytes is None
+
+
 def test_a_direction_may_be_written_in_any_case():
     assert search(direction="MIN").direction == "min"
 
@@ -104,6 +109,11 @@ def test_a_search_refuses_what_cannot_work(setting, says):
         ({"num_workers": 1.5}, "num_workers has to be a whole number of at least 1, got 1.5"),
         ({"seed": -1}, "seed has to be a whole number of at least 0, got -1"),
         ({"seed": "7"}, "seed has to be a whole number of at least 0, got '7'"),
+        ({"checkpoint_quota_bytes": -1}, "checkpoint_quota_bytes has to be a whole number of at least 0, got -1"),
+        (
+            {"checkpoint_quota_bytes": 1e9},
+            "checkpoint_quota_bytes has to be a whole number of at least 0, got 1000000000.0",
+        ),
         ({"resources_per_worker": 2}, "resources_per_worker has to be a dict, got 2"),
         ({"resources_per_worker": {"cores": 2}}, "resources_per_worker knows 'cpu' and 'gpu', not 'cores'"),
         ({"resources_per_worker": {"cpu": -1}}, "resources_per_worker['cpu'] is -1, not an amount"),

@@ -24,7 +24,9 @@ from maggy import errors
         (errors.BroadcastMetricValueError, errors.MetricValueError),
         (errors.BroadcastStepTypeError, TypeError),
         (errors.BroadcastStepValueError, ValueError),
+        (errors.CheckpointError, RuntimeError),
         (errors.NoWorkersError, errors.EngineError),
+        (errors.FencedError, errors.JournalError),
     ],
 )
 def test_an_error_can_be_caught_by_its_general_name(error, builtin):

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maggy.trial import Curve, Trial, TrialState
+from maggy.trial import Checkpoint, Curve, Trial, TrialState
 
 
 def test_a_new_trial_waits_and_knows_nothing():
@@ -33,9 +33,19 @@ def test_which_states_are_final_which_have_a_result_and_which_were_stopped_early
     state=st.sampled_from(TrialState),
     metric=st.none() | st.floats(allow_nan=False),
     curve=st.none() | st.lists(st.floats(allow_nan=False)),
+    checkpoint=st.none()
+    | st.builds(
+        Checkpoint,
+        url=st.text(),
+        attempt=st.integers(),
+        step=st.none() | st.integers(),
+        size_bytes=st.integers(),
+        seconds=st.floats(allow_nan=False),
+    ),
 )
 @settings(deadline=None)
-def test_a_trial_survives_json(params, state, metric, curve):
+def test_a_trial_survives_json(params, state, metric, curve, checkpoint):
     points = None if curve is None else Curve(list(range(len(curve))), curve)
     trial = Trial(params, {"sample_type": "random"}, 3, state, metric, curve=points, attempt=1, reason="median")
+    trial.checkpoint = checkpoint
     assert Trial.from_json(trial.to_json()) == trial

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maggy import experiment
+    from maggy.context.checkpoint import load_checkpoint
     from maggy.experiment import lagom
     from maggy.result import Result
     from maggy.searchspace import Searchspace
     from maggy.trial import Trial
     from maggy.worker.reporter import Reporter
 
-__all__ = ["Reporter", "Result", "Searchspace", "Trial", "experiment", "lagom"]
+__all__ = ["Reporter", "Result", "Searchspace", "Trial", "experiment", "lagom", "load_checkpoint"]
 
 _HOMES = {
     "Reporter": "maggy.worker.reporter",
@@ -24,6 +25,7 @@ _HOMES = {
     "Searchspace": "maggy.searchspace",
     "Trial": "maggy.trial",
     "lagom": "maggy.experiment",
+    "load_checkpoint": "maggy.context.checkpoint",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maggy.config import BaseConfig, HyperparameterOptConfig, LagomConfig
+from maggy.config import LIMITS, BaseConfig, HyperparameterOptConfig, LagomConfig
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.searchspace import Searchspace
 
@@ -29,6 +29,8 @@ _COMMON = (
     "seed",
     "experiment_dir",
     "resources_per_worker",
+    *LIMITS,
+    "checkpoint_quota_bytes",
 )
 KEYWORDS = ("experiment_type", *_SEARCH, *_ABLATION, *_COMMON)
 """Every keyword of the flat form, beside the training function."""

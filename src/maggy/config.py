@@ -33,12 +33,22 @@ class LagomConfig:
     experiment_dir        the experiment's folder, a path or any fsspec URL; None: ./maggy-runs/<name>/<n>
     resources_per_worker  what one worker needs, e.g. {"cpu": 2, "gpu": 1}; None: an equal share of this
                           machine's cores, or one task of the Spark session
+    lost_limit            a trial whose workers were lost this often is given up as lost
+    error_limit           a trial whose function raised this often has failed; 1: at its first error
+    preempted_limit       a trial whose workers were told to leave (SIGTERM) this often is given up as lost
+    checkpoint_quota_bytes  how much room the checkpoints of all trials may take, None for any. When it is full, those
+                          of ended trials are deleted, the worst first; the best trial's, and those that a trial may
+                          still go on from, are kept in any case
     """
 
     num_workers: int | None = None
     seed: int | None = None
     experiment_dir: str | PathLike[str] | None = None
     resources_per_worker: Mapping[str, float] | None = None
+    lost_limit: int = 3
+    error_limit: int = 1
+    preempted_limit: int = 10
+    checkpoint_quota_bytes: int | None = 10 << 30
 
     if TYPE_CHECKING:  # every kind has these, at its own place among the positional arguments
 
@@ -56,6 +66,9 @@ class LagomConfig:
         _check(alive, f"hb_interval has to be a number of seconds above 0, got {self.hb_interval!r}")
         _check_whole("num_workers", self.num_workers, least=1, optional=True)
         _check_whole("seed", self.seed, least=0, optional=True)
+        for name in LIMITS:
+            _check_whole(name, getattr(self, name), least=1)
+        _check_whole("checkpoint_quota_bytes", self.checkpoint_quota_bytes, least=0, optional=True)
         _check(
             self.experiment_dir is None or isinstance(self.experiment_dir, str | PathLike),
             f"experiment_dir has to be a path or a URL, got {self.experiment_dir!r}",
@@ -156,6 +169,9 @@ class OptimizationConfig(HyperparameterOptConfig):
     ) -> None:
         super().__init__(num_trials, optimizer, searchspace, optimization_key, *args, **kwargs)
 
+
+LIMITS = ("lost_limit", "error_limit", "preempted_limit")
+"""Fields of a config that say how often a trial may be set back."""
 
 FIXED_ARGUMENTS = ("model", "dataset", "train_set", "test_set")
 """Fields of a config that reach the training function as arguments of the same name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -63,7 +63,18 @@ class FunctionTooLargeError(MaggyError, ValueError):
 
 
 class ExperimentDirError(MaggyError, OSError):
-    """The experiment's folder cannot be made, written, or already holds an experiment."""
+    """The experiment's folder cannot be made, written or seen by a worker, or already holds an experiment."""
+
+
+class ResumeError(ConfigError):
+    """What is to be resumed is not what was begun, or cannot be told from the experiment's folder.
+
+    differences  one text for each thing that has changed, by name
+    """
+
+    def __init__(self, message: str, differences: Mapping[str, str] | None = None) -> None:
+        self.differences = dict(differences or {})
+        super().__init__(message)
 
 
 class JavaNotFoundError(MaggyError, RuntimeError):
@@ -150,6 +161,18 @@ class BroadcastStepValueError(MaggyError, ValueError):
     """`Reporter.broadcast` was given a step that is negative or smaller than the last one."""
 
 
+class CheckpointError(MaggyError, RuntimeError):
+    """A checkpoint cannot be written, is damaged, or is not there.
+
+    url   which checkpoint
+    file  the file in it that is at fault, where it is one
+    """
+
+    def __init__(self, message: str, *, url: str = "", file: str = "") -> None:
+        self.url, self.file = url, file
+        super().__init__(message)
+
+
 # --- broken promises --------------------------------------------------------------------------
 
 
@@ -168,8 +191,16 @@ class JournalError(MaggyError, RuntimeError):
     """A journal record is damaged, or the journal cannot be written.
 
     record  number of the record, counted from 0, where there is one
+    final   whether it is of no use to try again; a disk that is full now may have space later
     """
 
-    def __init__(self, message: str, *, record: int | None = None) -> None:
-        self.record = record
+    def __init__(self, message: str, *, record: int | None = None, final: bool = False) -> None:
+        self.record, self.final = record, final
         super().__init__(message)
+
+
+class FencedError(JournalError):
+    """Another driver has taken over the experiment; whatever this one would still write counts for nothing."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, final=True)

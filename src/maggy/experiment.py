@@ -1,32 +1,34 @@
-"""`lagom`: the only door. It chooses the concrete classes, the only place that does."""
+"""`lagom`: the only door."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 from maggy import context
+from maggy.assembly import direction_of, driver_started, find_engine, make_advisor, space_of
 from maggy.brain import Brain, Rules
+from maggy.brain.events import AnyEvent
 from maggy.compat import config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, LagomConfig
-from maggy.driver import Advisor, Driver, Logs
-from maggy.earlystop import NoStoppingRule
-from maggy.earlystop import resolve as resolve_rule
+from maggy.driver import Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
-from maggy.errors import ConfigError, UnknownNameError
+from maggy.errors import ConfigError, FencedError, JournalError
 from maggy.joining import inviting
-from maggy.journal import ExperimentFolder, JournalWriter, Record
+from maggy.journal import ExperimentFolder, JournalWriter, Record, read
 from maggy.journal.folder import to_json
+from maggy.journal.writer import SYNC_S, UPLOAD_S
 from maggy.launching import run_workers
-from maggy.optimizer import SingleRun
-from maggy.optimizer import resolve as resolve_optimizer
 from maggy.provenance import describe
 from maggy.result import Result
+from maggy.resuming import Begun
 from maggy.searchspace import Searchspace
 from maggy.tracking.progress import Progress
 from maggy.tracking.summary import summary
@@ -37,7 +39,6 @@ from maggy.wire.opening import open_channel
 sys.modules[f"{__name__}.experiment"] = sys.modules[__name__]
 experiment = sys.modules[__name__]
 
-_ENGINES = ("local", "spark", "inline")
 _PATIENCE_BEATS, _LEAST_PATIENCE_S = 10, 30.0
 
 
@@ -46,6 +47,8 @@ def lagom(
     config: LagomConfig | Searchspace | str | None = None,
     *,
     engine: str | Engine | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    force: bool = False,
     verbose: int = 1,
     map_fun: Callable[..., Any] | None = None,
     **keywords: Any,
@@ -58,20 +61,37 @@ def lagom(
     config    what to run: `BaseConfig` (a single run, also without a config) or `HyperparameterOptConfig`
     engine    "local" (processes on this machine), "spark", "inline" (this thread: for a debugger), or an Engine;
               None: Spark where a session is active, else local
+    resume    folder of an experiment that was killed or interrupted: it goes on where its journal ends, and no trial
+              that has ended runs again. `train_fn` and `config` may be left out: it was begun with them
+    force     resume although the function, the search space or the config has changed
     verbose   0: say nothing; 1: progress and a summary; 2: also what trials log and print, as it comes
     map_fun, **keywords  the flat form of the versions before 1.0, e.g.
               `lagom(map_fun=f, searchspace=sp, optimizer="randomsearch", direction="max", num_trials=15, name="MNIST")`
 
-    Returns a `Result`. Ctrl-C ends the experiment and returns what has finished; a second one raises.
+    Returns a `Result`. Ctrl-C ends the experiment and returns what has finished; a second one raises. `resume` goes on
+    from there too.
 
-    Raises ConfigError, SignatureError, FunctionNotPicklableError, FunctionTooLargeError or ExperimentDirError before
-    anything starts; NoWorkersError or EngineError if no worker can be had; ExperimentFailedError if the first few
-    trials all fail in the same way. One failed trial is only recorded.
+    Raises ConfigError, SignatureError, FunctionNotPicklableError, FunctionTooLargeError, ExperimentDirError or
+    ResumeError before anything starts; NoWorkersError or EngineError if no worker can be had; ExperimentFailedError
+    if the first few trials all fail in the same way. One failed trial is only recorded.
     """
     function = train_fn if map_fun is None else map_fun
-    if function is None or (train_fn is not None and map_fun is not None):
+    if (train_fn is not None and map_fun is not None) or (function is None and resume is None):
         raise ConfigError("lagom needs one training function: lagom(train_fn, config)")
-    return _Experiment(function, config_from_keywords(config, keywords), _resolve_engine(engine), verbose).run()
+    if resume is None:
+        if force:
+            raise ConfigError("force=True goes with resume=: lagom(train_fn, config, resume=path, force=True)")
+        settings = config_from_keywords(config, keywords)
+        return _Experiment(function, settings, find_engine(engine), verbose).run()
+    begun = Begun.read(resume)
+    if function is None or (config is None and not keywords):
+        recipe = begun.recipe()
+        settings = recipe.thaw() if config is None and not keywords else config_from_keywords(config, keywords)
+        function = recipe.function if function is None else function
+        engine = recipe.engine if engine is None else engine
+    else:
+        settings = config_from_keywords(config, keywords)
+    return _Experiment(function, settings, find_engine(engine), verbose, begun, force=force).run()
 
 
 def launch(*args: Any, **keywords: Any) -> Result:
@@ -82,19 +102,32 @@ def launch(*args: Any, **keywords: Any) -> Result:
 class _Experiment:
     """One call of `lagom`: everything checked in the constructor, before anything starts."""
 
-    def __init__(self, function: Callable[..., Any], config: LagomConfig, engine: Engine, verbose: int) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any] | None,
+        config: LagomConfig,
+        engine: Engine,
+        verbose: int,
+        begun: Begun | None = None,
+        *,
+        force: bool = False,
+    ) -> None:
+        assert function is not None
         self._function, self._config, self._engine, self._verbose = function, config, engine, verbose
-        self._seed = secrets.randbits(32) if config.seed is None else int(config.seed)
+        self._begun = begun
+        own_seed = secrets.randbits(32) if begun is None else begun.seed
+        self._seed = own_seed if config.seed is None else int(config.seed)
         self._say: Callable[[str], None] = print
-        self._search = config if isinstance(config, HyperparameterOptConfig) else None
-        space = self._search.searchspace if self._search is not None else None
-        self._space = Searchspace() if space is None else space
-        self._advisor = self._make_advisor()
-        self._hparams = dict(config.hparams or {}) if isinstance(config, BaseConfig) else {}
         self._fixed = {name: value for name in FIXED_ARGUMENTS if (value := getattr(config, name, None)) is not None}
+        try:  # before the policies in it are used
+            self._frozen: bytes | Exception = context.dumps(replace(config, **dict.fromkeys(self._fixed)))  # type: ignore[arg-type]
+        except Exception as error:
+            self._frozen = error
+        self._advisor = make_advisor(config, self._seed, lambda line: self._say(line))
+        self._hparams = dict(config.hparams or {}) if isinstance(config, BaseConfig) else {}
         context.check(
             function,
-            hyperparameters=[*self._space.keys(), *self._hparams],
+            hyperparameters=[*space_of(config).keys(), *self._hparams],
             others=["reporter", "hparams", *self._fixed],
         )
         self._resources = dict(config.resources_per_worker or {})
@@ -102,10 +135,58 @@ class _Experiment:
         self._seats = min(config.num_workers or slots, self._advisor.num_trials)
         if engine.bind_host is None:
             self._seats = 1
+        self._about = describe(
+            config,
+            function=function,
+            engine=engine.name,
+            seats=self._seats,
+            num_trials=self._advisor.num_trials,
+            seed=self._seed,
+        )
+        if begun is not None and not force:
+            begun.refuse_changes(self._about)
 
     def run(self) -> Result:
         """Run it to the end."""
-        folder = ExperimentFolder.create(self._config.experiment_dir, self._config.name)
+        folder, task = self._prepare_folder()
+        supervised = self._engine.bind_host is not None
+        patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * self._config.hb_interval) if supervised else inf
+        delay_s = 3 * (UPLOAD_S if folder.is_remote else SYNC_S)
+        janitor = Janitor(folder.url.rstrip("/"), delay_s, lambda line: self._say(line))
+        keeper = Keeper(janitor.folder, self._config.checkpoint_quota_bytes, self._advisor.book.loss)
+        decider = Decider(Brain(Rules(patience_s=patience_s)), self._advisor, keeper)
+        tally = Tally(direction_of(self._config), self._advisor.num_trials)
+        told = self._replayed(folder, decider, tally)
+        begin = [*told.open, driver_started(self._config, num_trials=self._advisor.num_trials, epoch=folder.epoch)]
+        interrupted = True
+        try:
+            journal = JournalWriter(folder, first=told.records)
+            with self._showing(journal, tally) as show:
+                logs = Logs(folder.local, show if self._verbose >= 2 else None)
+                try:
+                    interrupted = self._drive(decider, begin, journal, logs, janitor, task, folder)
+                finally:
+                    logs.close()
+                    self._close(journal)
+        except BaseException as error:
+            error.add_note(f"The experiment's folder, with every trial that finished: {folder.url}")
+            raise
+        finally:
+            result = self._result(folder, interrupted)
+            self._keep(folder, result)
+            janitor.close()
+        if self._verbose:
+            with suppress(OSError):  # nobody reads it any more
+                print(summary(result), file=sys.stderr)
+        return result
+
+    def _prepare_folder(self) -> tuple[ExperimentFolder, bytes]:
+        """The folder with everything in it that is there before the first event, and the task for the workers."""
+        begun = self._begun
+        if begun is None:
+            folder = ExperimentFolder.create(self._config.experiment_dir, self._config.name)
+        else:
+            folder = ExperimentFolder.resume(begun.url)
         try:
             fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
             task = context.pack(
@@ -116,39 +197,60 @@ class _Experiment:
                     hparams=self._hparams,
                 )
             )
+            self._about |= {"id": folder.id, **self._keep_recipe(folder, fixed)}
+            if begun is not None:
+                self._about["started"] = begun.about["started"]
+            folder.write("experiment.json", to_json(self._about))
+            if folder.is_remote:
+                folder.upload()  # workers look for it at their start
         except BaseException:
-            folder.discard()
+            if begun is None:
+                folder.discard()
+            folder.close()
             raise
-        about = describe(
-            self._config,
-            function=self._function,
-            engine=self._engine.name,
-            seats=self._seats,
-            num_trials=self._advisor.num_trials,
-            seed=self._seed,
-        )
-        folder.write("experiment.json", to_json(about))
-        journal = JournalWriter(folder)
-        tally = Tally(self._direction, self._advisor.num_trials)
-        interrupted = True
+        return folder, task
+
+    def _keep_recipe(self, folder: ExperimentFolder, fixed: Mapping[str, Any]) -> dict[str, str]:
+        """Write down what the experiment is begun with; where that cannot be pickled, why, for experiment.json."""
         try:
-            with self._showing(journal, tally) as show:
-                logs = Logs(folder.local, show if self._verbose >= 2 else None)
-                try:
-                    interrupted = self._drive(journal, logs, task, folder.url)
-                finally:
-                    logs.close()
-                    journal.close()
-        except BaseException as error:
-            error.add_note(f"The experiment's folder, with every trial that finished: {folder.url}")
+            if isinstance(self._frozen, Exception):
+                raise self._frozen
+            recipe = context.Recipe(function=self._function, config=self._frozen, fixed=fixed, engine=self._engine.name)
+            folder.write("recipe.pkl", context.pack_recipe(recipe))
+        except OSError:
             raise
-        finally:
-            result = self._result(folder, interrupted)
-            self._keep(folder, result)
-        if self._verbose:
-            with suppress(OSError):  # nobody reads it any more
-                print(summary(result), file=sys.stderr)
-        return result
+        except Exception as error:
+            return {"no_recipe": f"the config cannot be pickled ({type(error).__name__}: {error})"}
+        return {}
+
+    def _replayed(self, folder: ExperimentFolder, decider: Decider, tally: Tally) -> Replay:
+        """What the journal of an experiment that is resumed has to tell; of a new one, nothing."""
+        if self._begun is None:
+            return Replay()
+
+        def records() -> Iterator[Record]:
+            for record in read(folder):
+                tally.add(record.event)
+                yield record
+
+        try:
+            told = replay(decider, records())
+        except BaseException:
+            folder.close()
+            raise
+        if told.differences:
+            self._say(
+                f"{len(told.differences)} of {told.decisions} past decisions would come out otherwise now; those in "
+                f"the journal stand. The first: {told.differences[0]}"
+            )
+        return told
+
+    def _close(self, journal: JournalWriter) -> None:
+        """Write the last of the journal. What the disk refuses is said: it must not hide how the experiment went."""
+        try:
+            journal.close()
+        except JournalError as error:
+            self._say(f"the end of the journal is lost: {error}")
 
     def _keep(self, folder: ExperimentFolder, result: Result) -> None:
         """Write the result into the folder; what cannot be written is said, and the result returned all the same."""
@@ -160,44 +262,41 @@ class _Experiment:
         if folder.upload_error is not None:
             self._say(f"{folder.url} cannot be written ({folder.upload_error}); everything is in {folder.local}")
 
-    @property
-    def _direction(self) -> Any:
-        return self._search.direction if self._search is not None else "max"
-
-    def _make_advisor(self) -> Advisor:
-        search = self._search
-        return Advisor(
-            SingleRun() if search is None else resolve_optimizer(search.optimizer),
-            NoStoppingRule() if search is None else resolve_rule(search.es_policy),
-            space=self._space,
-            num_trials=1 if search is None else int(search.num_trials),
-            direction=self._direction,
-            seed=self._seed,
-            es_min=0 if search is None else search.es_min,
-            warn=lambda line: self._say(line),
-        )
-
-    def _drive(self, journal: JournalWriter, logs: Logs, task: bytes, url: str) -> bool:
+    def _drive(
+        self,
+        decider: Decider,
+        begin: Sequence[AnyEvent],
+        journal: JournalWriter,
+        logs: Logs,
+        janitor: Janitor,
+        task: bytes,
+        folder: ExperimentFolder,
+    ) -> bool:
         """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
         engine, config = self._engine, self._config
         supervised = engine.bind_host is not None
-        patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * config.hb_interval) if supervised else inf
-        brain = Brain(Rules(num_trials=self._advisor.num_trials, patience_s=patience_s))
+        search = config if isinstance(config, HyperparameterOptConfig) else None
         listener, tickets = open_channel(engine.bind_host, engine.advertised_host, self._seats, engine.entry)
         driver = Driver(
             listener=listener,
-            brain=brain,
-            advisor=self._advisor,
+            decider=decider,
+            begin=begin,
             journal=journal,
             logs=logs,
             task=task,
             heartbeat_s=config.hb_interval,
-            judge_every=self._search.es_interval if self._search is not None and self._advisor.judges else 0,
+            judge_every=search.es_interval if search is not None and self._advisor.judges else 0,
             start_timeout_s=engine.start_timeout_s if supervised else inf,
             describe=engine.describe,
+            experiment=folder.id,
+            janitor=janitor,
+            say=lambda line: self._say(line),
         )
-        with inviting(url, tickets[0], self._resources):
+        with inviting(folder.url, tickets[0], self._resources):
             interrupted = run_workers(engine, tickets, self._resources, driver)
+        if isinstance(driver.error, JournalError) and not isinstance(driver.error, FencedError):
+            self._say(f"ended early, with what is known here: {driver.error}")
+            return True
         if driver.error is not None:
             raise driver.error
         try:
@@ -219,30 +318,6 @@ class _Experiment:
 
     def _result(self, folder: ExperimentFolder, interrupted: bool) -> Result:
         trials = self._advisor.book.ended
-        if self._search is None:
+        if not isinstance(self._config, HyperparameterOptConfig):
             return Result.of_run(trials, experiment_dir=folder.url, interrupted=interrupted)
-        return Result.of_search(trials, self._direction, experiment_dir=folder.url, interrupted=interrupted)
-
-
-def _resolve_engine(engine: str | Engine | None) -> Engine:
-    if isinstance(engine, Engine):
-        return engine
-    if engine is None:
-        from maggy.engine.spark_cluster import spark_is_active
-
-        engine = "spark" if spark_is_active() else "local"
-    match engine.lower() if isinstance(engine, str) else engine:
-        case "local":
-            from maggy.engine.local import LocalEngine
-
-            return LocalEngine()
-        case "inline":
-            from maggy.engine.inline import InlineEngine
-
-            return InlineEngine()
-        case "spark":
-            from maggy.engine.spark import SparkEngine
-
-            return SparkEngine()
-        case _:
-            raise UnknownNameError("engine", engine, _ENGINES)
+        return Result.of_search(trials, self._config.direction, experiment_dir=folder.url, interrupted=interrupted)

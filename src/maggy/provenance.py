@@ -1,29 +1,50 @@
-"""What experiment.json says: enough to know what was run, and to run it again."""
+"""What experiment.json says: enough to know what was run, to run it again, and to notice that it has changed."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from numbers import Integral
 from typing import Any
 
+from maggy import context
 from maggy.config import LagomConfig
 from maggy.searchspace import Searchspace
+
+_MAY_CHANGE = frozenset(
+    {
+        "description",
+        "error_limit",
+        "experiment_dir",
+        "hb_interval",
+        "lost_limit",
+        "name",
+        "checkpoint_quota_bytes",
+        "num_workers",
+        "preempted_limit",
+        "resources_per_worker",
+        "seed",  # compared as the seed that was used
+    }
+)
+"""Fields of a config that change where and how long something runs, and nothing about what."""
 
 
 def describe(
     config: LagomConfig, *, function: Callable[..., Any], engine: str, seats: int, num_trials: int, seed: int
 ) -> dict[str, Any]:
     """The facts about an experiment as JSON values; objects are named by their class."""
+    policies = [getattr(config, name, None) for name in ("optimizer", "es_policy")]
     return {
         "kind": type(config).__name__,
         "config": {field.name: _plain(getattr(config, field.name)) for field in fields(config)},
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '?')}",
+        "sources": context.sources(function, *[policy for policy in policies if not isinstance(policy, str | None)]),
         "engine": engine,
         "seats": seats,
         "num_trials": num_trials,
@@ -32,6 +53,37 @@ def describe(
         "versions": {"maggy": version("maggy"), "python": platform.python_version()},
         "git_commit": _git_commit(),
     }
+
+
+def differences(begun: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """What has changed between two descriptions and matters for the result, as text for people, by name."""
+    found = {}
+    for name in ("kind", "function", "seed"):
+        if begun[name] != given[name]:
+            found[name] = _arrow(begun[name], given[name])
+    for name, before, after in _pairs(begun["config"], given["config"]):
+        if name not in _MAY_CHANGE and before != after:
+            if isinstance(before, dict) and isinstance(after, dict):
+                changed = [(key, *values) for key, *values in _pairs(before, after) if values[0] != values[1]]
+                found |= {f"{name}.{key}": _arrow(old, new) for key, old, new in changed}
+            else:
+                found[name] = _arrow(before, after)
+    for name, before, after in _pairs(begun["sources"], given["sources"]):
+        if before != after:
+            lines = difflib.unified_diff(
+                (before or "").splitlines(), (after or "").splitlines(), "begun", "given", lineterm="", n=2
+            )
+            found[name] = "\n" + "\n".join(f"    {line}" for line in lines)
+    return found
+
+
+def _pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name in dict.fromkeys([*before, *after]):
+        yield name, before.get(name), after.get(name)
+
+
+def _arrow(before: Any, after: Any) -> str:
+    return f"{before!r} -> {after!r}"
 
 
 def _plain(value: Any) -> Any:
@@ -47,6 +99,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if context.is_spark_table(value) or isinstance(value, context.ParquetFolder):
+        return "a table"  # which one, nobody can compare
     kind = value if isinstance(value, type) else type(value)
     return f"{kind.__module__}.{kind.__qualname__}"
 

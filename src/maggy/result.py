@@ -98,6 +98,7 @@ class Result(dict[str, Any]):
                 "attempt": trial.attempt,
                 "reason": trial.reason,
                 "error": trial.error,
+                "checkpoint": None if trial.checkpoint is None else trial.checkpoint.url,
                 **{f"hp_{name}": value for name, value in trial.params.items()},
             }
             for trial in self.trials

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -54,6 +54,24 @@ class Curve:
         self.values.extend(values)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What a trial has saved to go on from; `maggy.load_checkpoint` reads it.
+
+    url         where it lies: a path or a URL
+    attempt     attempt of the trial that saved it
+    step        step it was saved at; None if the trial had not come to any
+    size_bytes  of all its files
+    seconds     how long it took to save
+    """
+
+    url: str
+    attempt: int
+    step: int | None
+    size_bytes: int
+    seconds: float
+
+
 @dataclass(slots=True)
 class Trial:
     """One evaluation of one configuration.
@@ -75,6 +93,7 @@ class Trial:
     attempt       how often it had to be started again, because workers were lost
     worker        number of the worker that ran it last
     start, end    seconds since the epoch, on the driver's clock
+    checkpoint    the last one it saved, as long as it is kept
     """
 
     params: Params
@@ -93,6 +112,7 @@ class Trial:
     worker: int | None = None
     start: float | None = None
     end: float | None = None
+    checkpoint: Checkpoint | None = None
 
     @property
     def early_stop(self) -> bool:
@@ -119,6 +139,8 @@ class Trial:
         fields = {name: getattr(self, name) for name in self.__slots__}
         if self.curve is not None:
             fields["curve"] = {"steps": self.curve.steps, "values": self.curve.values}
+        if self.checkpoint is not None:
+            fields["checkpoint"] = asdict(self.checkpoint)
         return json.dumps(fields, default=str)
 
     @classmethod
@@ -127,4 +149,6 @@ class Trial:
         fields["state"] = TrialState(fields["state"])
         if fields["curve"] is not None:
             fields["curve"] = Curve(**fields["curve"])
+        if fields.get("checkpoint") is not None:
+            fields["checkpoint"] = Checkpoint(**fields["checkpoint"])
         return cls(**fields)

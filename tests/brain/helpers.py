@@ -56,6 +56,10 @@ def Failed(trial: int, error: str = "ValueError: bad lr", *, attempt: int = 0) -
     return ev.TrialFailed(trial=trial, attempt=attempt, error=error, signature=error)
 
 
+def Saved(trial: int, number: int = 0, *, attempt: int = 0) -> ev.CheckpointSaved:
+    return ev.CheckpointSaved(trial=trial, attempt=attempt, number=number, step=None, size_bytes=1, seconds=0.5)
+
+
 def Interrupted(reason: str = "Ctrl-C") -> ev.Interrupted:
     return ev.Interrupted(reason=reason)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 
-from brain.helpers import check_invariants
+from brain.helpers import Saved, check_invariants
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
@@ -17,6 +17,7 @@ from maggy.brain.commands import Ending
 
 WORKERS, TRIALS = st.integers(0, 5), st.integers(0, 5)
 ATTEMPTS = st.sampled_from([0, 0, 0, 1, 2])
+STARTED = ev.DriverStarted(epoch=0, num_trials=5, lost_limit=2, error_limit=2, preempted_limit=3)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -26,7 +27,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.brain = Brain(Rules(num_trials=5, lost_limit=2, patience_s=30, grace_s=10, retry_s=1))
+        self.brain = Brain(Rules(patience_s=30, grace_s=10, retry_s=1))
+        self.brain.handle(STARTED, 0.0)
         self.now = 0.0
         self.workers: set[int] = set()
         self.leases: dict[int, tuple[int, int]] = {}  # trial -> worker, attempt
@@ -46,10 +48,28 @@ class AnyOrder(RuleBasedStateMachine):
         self.next_worker += 1
         return self.tell(event)
 
-    @rule(target=asks, worker=WORKERS)
-    def lose(self, worker):
+    @rule(target=asks, worker=WORKERS, preempted=st.booleans())
+    def lose(self, worker, preempted):
         self.workers.discard(worker)
-        return self.tell(ev.WorkerLost(worker=worker, reason="killed"))
+        return self.tell(ev.WorkerLost(worker=worker, reason="killed", preempted=preempted))
+
+    @precondition(lambda self: self.next_worker >= 3)
+    @rule(target=asks)
+    def start_another_driver(self):
+        if self.concluded:  # nobody was fenced any more
+            self.leases = self.held()
+        self.workers.clear()
+        self.concluded = False
+        return self.tell(STARTED)
+
+    @rule(rest_s=st.sampled_from([0.5, 60.0]))
+    def rest(self, rest_s):
+        before = {number: self.brain._overdue_at(worker) for number, worker in self.brain.workers.items()}
+        self.now += rest_s
+        self.brain.rest(rest_s)
+        assert {n: self.brain._overdue_at(worker) for n, worker in self.brain.workers.items()} == {
+            number: at + rest_s for number, at in before.items()
+        }
 
     @rule(target=asks, ask=consumes(asks))
     def suggest(self, ask):
@@ -84,7 +104,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(target=asks, trial=TRIALS, attempt=ATTEMPTS, error=st.sampled_from(["KeyError", "ValueError"]))
     def fail(self, trial, attempt, error):
+        if self.leases.get(trial, (None, None))[1] == attempt:
+            del self.leases[trial]  # it has failed, or is tried again
         return self.tell(ev.TrialFailed(trial=trial, attempt=attempt, error=error, signature=error))
+
+    @rule(trial=TRIALS, attempt=ATTEMPTS)
+    def save(self, trial, attempt):
+        assert list(self.tell(Saved(trial, attempt=attempt)).values) == []
 
     @rule(worker=WORKERS)
     def hear(self, worker):
@@ -153,11 +179,12 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.brain.ended.total() == len(self.settled)
         assert self.settled.isdisjoint(self.brain.live)
         assert self.concluded == (self.brain.ending is not None)
-        if not self.concluded:
-            held = {
-                trial: (live.worker, live.attempt) for trial, live in self.brain.live.items() if live.worker is not None
-            }
-            assert held == self.leases
+        assert self.concluded or self.held() == self.leases
+
+    def held(self):
+        """The leases as the brain has them."""
+        live = self.brain.live.items()
+        return {number: (trial.worker, trial.attempt) for number, trial in live if trial.worker is not None}
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -6,14 +6,17 @@ from maggy.brain.diagram import embed, main, mermaid
 from maggy.brain.transitions import TRANSITIONS
 from maggy.trial import TrialState
 
-PAGE = "# Trials\n\n<!-- diagram: trial -->\nold\n<!-- end diagram -->\n\nMore.\n"
+PAGE = "# Trials\n\n<!-- diagram: trial -->\noutdated\n<!-- end diagram -->\n\nMore.\n"
 
 
 def test_the_diagram_has_every_state_and_every_way_between_two():
     lines = mermaid().splitlines()
     assert lines[:2] == ["stateDiagram-v2", "    [*] --> pending: suggested"]
     assert "    pending --> running: handed to a worker" in lines
-    assert "    stopping --> stopped: function left at a broadcast, worker lost, worker lost too often" in lines
+    assert (
+        "    stopping --> stopped: function left at a broadcast, worker lost, worker told to leave, driver lost"
+        in lines
+    )
     for state in TrialState:
         assert any(line.startswith(f"    {state} --> ") for line in lines)
     ways = {(before, after) for (before, _), after in TRANSITIONS.items()}
@@ -30,7 +33,7 @@ def test_a_page_keeps_everything_around_its_diagram_and_renewing_it_twice_change
     assert once.startswith("# Trials\n\n<!-- diagram: trial -->\n```mermaid\nstateDiagram-v2\n")
     assert once.endswith("```\n<!-- end diagram -->\n\nMore.\n")
     assert mermaid() in once
-    assert "old" not in once
+    assert "outdated" not in once
     assert embed(once) == once
 
 

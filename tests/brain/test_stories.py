@@ -20,6 +20,7 @@ from brain.helpers import (
     Lost,
     Reported,
     Run,
+    Saved,
     Settle,
     Stop,
     Suggested,
@@ -27,6 +28,7 @@ from brain.helpers import (
     script,
 )
 
+from maggy.brain import events as ev
 from maggy.brain.commands import Ending
 from maggy.errors import ImpossibleTransitionError
 from maggy.trial import TrialState
@@ -153,7 +155,7 @@ def test_a_trial_whose_workers_are_lost_too_often_is_given_up():
     assert brain.at(4, Joined(2)) == [Run(trial=0, worker=2, attempt=2)]
     assert brain.at(5, Lost(2, "SIGKILL")) == [
         Fence(worker=2, trial=0, attempt=2),
-        Settle(0, LOST, error="SIGKILL"),
+        Settle(0, LOST, error="SIGKILL (worker lost 3 times)"),
     ]
     assert brain.at(6, Finished(trial=0, attempt=2)) == []
     assert brain.at(7, Joined(3)) == [Ask(1)]
@@ -385,3 +387,113 @@ def test_a_lease_is_told_again_exactly_as_it_was_given():
     assert brain.brain.lease_of(0) is None
     brain.at(2, Joined(1))
     assert brain.brain.lease_of(1) == Run(trial=0, worker=1, attempt=1, lr=0.1)
+
+
+# --- set back: losses, errors and preemptions are counted apart
+
+
+def test_a_preemption_is_no_loss_and_a_loss_no_preemption():
+    brain = script(trials=2, lost_limit=2, preempted_limit=3).running(1)
+    brain.at(1, ev.WorkerLost(worker=0, reason="SIGTERM", preempted=True))
+    assert brain.at(1, Joined(1)) == [Run(trial=0, worker=1, attempt=1)]
+    brain.at(2, Lost(1))
+    assert brain.at(2, Joined(2)) == [Run(trial=0, worker=2, attempt=2)]
+    brain.at(3, ev.WorkerLost(worker=2, reason="SIGTERM", preempted=True))
+    assert brain.at(3, Joined(3)) == [Run(trial=0, worker=3, attempt=3)]
+    assert brain.at(4, ev.WorkerLost(worker=3, reason="SIGTERM", preempted=True))[:2] == [
+        Fence(worker=3, trial=0, attempt=3),
+        Settle(0, LOST, error="SIGTERM (worker told to leave 3 times)"),
+    ]
+
+
+def test_an_error_is_tried_again_on_the_same_worker_where_the_user_allows_it():
+    brain = script(trials=2, error_limit=2, alike_limit=9).running(1)
+    assert brain.at(1, Failed(0)) == [Run(trial=0, worker=0, attempt=1)]
+    assert brain.at(2, Finished(0, attempt=0)) == [], "the first attempt is over"
+    assert brain.at(3, Failed(0, attempt=1)) == [Settle(0, FAILED, error="ValueError: bad lr"), Ask(1)]
+
+
+def test_a_trial_that_was_told_to_stop_is_not_tried_again_when_it_raises():
+    brain = script(trials=1, error_limit=5).running(1)
+    brain.at(1, Judged(0, step=1, stop=True))
+    assert brain.at(2, Failed(0))[0] == Settle(0, FAILED, error="ValueError: bad lr")
+
+
+def test_a_trial_that_was_set_back_goes_before_those_that_never_ran():
+    brain = script(trials=3, retry_s=60).running(2)
+    brain.at(1, Lost(0))
+    brain.at(1, Lost(1))
+    assert brain.at(2, Joined(2)) == [Run(trial=1, worker=2, attempt=1)]
+    assert brain.at(2, Joined(3)) == [Run(trial=0, worker=3, attempt=1)]
+
+
+# --- a driver that takes over
+
+
+def test_a_new_driver_runs_again_what_ran_and_counts_it_for_nothing():
+    brain = script(trials=3, lost_limit=1).running(2)
+    brain.at(1, Finished(0))
+    brain.at(1, Suggested(ask=2, trial=2))
+    assert brain.at(50, ev.DriverStarted(epoch=1, num_trials=3, lost_limit=1)) == [
+        Fence(worker=1, trial=1, attempt=0),
+        Fence(worker=0, trial=2, attempt=0),
+    ]
+    assert brain.at(51, Joined(7)) == [Run(trial=2, worker=7, attempt=1)]
+    assert brain.at(51, Joined(8)) == [Run(trial=1, worker=8, attempt=1)]
+    assert brain.at(52, Finished(2, attempt=0)) == [], "from the time of the old driver"
+
+
+def test_a_trial_that_was_told_to_stop_needs_no_second_run_after_the_driver_is_lost():
+    brain = script(trials=2).running(1)
+    brain.at(1, Judged(0, step=1, stop=True))
+    assert brain.at(2, ev.DriverStarted(epoch=1, num_trials=2)) == [
+        Fence(worker=0, trial=0, attempt=0),
+        Settle(0, STOPPED),
+    ]
+
+
+def test_an_interrupted_experiment_goes_on_under_a_new_driver():
+    brain = script(trials=2).running(1)
+    assert brain.at(1, Interrupted()) == [Conclude(Ending.INTERRUPTED, "Ctrl-C")]
+    brain.at(2, ev.DriverStarted(epoch=1, num_trials=2))
+    assert brain.at(3, Joined(1)) == [Run(trial=0, worker=1, attempt=1)]
+    assert brain.at(4, Finished(0, attempt=1)) == [Settle(0, FINISHED), Ask(1)]
+
+
+def test_an_experiment_that_is_complete_is_complete_under_a_new_driver_too_unless_it_gets_more_trials():
+    brain = script(trials=1).running(1)
+    brain.at(1, Finished(0))
+    assert brain.at(2, ev.DriverStarted(epoch=1, num_trials=1)) == [Conclude(Ending.COMPLETE)]
+    assert brain.at(3, ev.DriverStarted(epoch=2, num_trials=2)) == []
+    assert brain.at(4, Joined(1)) == [Ask(1)]
+
+
+def test_an_optimizer_that_had_no_more_is_asked_again_when_there_may_be_more_trials():
+    brain = script(trials=5).running(1)
+    brain.at(1, Finished(0))
+    assert brain.at(1, Exhausted(ask=1)) == [Conclude(Ending.COMPLETE)]
+    assert brain.at(2, ev.DriverStarted(epoch=1, num_trials=5)) == [Conclude(Ending.COMPLETE)]
+    brain.at(3, ev.DriverStarted(epoch=2, num_trials=6))
+    assert brain.at(4, Joined(1)) == [Ask(2)]
+
+
+def test_the_time_of_a_pause_counts_for_nobody():
+    brain = script(trials=1, patience_s=30, grace_s=10).running(1)
+    brain.away(5, 0)
+    brain.brain.rest(100)
+    assert brain.deadline() == 115
+    assert brain.at(114, Tick()) == []
+    assert brain.at(115, Tick()) == [Fence(worker=0, trial=0)]
+
+
+def test_a_checkpoint_counts_of_the_attempt_that_runs_or_of_the_last_while_nobody_runs_the_trial():
+    brain = script(trials=1).running(1)
+    counts = brain.brain.goes_on_from
+    assert [counts(0, attempt) for attempt in (0, 1)] == [True, False]
+    assert brain.at(1.0, Saved(trial=0)) == []
+    brain.at(2.0, Lost(0))
+    assert [counts(0, attempt) for attempt in (0, 1)] == [True, False]
+    brain.at(3.0, Joined(1))
+    assert [counts(0, attempt) for attempt in (0, 1)] == [False, True]
+    brain.at(4.0, Finished(0, attempt=1))
+    assert [counts(0, attempt) for attempt in (0, 1)] == [False, False]

@@ -65,7 +65,16 @@ def test_the_code_on_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) 
 
 def test_every_page_with_code_is_found_and_the_errors_are_among_them() -> None:
     names = {page.name for page in WITH_CODE}
-    assert {"README.md", "index.md", "quickstart.md", "concepts.md", "extending.md", "spark.md", "errors.md"} <= names
+    assert {
+        "README.md",
+        "index.md",
+        "quickstart.md",
+        "concepts.md",
+        "checkpoints.md",
+        "extending.md",
+        "spark.md",
+        "errors.md",
+    } <= names
     assert script((DOCS / "errors.md").read_text()).count("with pytest.raises") >= 40
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from maggy.brain import Brain, Rules
-from maggy.driver import Advisor, Driver, Logs
+from maggy.driver import Advisor, Decider, Driver, Janitor, Keeper, Logs
 from maggy.earlystop import NoStoppingRule, StoppingRule, Verdict
 from maggy.journal import ExperimentFolder, JournalWriter, read
 from maggy.optimizer import Optimizer
 from maggy.searchspace import Searchspace
 from maggy.trial import Trial
 from maggy.wire.memory import MemoryLink, MemoryListener
-from maggy.wire.messages import FromDriver, SupervisorHello, ToDriver, WorkerHello
+from maggy.wire.messages import FromDriver, SupervisorHello, ToDriver, Welcome, WorkerHello
 
 NOW = 0.0
 """A deadline in the past: a turn with it does not wait."""
@@ -65,6 +65,11 @@ def _no_warning(line: str) -> None:
     raise AssertionError(f"nobody should have been warned: {line}")
 
 
+def decider(made: Advisor, folder: str = "nowhere") -> Decider:
+    """A decider with fresh memory."""
+    return Decider(Brain(Rules()), made, Keeper(folder, None, made.book.loss))
+
+
 class Stage:
     """One experiment in a folder."""
 
@@ -76,6 +81,7 @@ class Stage:
         *,
         rules: dict[str, Any] | None = None,
         start_timeout_s: float = 60.0,
+        quota_bytes: int | None = None,
         **settings: Any,
     ) -> None:
         self.folder = ExperimentFolder.create(folder, "stage")
@@ -83,10 +89,14 @@ class Stage:
         self.advisor = advisor(optimizer, rule, **settings)
         self.brain = Brain(Rules(num_trials=self.advisor.num_trials, **(rules or {})))
         self.journal, self.logs = JournalWriter(self.folder), Logs(self.folder.local, None)
+        self.said: list[str] = []
+        self.keeper = Keeper(self.folder.url, quota_bytes, self.advisor.book.loss)
+        self.janitor = Janitor(self.folder.url, 0.0, self.said.append)
+        self.welcome = Welcome(b"the task", self.folder.url, "the experiment")
         self.driver = Driver(
             listener=self.listener,
-            brain=self.brain,
-            advisor=self.advisor,
+            decider=Decider(self.brain, self.advisor, self.keeper),
+            begin=[],
             journal=self.journal,
             logs=self.logs,
             task=b"the task",
@@ -94,6 +104,9 @@ class Stage:
             judge_every=1 if self.advisor.judges else 0,
             start_timeout_s=start_timeout_s,
             describe=lambda: "The stage has no workers at all.",
+            experiment="the experiment",
+            janitor=self.janitor,
+            say=self.said.append,
         )
 
     def turn(self) -> None:
@@ -116,6 +129,7 @@ class Stage:
     def close(self) -> None:
         if self.driver.is_alive():
             self.driver.close()
+        self.janitor.close()
         self.logs.close()
         self.journal.close()
         self.listener.close()
@@ -124,11 +138,11 @@ class Stage:
 class Connection:
     """One end of a line to the driver, with what it was told."""
 
-    def __init__(self, stage: Stage, *greeting: ToDriver, hear: Callable[[FromDriver], None] | None = None) -> None:
+    def __init__(self, stage: Stage, hello: ToDriver, hear: Callable[[FromDriver], None] | None = None) -> None:
         self.stage = stage
         self._told: list[FromDriver] = []
-        self.greeting = list(greeting)
-        self.link = MemoryLink(stage.listener.address, lambda: self.greeting, hear or self._told.append)
+        self.link = MemoryLink(stage.listener.address, hear or self._told.append)
+        self.link.send(hello)
 
     def say(self, *messages: ToDriver) -> list[FromDriver]:
         """Say these, let the driver take a turn, and return what it answered."""

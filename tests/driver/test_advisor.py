@@ -11,6 +11,14 @@ from maggy.optimizer import RandomSearch
 from maggy.trial import Trial, TrialState
 
 
+def ask(made, number):
+    """An answer that becomes a fact at once."""
+    answer = made.ask(number)
+    if isinstance(answer, Suggested):
+        made.take(answer)
+    return answer
+
+
 def run(made, trial, *values, state=TrialState.FINISHED):
     """Let a suggested trial report these and end."""
     made.book.start(trial, attempt=0, worker=0, t=0.0)
@@ -23,11 +31,11 @@ def run(made, trial, *values, state=TrialState.FINISHED):
 
 def test_the_answers_of_an_optimizer_become_events_with_trials_numbered_from_zero():
     made = advisor(Listed({"lr": np.float64(0.5)}, "IDLE", {"lr": 0.25}, None))
-    assert made.ask(0) == Suggested(ask=0, trial=0, params={"lr": 0.5})
+    assert ask(made, 0) == Suggested(ask=0, trial=0, params={"lr": 0.5})
     assert type(made.book.running[0].params["lr"]) is float
-    assert made.ask(1) == Idled(ask=1)
-    assert made.ask(2) == Suggested(ask=2, trial=1, params={"lr": 0.25})
-    assert made.ask(3) == Exhausted(ask=3)
+    assert ask(made, 1) == Idled(ask=1)
+    assert ask(made, 2) == Suggested(ask=2, trial=1, params={"lr": 0.25})
+    assert ask(made, 3) == Exhausted(ask=3)
     assert list(made.book.running) == [0, 1]
 
 
@@ -35,8 +43,8 @@ def test_a_draw_depends_on_the_seed_and_the_number_of_the_ask_and_on_nothing_els
     def draw(number, *, seed=7, before=()):
         made = advisor(RandomSearch(), seed=seed)
         for other in before:
-            made.ask(other)
-        return made.ask(number).params
+            ask(made, other)
+        return ask(made, number).params
 
     assert draw(3) == draw(3) == draw(3, before=[0, 1, 2]) == draw(3, before=[4])
     assert draw(3) != draw(4)
@@ -46,8 +54,8 @@ def test_a_draw_depends_on_the_seed_and_the_number_of_the_ask_and_on_nothing_els
 def test_the_generator_is_the_one_that_the_seed_and_the_number_make():
     optimizer = Listed({"lr": 0.1}, {"lr": 0.1})
     made = advisor(optimizer, seed=7)
-    made.ask(0)
-    made.ask(5)
+    ask(made, 0)
+    ask(made, 5)
     assert optimizer.draws == [int(np.random.default_rng([7, number]).integers(1000)) for number in (0, 5)]
 
 
@@ -55,8 +63,8 @@ def test_the_generator_is_the_one_that_the_seed_and_the_number_make():
 def test_an_optimizer_is_told_losses_whatever_the_direction(direction, loss):
     optimizer = Listed({"lr": 0.1}, {"lr": 0.2})
     made = advisor(optimizer, direction=direction)
-    made.ask(0)
-    made.ask(1)
+    ask(made, 0)
+    ask(made, 1)
     run(made, 0, 0.9, 0.5)
     run(made, 1, 0.9, state=TrialState.FAILED)
     assert optimizer.reports == [(0, loss), (1, None)]
@@ -65,8 +73,8 @@ def test_an_optimizer_is_told_losses_whatever_the_direction(direction, loss):
 def test_an_optimizer_sees_what_runs_and_what_has_ended():
     optimizer = Listed({"lr": 0.1}, {"lr": 0.2})
     made = advisor(optimizer, num_trials=12, direction="max")
-    made.ask(0)
-    made.ask(1)
+    ask(made, 0)
+    ask(made, 1)
     run(made, 0, 0.5)
     assert list(optimizer.setting.running) == [1]
     assert [trial.trial_id for trial in optimizer.setting.finished] == [0]
@@ -85,11 +93,11 @@ def test_an_optimizer_that_has_nothing_to_try_is_an_error_before_anything_starts
 def test_an_optimizer_that_waits_for_nothing_is_wondered_at_once():
     warnings = []
     made = advisor(Listed("IDLE", "IDLE", {"lr": 0.1}, "IDLE"), warn=warnings.append)
-    assert made.ask(0) == Idled(ask=0)
-    assert made.ask(1) == Idled(ask=1)
+    assert ask(made, 0) == Idled(ask=0)
+    assert ask(made, 1) == Idled(ask=1)
     assert warnings == ["the optimizer says IDLE although no trial is running; it is asked again every second"]
-    made.ask(2)
-    made.ask(3)
+    ask(made, 2)
+    ask(made, 3)
     assert len(warnings) == 1
 
 
@@ -112,7 +120,7 @@ def judged(made, trial, *values):
 def five(rule, **settings):
     made = advisor(Listed(*[{"lr": 0.1}] * 5), rule, **settings)
     for number in range(5):
-        made.ask(number)
+        ask(made, number)
     return made
 
 
@@ -177,7 +185,7 @@ def test_a_rule_of_the_developer_api_sees_trials_in_the_users_sign_and_only_thos
 @pytest.mark.parametrize(("rule", "judges"), [(None, False), (StopAbove(1.0), True)])
 def test_without_a_rule_nothing_is_judged_and_no_curve_kept(rule, judges):
     made = advisor(Listed({"lr": 0.1}), rule)
-    made.ask(0)
+    ask(made, 0)
     assert made.judges == judges
     run(made, 0, 0.5)
     assert len(made.book.finished) == judges
@@ -186,6 +194,6 @@ def test_without_a_rule_nothing_is_judged_and_no_curve_kept(rule, judges):
 def test_a_trial_of_the_optimizer_is_the_trial_of_the_book():
     suggestion = Trial({"lr": 0.1}, {"sample_type": "random"})
     made = advisor(Listed(suggestion))
-    made.ask(0)
+    ask(made, 0)
     assert made.book.running[0] is suggestion
     assert (suggestion.trial_id, suggestion.info_dict) == (0, {"sample_type": "random"})

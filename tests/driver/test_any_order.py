@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maggy.brain import Brain
+from maggy.brain import events as ev
 from maggy.wire.memory import MemoryLink
 from maggy.wire.messages import (
+    CheckpointSaved,
     Failed,
     Finished,
     FromDriver,
@@ -24,7 +26,6 @@ from maggy.wire.messages import (
     Release,
     RunTrial,
     SupervisorHello,
-    ToDriver,
     Welcome,
     WorkerHello,
 )
@@ -37,44 +38,34 @@ class Process:
 
     def __init__(self, stage: Stage, holder: str, seat: int, number: int) -> None:
         self.number, self.released = number, False
-        self._hello = WorkerHello(holder, seat, number, "node-a", 4711)
         self._orders: deque[RunTrial] = deque()
         self._running: RunTrial | None = None
-        self._unanswered: list[ToDriver] = []
-        self.link = MemoryLink(stage.listener.address, lambda: [self._hello, *self._unanswered], self._hear)
+        self.link = MemoryLink(stage.listener.address, self._hear)
+        self.link.send(WorkerHello(holder, seat, number, "node-a", 4711))
+        self._saved = 0
 
     def step(self, how: str) -> None:
         if self._running is None:
-            self._running = self._next_order()
+            self._running = self._orders.popleft() if self._orders and not self.released else None
         if (order := self._running) is None:
             return
         if how == "report":
             self.link.send(Metrics(order.trial, order.attempt, [1], [0.5]))
             return
+        if how == "save":
+            self._saved += 1
+            saved = CheckpointSaved(order.trial, order.attempt, self._saved, None, 1, 0.5)
+            self.link.send(saved)
+            return
         self._running = None
         if how == "finish":
-            self._answer(Finished(order.trial, order.attempt, 0.5))
+            self.link.send(Finished(order.trial, order.attempt, 0.5))
         else:
-            self._answer(Failed(order.trial, order.attempt, "KeyError", "KeyError", "Traceback ..."))
-
-    def _next_order(self) -> RunTrial | None:
-        while self._orders and not self.released:
-            order = self._orders.popleft()
-            if not any((done.trial, done.attempt) == (order.trial, order.attempt) for done in self._trials_done()):
-                self._unanswered = []
-                return order
-        return None
-
-    def _trials_done(self) -> list[Finished | Failed]:
-        return [message for message in self._unanswered if isinstance(message, Finished | Failed)]
-
-    def _answer(self, message: ToDriver) -> None:
-        self._unanswered = [message]
-        self.link.send(message)
+            self.link.send(Failed(order.trial, order.attempt, "KeyError", "KeyError", "Traceback ..."))
 
     def _hear(self, message: FromDriver) -> None:
-        if isinstance(message, Welcome) and not self._unanswered:
-            self._answer(Ready())
+        if isinstance(message, Welcome):
+            self.link.send(Ready())
         elif isinstance(message, RunTrial):
             self._orders.append(message)
         elif isinstance(message, Release):
@@ -87,8 +78,8 @@ class Seat:
     def __init__(self, stage: Stage, number: int) -> None:
         self._stage, self._number, self._holder = stage, number, f"h{number}"
         self._released = False
-        hello = SupervisorHello(self._holder, number, "node-a")
-        self._link = MemoryLink(stage.listener.address, lambda: [hello], self._hear)
+        self._link = MemoryLink(stage.listener.address, self._hear)
+        self._link.send(SupervisorHello(self._holder, number, "node-a"))
         self._process = Process(stage, self._holder, number, 1)
 
     def do(self, what: str) -> None:
@@ -119,7 +110,9 @@ class Seat:
         self._released = self._released or isinstance(message, Release)
 
 
-ACTIONS = st.sampled_from(["finish", "finish", "finish", "report", "fail", "die", "cut", "mend", "beat"])
+ACTIONS = st.sampled_from(
+    ["finish", "finish", "finish", "report", "save", "save", "fail", "die", "cut", "mend", "beat"]
+)
 
 
 @given(
@@ -157,8 +150,15 @@ def test_whatever_happens_to_workers_every_trial_ends_once_and_the_journal_tells
                 assert sorted(ended) == list(range(TRIALS))
 
             replayed = Brain(stage.brain.rules)
+            last: dict[int, str] = {}
             for event in stage.events():
+                if isinstance(event, ev.CheckpointSaved) and replayed.goes_on_from(event.trial, event.attempt):
+                    last[event.trial] = (
+                        f"{stage.folder.url}/trials/{event.trial}/checkpoints/{event.attempt}-{event.number}"
+                    )
                 replayed.handle(event, 0.0)
+            for trial in stage.advisor.book.ended:
+                assert (trial.checkpoint.url if trial.checkpoint else None) == last.get(trial.trial_id)
             assert replayed.ended == stage.brain.ended
             assert replayed.ending == stage.brain.ending
             assert {trial: live.attempt for trial, live in replayed.live.items()} == {

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 import pytest
 from driver.helpers import Listed, Stage, StopAbove, supervisor, worker
 
+from maggy.brain.events import WorkerLost
 from maggy.errors import EngineError, ExperimentFailedError, NoWorkersError
 from maggy.journal import read
 from maggy.trial import TrialState
@@ -17,6 +18,7 @@ from maggy.wire.messages import (
     Finished,
     GoOnTrial,
     Heartbeat,
+    Leaving,
     Log,
     Metrics,
     Output,
@@ -64,7 +66,7 @@ def test_a_worker_is_welcomed_runs_every_trial_and_is_released(start):
     stage = start(Listed({"lr": 0.1}, {"lr": 0.2}), num_trials=2)
     one = worker(stage)
     stage.turn()
-    assert one.told() == [Welcome(b"the task")]
+    assert one.told() == [stage.welcome]
     assert one.say(Ready()) == [RunTrial(0, 0, {"lr": 0.1})]
     assert one.say(Metrics(0, 0, [0, 1], [0.9, 0.8]), Finished(0, 0, 0.7)) == [RunTrial(1, 0, {"lr": 0.2})]
     assert one.say(Finished(1, 0, 0.6, {"Metric": 0.6})) == [Release(5.0)]
@@ -91,7 +93,7 @@ def test_whatever_a_worker_is_told_follows_from_what_the_journal_held_before(sta
     stage.turn()
     one.say(Ready())
     assert when_told == [
-        (Welcome(b"the task"), []),
+        (stage.welcome, []),
         (RunTrial(0, 0, {"lr": 0.1}), ["WorkerJoined", "Suggested"]),
     ]
 
@@ -172,6 +174,19 @@ def test_points_of_an_attempt_that_was_lost_do_not_count_for_the_next(start):
     assert stage.advisor.book.finished[0].values == [0.5]
 
 
+@pytest.mark.parametrize("leaving_first", [True, False])
+def test_a_worker_that_was_told_to_leave_is_preempted_and_lost_once(start, leaving_first):
+    stage = start(Listed({"lr": 0.1}, {"lr": 0.2}), rules={"lost_limit": 1})
+    chief = supervisor(stage)
+    leaver = at_work(stage, process=1)
+    if leaving_first:
+        leaver.say(Leaving("told to"))
+    chief.say(ProcessEnded(1, "told to", "", preempted=True))
+    lost = [event for event in stage.events() if isinstance(event, WorkerLost)]
+    assert lost == [WorkerLost(worker=0, reason="told to", preempted=True)]
+    assert stage.advisor.book.ended == [], "a preemption is no loss"
+
+
 def test_a_trial_whose_processes_keep_dying_is_lost_with_the_last_cause(start):
     stage = start(Listed({"lr": 0.1}, {"lr": 0.2}), rules={"lost_limit": 2})
     chief = supervisor(stage)
@@ -179,33 +194,37 @@ def test_a_trial_whose_processes_keep_dying_is_lost_with_the_last_cause(start):
         at_work(stage, process=process)
         chief.say(ProcessEnded(process, "its process was ended by SIGSEGV", ""))
     (lost,) = stage.advisor.book.ended
-    assert (lost.state, lost.error) == (TrialState.LOST, "its process was ended by SIGSEGV")
+    assert (lost.state, lost.error) == (
+        TrialState.LOST,
+        "its process was ended by SIGSEGV (worker lost 2 times)",
+    )
     assert len(stage.advisor.book.results) == 0
 
 
 # --- connections that break
 
 
-def test_a_worker_that_comes_back_is_told_its_order_again(start):
-    stage = start(Listed({"lr": 0.1}), rules={"grace_s": 60.0})
+def test_a_worker_that_comes_back_goes_on_as_if_nothing_had_happened(start):
+    stage = start(Listed({"lr": 0.1}, {"lr": 0.2}), StopAbove(0.5), es_min=0, num_trials=2, rules={"grace_s": 60.0})
     one = at_work(stage)
     one.link.cut()
     stage.turn()
+    assert stage.brain.is_away(0)
+    one.link.send(Metrics(0, 0, [1], [0.4]))
+    one.link.send(Finished(0, 0, 0.4))
     one.link.mend()
     stage.turn()
-    assert one.told() == [RunTrial(0, 0, {"lr": 0.1})]
-    assert one.say(Finished(0, 0, 0.5)) == [Release(5.0)]
+    assert not stage.brain.is_away(0)
+    assert one.told() == [RunTrial(1, 0, {"lr": 0.2}, judge_every=1)]
 
-
-def test_a_worker_that_was_told_to_stop_is_told_again_when_it_comes_back(start):
-    stage = start(Listed({"lr": 0.1}), StopAbove(0.5), es_min=-1, rules={"grace_s": 60.0})
-    one = at_work(stage)
-    assert one.say(Metrics(0, 0, [1], [0.9], awaits=1)) == [StopTrial(0, 0)]
-    one.link.cut()
+    one.link.send(Metrics(1, 0, [1], [0.9], awaits=1))
+    one.link.cut()  # with the question under way
     stage.turn()
     one.link.mend()
     stage.turn()
-    assert one.told() == [RunTrial(0, 0, {"lr": 0.1}, judge_every=1), StopTrial(0, 0)]
+    assert one.told() == [StopTrial(1, 0)]
+    assert one.say(Stopped(1, 0, 0.9)) == [Release(5.0)]
+    assert stage.kinds().count("MetricsReported") == 2
 
 
 def test_a_worker_that_was_given_up_and_comes_back_is_sent_away_so_that_a_fresh_one_takes_its_seat(start):
@@ -216,28 +235,41 @@ def test_a_worker_that_was_given_up_and_comes_back_is_sent_away_so_that_a_fresh_
     one.link.cut()
     stage.turn()
     assert stage.kinds()[-1] == "WorkerLost"
+    assert one.told() == []
     chief.link.mend()
     one.link.mend()
-    assert chief.say(Heartbeat()) == [Enlisted(2.5)]
-    assert one.told() == [Release(5.0)]
+    assert chief.say(Heartbeat()) == []
+    assert one.told() == [StopTrial(0, 0), Release(5.0)]
 
     chief.say(ProcessEnded(1, "its process ended with exit code 0", ""))
     fresh = worker(stage, process=2)
     stage.turn()
-    assert fresh.told() == [Welcome(b"the task")]
+    assert fresh.told() == [stage.welcome]
     assert fresh.say(Ready()) == [RunTrial(0, 1, {"lr": 0.1})]
 
 
-def test_a_worker_that_was_given_up_for_its_silence_is_sent_away_when_it_is_heard_again(start):
+def test_a_worker_that_was_given_up_for_its_silence_is_sent_away(start):
     stage = start(Listed({"lr": 0.1}), rules={"patience_s": 0.0})
-    chief, one = supervisor(stage), worker(stage)
+    supervisor(stage)
+    one = worker(stage)
     stage.turn()
     one.told()
     assert one.say(Ready()) == [RunTrial(0, 0, {"lr": 0.1})]
     stage.turn()
-    assert one.told() == [StopTrial(0, 0)]
-    chief.say(Heartbeat())
-    assert one.told() == [Release(5.0)]
+    assert one.told() == [StopTrial(0, 0), Release(5.0)]
+
+
+def test_a_process_that_ended_is_heard_to_the_end_and_then_forgotten(start):
+    stage = start(Listed({"lr": 0.1}), num_trials=1)
+    chief, one = supervisor(stage), at_work(stage)
+    chief.say(ProcessEnded(1, "its process was ended by SIGKILL", ""))
+    one.say(Metrics(0, 0, [1], [0.5]))
+    assert stage.kinds()[-1] == "MetricsReported"
+    one.link.cut()
+    stage.turn()
+    one.link.mend()
+    stage.turn()
+    assert one.link.error == "the driver does not know this worker any more"
 
 
 def test_a_worker_on_a_seat_whose_last_one_is_cut_off_takes_over_at_once(start):
@@ -249,6 +281,9 @@ def test_a_worker_on_a_seat_whose_last_one_is_cut_off_takes_over_at_once(start):
     stage.turn()
     two.told()
     assert two.say(Ready()) == [RunTrial(0, 1, {"lr": 0.1})]
+    one.link.mend()
+    stage.turn()
+    assert one.told() == [StopTrial(0, 0), Release(5.0)]
 
 
 # --- signs of life
@@ -293,7 +328,7 @@ def test_an_optimizer_that_fails_ends_the_experiment_with_its_error_and_late_wor
     late: SimpleQueue = SimpleQueue()
     worker(stage, seat=1, holder="late", hear=late.put)
     assert late.get(timeout=PATIENCE_S) == Release(2.0)
-    assert told == [Welcome(b"the task"), RunTrial(0, 0, {"lr": 0.1}), Release(2.0)]
+    assert told == [stage.welcome, RunTrial(0, 0, {"lr": 0.1}), Release(2.0)]
 
 
 def test_whoever_comes_after_the_end_is_sent_away(start):
@@ -362,7 +397,7 @@ def test_a_function_that_workers_cannot_load_ends_the_experiment(start):
     assert isinstance(stage.driver.error, ExperimentFailedError)
     assert str(stage.driver.error) == (
         "a worker cannot load the training function: ModuleNotFoundError: No module named 'x'\nTraceback ...\n"
-        "Whatever it imports has to be installed where the workers run."
+        "Whatever it imports has to be installed where the workers run, and its data has to lie where they can read it."
     )
 
 

@@ -11,8 +11,9 @@ from maggy.config import HyperparameterOptConfig
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Experiments put their folders below the working directory."""
+    """Experiments put their folders below the working directory, and what waits for a store too."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(params=["inline", "local", pytest.param("spark", marks=pytest.mark.spark)])

@@ -39,7 +39,7 @@ def train(x, reporter):
 space = Searchspace(x=("INTEGER", [1, 8]))
 config = HyperparameterOptConfig(8, "gridsearch", space, es_policy="none", num_workers=1)
 result = lagom(train, config, engine=SparkEngine(session), verbose=0)
-joined = [line for line in Path(result.experiment_dir, "journal/00000000.jsonl").read_text().splitlines()
+joined = [line for line in Path(result.experiment_dir, "journal/00000000-00000000.jsonl").read_text().splitlines()
           if "WorkerJoined" in line]
 print(json.dumps({"metrics": result["metric_list"], "joined": len(joined),
                   "attempts": [trial.attempt for trial in result.trials]}), flush=True)

@@ -94,6 +94,15 @@ def test_the_rule_of_the_example_stops_trials_that_no_longer_improve(tmp_path: P
     assert len(stopped) >= 16
 
 
+def test_the_trials_of_the_example_that_are_killed_go_on_from_their_checkpoint(tmp_path: Path) -> None:
+    first, best = run("checkpoints.py", folder=tmp_path).stdout.splitlines()
+
+    assert first.startswith("4 trials, 4 of them killed once; epochs computed: ")
+    # On a machine that is so busy that news of a checkpoint take half a second, an epoch is computed again.
+    assert 80 <= int(first.split()[-3]) <= 84
+    assert best.startswith("the best line, of epoch 20, has the weights [")
+
+
 def test_the_notebook_runs_from_end_to_end(tmp_path: Path) -> None:
     notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
     nbformat.validate(notebook)

@@ -169,7 +169,8 @@ def test_a_file_is_replaced_in_one_step(tmp_path):
     done.set()
     reader.join()
     assert {*seen} <= {*versions}
-    assert sorted(path.name for path in folder.local.iterdir()) == ["experiment.json", "result.json"]
+    folder.close()
+    assert sorted(path.name for path in folder.local.iterdir()) == ["experiment.json", "journal", "result.json"]
 
 
 def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path):
@@ -224,7 +225,7 @@ def test_a_file_that_is_still_being_written_is_not_copied(bucket):
     (folder.local / ".result.json.partial").write_bytes(b"{")
     folder.upload()
     names = [path.rpartition("/")[2] for path in fsspec.filesystem("memory").find(bucket)]
-    assert names == ["experiment.json"]
+    assert names == ["experiment.json", "00000000.claim"]
 
 
 def test_an_experiment_elsewhere_is_found_again_and_its_place_not_used_twice(bucket):

@@ -4,7 +4,7 @@ import pytest
 
 from maggy.result import Result
 from maggy.tracking.summary import saved_s, summary
-from maggy.trial import Trial, TrialState
+from maggy.trial import Checkpoint, Trial, TrialState
 
 FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
 
@@ -42,6 +42,13 @@ def test_a_search():
         "failed    trial 4: its process was ended by SIGKILL",
         "folder    /runs/MNIST/1",
     ]
+
+
+def test_where_the_best_trial_has_saved_its_state_and_how_much():
+    best = trial(0, FINISHED, 0.5)
+    for step, says in ((9, "step 9, "), (None, "")):
+        best.checkpoint = Checkpoint(url="/runs/1/c", attempt=0, step=step, size_bytes=12_345_678, seconds=0.5)
+        assert summary(search(best)).splitlines()[1] == f"state     /runs/1/c ({says}12.3 MB)"
 
 
 def test_only_the_first_few_failures_are_shown():

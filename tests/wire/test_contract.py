@@ -22,8 +22,8 @@ class TestMemory(ChannelContract):
     def listen(self):
         return MemoryListener()
 
-    def connect(self, listener, greeting, on_message):
-        return connect(Ticket(address=listener.address, experiment="e", seat=0), greeting, on_message)
+    def connect(self, listener, on_message):
+        return connect(Ticket(address=listener.address, experiment="e", seat=0), on_message)
 
     def cut(self, link):
         link.cut()
@@ -50,7 +50,7 @@ class TestSocket(ChannelContract):
         self.driver, self.worker = KeyPair.fresh(), KeyPair.fresh()
         return SocketListener("127.0.0.1", self.worker.public, self.driver)
 
-    def connect(self, listener, greeting, on_message):
+    def connect(self, listener, on_message):
         self.proxy = self.proxy or Proxy(listener.port)
         ticket = Ticket(
             address=f"tcp://127.0.0.1:{self.proxy.port}",
@@ -60,7 +60,7 @@ class TestSocket(ChannelContract):
             public_key=self.worker.public,
             secret_key=self.worker.secret,
         )
-        return connect(ticket, greeting, on_message)
+        return connect(ticket, on_message)
 
     def cut(self, link):
         self.proxy.cut()

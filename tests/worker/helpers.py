@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from maggy.context import Task, pack
-from maggy.wire.channel import Listener, Peer
+from maggy.wire.channel import Item, Listener, Peer, Sign
 from maggy.wire.messages import FromDriver, Heartbeat, Output, Ready, Release, ToDriver, Welcome, WorkerHello
 
 PATIENCE_S = 30.0
@@ -23,7 +23,7 @@ class Boss:
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
-        self._unread: list[tuple[Peer, ToDriver | None]] = []
+        self._unread: list[tuple[Peer, Item]] = []
 
     def take(self, *kinds: type[ToDriver]) -> tuple[Peer, Any]:
         """The next message and who said it; signs of life and output are passed over unless asked for.
@@ -38,7 +38,7 @@ class Boss:
             peer, message = self._unread.pop(0)
             if isinstance(message, kinds):
                 return peer, message
-            assert message is None or isinstance(message, Heartbeat | Output), f"{message} came before {kinds}"
+            assert isinstance(message, Heartbeat | Output | Sign), f"{message} came before {kinds}"
 
     def hear(self, kind: type[ToDriver]) -> Any:
         """The next message, which has to be of this kind."""
@@ -48,10 +48,13 @@ class Boss:
         for message in messages:
             self.listener.send(peer, message)
 
-    def welcome(self, function: Callable[..., Any], **parts: Any) -> tuple[Peer, WorkerHello]:
+    def welcome(
+        self, function: Callable[..., Any], *, folder: str = "", experiment: str = "", **parts: Any
+    ) -> tuple[Peer, WorkerHello]:
         """Give the next worker process its task; who it is."""
         peer, hello = self.take(WorkerHello)
-        self.tell(peer, Welcome(pack(Task(function=function, optimization_key="Metric", **parts))))
+        task = pack(Task(function=function, optimization_key="Metric", **parts))
+        self.tell(peer, Welcome(task, folder, experiment))
         return peer, hello
 
     def release(self, *peers: Peer, grace_s: float = PATIENCE_S) -> None:

@@ -7,17 +7,20 @@ import threading
 import pytest
 from worker.helpers import PATIENCE_S, Boss, shared
 
+from maggy.context.checkpoint import load, save
+from maggy.context.data import ParquetFolder
 from maggy.errors import EarlyStopException
 from maggy.ticket import INLINE_WORKER, Ticket
+from maggy.wire.channel import Sign
 from maggy.wire.memory import MemoryListener
 from maggy.wire.messages import (
+    CheckpointSaved,
     Failed,
     Finished,
     GoOnTrial,
     Log,
     Metrics,
     Ready,
-    Rejoin,
     Release,
     RunTrial,
     Stopped,
@@ -220,34 +223,57 @@ def test_points_that_are_not_sent_yet_come_before_the_trials_end(boss):
     boss.release(peer)
 
 
-# --- connections that break
-
-
-def test_a_result_is_said_again_on_a_new_connection_and_an_order_that_was_carried_out_is_passed_over(boss):
-    shared["runs"] = []
-
-    def train(lr):
-        from worker.helpers import shared
-
-        shared["runs"].append(lr)
-        return lr
-
-    peer = ready(boss, train)
-    boss.tell(peer, RunTrial(0, 0, {"lr": 0.5}))
-    assert boss.hear(Finished) == Finished(0, 0, 0.5)
-    boss.tell(peer, Rejoin(), RunTrial(0, 0, {"lr": 0.5}), RunTrial(1, 0, {"lr": 0.25}))
-    boss.hear(WorkerHello)
-    assert boss.hear(Finished) == Finished(0, 0, 0.5)
-    assert boss.hear(Finished) == Finished(1, 0, 0.25)
-    assert shared["runs"] == [0.5, 0.25]
-    boss.release(peer)
-
-
 def test_another_attempt_of_the_same_trial_is_another_order(boss):
     peer = ready(boss, lambda lr: lr)
     boss.tell(peer, RunTrial(0, 0, {"lr": 0.5}), RunTrial(0, 1, {"lr": 0.5}))
     assert boss.hear(Finished) == Finished(0, 0, 0.5)
     assert boss.hear(Finished) == Finished(0, 1, 0.5)
+    boss.release(peer)
+
+
+# --- checkpoints and the experiment's folder
+
+
+def test_a_trial_goes_on_from_the_checkpoint_of_its_order_and_says_what_it_saves_also_on_a_new_connection(
+    boss, tmp_path
+):
+    (tmp_path / "experiment.json").write_text('{"id": "e"}')
+    save(str(tmp_path / "before"), {"epoch": 4}, 4)
+
+    def train(lr, reporter):
+        state = reporter.load_checkpoint()
+        reporter.save_checkpoint({"epoch": state["epoch"] + 1})
+        return state["epoch"]
+
+    peer, _ = boss.welcome(train, folder=str(tmp_path), experiment="e")
+    boss.hear(Ready)
+    boss.tell(peer, RunTrial(0, 1, {"lr": 0.5}, 0, str(tmp_path / "before")))
+    saved = boss.hear(CheckpointSaved)
+    assert (saved.attempt, saved.number, saved.step) == (1, 0, 4)
+    assert load(str(tmp_path / "trials/0/checkpoints/1-0")).state == {"epoch": 5}
+    assert boss.hear(Finished).metric == 4
+    boss.release(peer)
+
+
+def test_a_worker_that_does_not_see_the_folder_works_and_only_its_checkpoints_fail(boss, tmp_path):
+    def train(lr, reporter):
+        if lr > 0.3:
+            reporter.save_checkpoint({})
+        return lr
+
+    peer, _ = boss.welcome(train, folder=str(tmp_path), experiment="e")
+    boss.hear(Ready)
+    boss.tell(peer, RunTrial(0, 0, {"lr": 0.5}), RunTrial(1, 0, {"lr": 0.25}))
+    error = boss.hear(Failed).error
+    assert "cannot see the experiment's folder" in error and "Set experiment_dir" in error
+    assert boss.hear(Finished).metric == 0.25
+    boss.release(peer)
+
+
+def test_a_worker_that_does_not_see_the_folder_is_unfit_where_its_data_lie_there(boss, tmp_path):
+    table = ParquetFolder(f"{tmp_path}/data/train_set")
+    peer, _ = boss.welcome(lambda lr: lr, folder=str(tmp_path), experiment="e", fixed={"train_set": table})
+    assert boss.hear(Unfit).error.startswith("maggy.errors.ExperimentDirError: the worker on ")
     boss.release(peer)
 
 
@@ -285,7 +311,7 @@ def test_a_release_stops_the_running_trial_which_is_no_result_and_none_follows(b
     boss.tell(peer, RunTrial(1, 0, {"lr": 0.5}))
     boss.release(peer)
     said = set()
-    while (message := boss.take(Metrics, type(None))[1]) is not None:
+    while (message := boss.take(Metrics, Sign)[1]) is not Sign.GONE:
         said.add((type(message), message.trial))
     assert said == {(Metrics, 0)}
     assert shared["runs"] == [0]

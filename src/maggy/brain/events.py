@@ -18,6 +18,25 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
     """Base of all events."""
 
 
+class DriverStarted(Event):
+    """A driver has begun the experiment, or taken it over: whoever worked for the one before is gone.
+
+    epoch            0 for the first driver, one more for each that resumes
+    num_trials       how many trials are suggested at most
+    lost_limit       a trial whose workers were lost this often is given up
+    error_limit      a trial whose function raised this often has failed
+    preempted_limit  a trial whose workers were told to leave this often is given up
+    alike_limit      the experiment ends if its first so many trials all fail in the same way
+    """
+
+    epoch: int
+    num_trials: int
+    lost_limit: int = 3
+    error_limit: int = 1
+    preempted_limit: int = 10
+    alike_limit: int = 5
+
+
 class WorkerJoined(Event):
     """A worker is ready for trials.
 
@@ -127,14 +146,40 @@ class TrialFailed(Event):
     traceback: str = ""
 
 
+class CheckpointSaved(Event):
+    """A running trial saved a checkpoint: from here on it may be gone on from.
+
+    number  counts the checkpoints of one attempt from 0
+    """
+
+    trial: int
+    attempt: int
+    number: int
+    step: int | None
+    size_bytes: int
+    seconds: float
+
+
+class CheckpointDropped(Event):
+    """The last checkpoint of a trial that has ended is deleted, because the quota is full."""
+
+    trial: int
+    attempt: int
+    number: int
+
+
 class Interrupted(Event):
     """Somebody asked for the end of the experiment."""
 
     reason: str
 
 
+Answer = Suggested | Idled | Exhausted | Judged
+"""What a policy says; every other event comes from outside."""
+
 AnyEvent = (
-    WorkerJoined
+    DriverStarted
+    | WorkerJoined
     | WorkerLost
     | Suggested
     | Idled
@@ -145,5 +190,7 @@ AnyEvent = (
     | TrialFinished
     | TrialStopped
     | TrialFailed
+    | CheckpointSaved
+    | CheckpointDropped
     | Interrupted
 )

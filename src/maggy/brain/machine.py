@@ -12,55 +12,16 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from math import inf
 from typing import Any
 
 from maggy.brain import events as ev
 from maggy.brain.commands import AnyCommand, Ask, Conclude, Ending, Fence, GoOn, Judge, Run, Settle, Stop
+from maggy.brain.state import Live, Rules, Worker
 from maggy.brain.transitions import TRANSITIONS, Cause
 from maggy.errors import ImpossibleTransitionError
 from maggy.trial import TrialState
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """Numbers that the machine goes by.
-
-    num_trials   how many trials are suggested at most
-    lost_limit   a trial whose workers were lost this often is given up
-    alike_limit  the experiment ends if its first so many trials all fail in the same way
-    patience_s   silence after which a worker counts as lost
-    grace_s      time in which a worker whose connection broke may come back
-    retry_s      an idle optimizer is asked again after this time, or as soon as a trial ends
-    """
-
-    num_trials: int
-    lost_limit: int = 3
-    alike_limit: int = 5
-    patience_s: float = inf
-    grace_s: float = 10.0
-    retry_s: float = 1.0
-
-
-@dataclass(slots=True)
-class _Worker:
-    seat: int
-    heard_at: float
-    away_since: float | None = None
-    trial: int | None = None
-    parked: bool = False  # a second worker on a taken seat waits until the first is lost
-
-
-@dataclass(slots=True)
-class _Live:
-    """A trial that has not reached a final state."""
-
-    params: dict[str, Any]
-    state: TrialState = TrialState.PENDING
-    attempt: int = 0
-    worker: int | None = None
-    story: list[tuple[float, Cause, TrialState]] = field(default_factory=list)
 
 
 class Brain:
@@ -68,8 +29,8 @@ class Brain:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.workers: dict[int, _Worker] = {}
-        self.live: dict[int, _Live] = {}
+        self.workers: dict[int, Worker] = {}
+        self.live: dict[int, Live] = {}
         self.ended: Counter[TrialState] = Counter()
         self.suggested = 0
         self.ending: Ending | None = None
@@ -83,6 +44,7 @@ class Brain:
         self._check_at = inf  # no worker can be overdue before
         self._first_errors: set[str] | None = set()  # until a trial has a result
         self._handlers: dict[type[ev.Event], Callable[[Any, float], list[AnyCommand]]] = {
+            ev.DriverStarted: self._driver_started,
             ev.WorkerJoined: self._joined,
             ev.WorkerLost: self._lost,
             ev.Suggested: self._suggested,
@@ -94,6 +56,8 @@ class Brain:
             ev.TrialFinished: self._finished,
             ev.TrialStopped: self._left,
             ev.TrialFailed: self._raised,
+            ev.CheckpointSaved: self._nothing_follows,
+            ev.CheckpointDropped: self._nothing_follows,
             ev.Interrupted: self._interrupted,
         }
 
@@ -117,6 +81,11 @@ class Brain:
         """Whether this attempt is the one that counts; a report of any other changes nothing."""
         live = self.live.get(trial)
         return live is not None and live.attempt == attempt and live.worker is not None
+
+    def goes_on_from(self, trial: int, attempt: int) -> bool:
+        """Whether a checkpoint of this attempt counts: of the one that runs, or the last one while nobody runs it."""
+        live = self.live.get(trial)
+        return live is not None and attempt == (live.attempt if live.worker is not None else live.attempt - 1)
 
     def lease_of(self, worker: int) -> Run | None:
         """The order that a worker is carrying out, as it was given."""
@@ -158,6 +127,14 @@ class Brain:
             happened.append(ev.RetryFell())
         return happened
 
+    def rest(self, seconds: float) -> None:
+        """The driver has heard nobody for so long, by its own doing: that time counts for nothing."""
+        for worker in self.workers.values():
+            worker.heard_at += seconds
+            if worker.away_since is not None:
+                worker.away_since += seconds
+        self._check_at += seconds
+
     def occupant(self, seat: int) -> int | None:
         """The worker that holds a seat, parked ones aside."""
         return self._seats.get(seat)
@@ -166,32 +143,53 @@ class Brain:
         """Whether a worker's connection is broken."""
         return self.workers[worker].away_since is not None
 
-    def _overdue_at(self, worker: _Worker) -> float:
+    def _overdue_at(self, worker: Worker) -> float:
         silent = worker.heard_at + self.rules.patience_s
         return silent if worker.away_since is None else min(silent, worker.away_since + self.rules.grace_s)
 
-    def _why_overdue(self, worker: _Worker) -> str:
+    def _why_overdue(self, worker: Worker) -> str:
         if worker.away_since is None:
             return f"not heard from for {self.rules.patience_s:g} s"
         return f"its connection broke and it did not come back within {self.rules.grace_s:g} s"
 
-    # --- workers
+    # --- drivers and workers
+
+    def _driver_started(self, event: ev.DriverStarted, now: float) -> list[AnyCommand]:
+        if event.num_trials > self.rules.num_trials:
+            self._exhausted = False
+        self.rules = replace(
+            self.rules,
+            num_trials=event.num_trials,
+            lost_limit=event.lost_limit,
+            error_limit=event.error_limit,
+            preempted_limit=event.preempted_limit,
+            alike_limit=event.alike_limit,
+        )
+        self.ending = None
+        commands: list[AnyCommand] = []
+        for worker in sorted(self.workers, reverse=True):  # each puts its trial first, so the oldest ends up foremost
+            commands += self._remove(worker, Cause.DRIVER_LOST, "the driver was lost", now)
+        self._retry_at = self._check_at = inf
+        return commands
 
     def _joined(self, event: ev.WorkerJoined, now: float) -> list[AnyCommand]:
         commands: list[AnyCommand] = []
         if event.replaces is not None and event.replaces in self.workers:
-            commands += self._remove(event.replaces, "replaced by a newer worker on the same seat", now)
+            reason = "replaced by a newer worker on the same seat"
+            commands += self._remove(event.replaces, Cause.WORKER_LOST, reason, now)
         taken = self.occupant(event.seat) is not None
-        self.workers[event.worker] = _Worker(event.seat, now, parked=taken)
+        self.workers[event.worker] = Worker(event.seat, now, parked=taken)
         self._check_at = min(self._check_at, now + self.rules.patience_s)
         if not taken:
             self._sit(event.seat, event.worker)
         return commands
 
     def _lost(self, event: ev.WorkerLost, now: float) -> list[AnyCommand]:
-        return self._remove(event.worker, event.reason, now) if event.worker in self.workers else []
+        if event.worker not in self.workers:
+            return []
+        return self._remove(event.worker, Cause.PREEMPTED if event.preempted else Cause.WORKER_LOST, event.reason, now)
 
-    def _remove(self, number: int, reason: str, now: float) -> list[AnyCommand]:
+    def _remove(self, number: int, cause: Cause, reason: str, now: float) -> list[AnyCommand]:
         worker = self.workers.pop(number)
         self._idle.pop(number, None)
         if not worker.parked:
@@ -201,16 +199,26 @@ class Brain:
                 self._sit(worker.seat, heir)
         if worker.trial is None:
             return []
-        number_of_trial, live = worker.trial, self.live[worker.trial]
-        fence = Fence(worker=number, trial=number_of_trial, attempt=live.attempt)
-        live.attempt += 1
-        live.worker = None
-        given_up = live.attempt >= self.rules.lost_limit
-        state = self._move(number_of_trial, Cause.WORKER_LOST_TOO_OFTEN if given_up else Cause.WORKER_LOST, now)
-        if state.final:
-            return [fence, *self._settle(number_of_trial, state, error=reason, signature=reason)]
-        self._queue.append(number_of_trial)
+        trial, live = worker.trial, self.live[worker.trial]
+        fence = Fence(worker=number, trial=trial, attempt=live.attempt)
+        live.setbacks[cause] += 1
+        limits = {Cause.WORKER_LOST: self.rules.lost_limit, Cause.PREEMPTED: self.rules.preempted_limit}
+        if live.state is TrialState.RUNNING and live.setbacks[cause] >= limits.get(cause, inf):
+            state = self._move(trial, Cause.GIVEN_UP, now)
+            times = live.setbacks[cause]
+            error = reason if times == 1 else f"{reason} ({cause} {times} times)"
+            return [fence, *self._settle(trial, state, error=error, signature=reason)]
+        if live.state is TrialState.STOPPING:
+            return [fence, *self._settle(trial, self._move(trial, cause, now))]
+        self._run_again(trial, cause, now)
         return [fence]
+
+    def _run_again(self, trial: int, cause: Cause, now: float) -> None:
+        live = self.live[trial]
+        live.worker = None
+        live.attempt += 1
+        self._move(trial, cause, now)
+        self._queue.appendleft(trial)  # whoever has waited once comes first
 
     def _sit(self, seat: int, worker: int) -> None:
         self.workers[worker].parked = False
@@ -222,7 +230,7 @@ class Brain:
     def _suggested(self, event: ev.Suggested, now: float) -> list[AnyCommand]:
         self._answered(event.ask)
         self.suggested += 1
-        self.live[event.trial] = _Live(event.params)
+        self.live[event.trial] = Live(event.params)
         self._queue.append(event.trial)
         return []
 
@@ -275,6 +283,13 @@ class Brain:
         return self._end(event.trial, event.attempt, Cause.LEFT, now)
 
     def _raised(self, event: ev.TrialFailed, now: float) -> list[AnyCommand]:
+        if self.holds(event.trial, event.attempt):
+            live = self.live[event.trial]
+            live.setbacks[Cause.RAISED] += 1
+            if live.state is TrialState.RUNNING and live.setbacks[Cause.RAISED] < self.rules.error_limit:
+                self._free(live)
+                self._run_again(event.trial, Cause.RAISED_ONCE_MORE, now)
+                return []
         return self._end(event.trial, event.attempt, Cause.RAISED, now, event.error, event.signature)
 
     def _end(
@@ -282,11 +297,17 @@ class Brain:
     ) -> list[AnyCommand]:
         if not self.holds(trial, attempt):
             return []
-        worker = self.live[trial].worker
-        assert worker is not None
-        self.workers[worker].trial = None
-        self._idle[worker] = None
+        self._free(self.live[trial])
         return self._settle(trial, self._move(trial, cause, now), error, signature)
+
+    def _free(self, live: Live) -> None:
+        """The worker of a trial waits for the next."""
+        assert live.worker is not None
+        self.workers[live.worker].trial = None
+        self._idle[live.worker] = None
+
+    def _nothing_follows(self, event: ev.CheckpointSaved | ev.CheckpointDropped, now: float) -> list[AnyCommand]:
+        return []
 
     def _interrupted(self, event: ev.Interrupted, now: float) -> list[AnyCommand]:
         return [] if self.ending is not None else [self._conclude(Ending.INTERRUPTED, event.reason)]

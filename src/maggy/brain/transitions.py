@@ -2,7 +2,8 @@
 
 What the table cannot say: a trial that waits (`PENDING`) has no worker; a trial that runs holds exactly one lease,
 numbered by its attempt, and only reports that carry this number count. A trial that was told to stop and whose worker
-then dies needs no second run: it counts as stopped, with what it reported last.
+then dies needs no second run: it counts as stopped, with what it reported last. How often a trial may be set back is
+counted apart for lost workers, errors and preemptions; a lost driver is nobody's fault and counts for nothing.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ class Cause(StrEnum):
     RAISED = "function raised"
     LEFT = "function left at a broadcast"
     JUDGED = "rule says stop"
+    RAISED_ONCE_MORE = "function raised, to be tried again"
     WORKER_LOST = "worker lost"
-    WORKER_LOST_TOO_OFTEN = "worker lost too often"
+    PREEMPTED = "worker told to leave"
+    DRIVER_LOST = "driver lost"
+    GIVEN_UP = "lost or preempted too often"
 
 
 TRANSITIONS: dict[tuple[TrialState, Cause], TrialState] = {
@@ -33,11 +37,15 @@ TRANSITIONS: dict[tuple[TrialState, Cause], TrialState] = {
     (RUNNING, Cause.RAISED): FAILED,
     (RUNNING, Cause.LEFT): STOPPED,  # the function raised EarlyStopException on its own
     (RUNNING, Cause.JUDGED): STOPPING,
+    (RUNNING, Cause.RAISED_ONCE_MORE): PENDING,
     (RUNNING, Cause.WORKER_LOST): PENDING,
-    (RUNNING, Cause.WORKER_LOST_TOO_OFTEN): LOST,
+    (RUNNING, Cause.PREEMPTED): PENDING,
+    (RUNNING, Cause.DRIVER_LOST): PENDING,
+    (RUNNING, Cause.GIVEN_UP): LOST,
     (STOPPING, Cause.LEFT): STOPPED,
     (STOPPING, Cause.RETURNED): FINISHED,  # it was done before it saw the stop
     (STOPPING, Cause.RAISED): FAILED,
     (STOPPING, Cause.WORKER_LOST): STOPPED,
-    (STOPPING, Cause.WORKER_LOST_TOO_OFTEN): STOPPED,
+    (STOPPING, Cause.PREEMPTED): STOPPED,
+    (STOPPING, Cause.DRIVER_LOST): STOPPED,
 }

@@ -1,7 +1,24 @@
 """Binding a training function to its arguments, and taking both to where it runs."""
 
 from maggy.context.binding import check
-from maggy.context.data import materialise
-from maggy.context.task import Task, pack, unpack
+from maggy.context.data import ParquetFolder, is_spark_table, materialise
+from maggy.context.probe import Probe
+from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
+from maggy.context.sources import sources
+from maggy.context.task import Task, dumps, pack, unpack
 
-__all__ = ["Task", "check", "materialise", "pack", "unpack"]
+__all__ = [
+    "ParquetFolder",
+    "Probe",
+    "Recipe",
+    "Task",
+    "check",
+    "dumps",
+    "is_spark_table",
+    "materialise",
+    "pack",
+    "pack_recipe",
+    "sources",
+    "unpack",
+    "unpack_recipe",
+]

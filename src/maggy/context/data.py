@@ -32,7 +32,8 @@ def is_spark_table(value: object) -> bool:
 def materialise(name: str, value: Any, folder_url: str) -> Any:
     """A handle for a Spark DataFrame, written once by the executors; any other value as it is.
 
-    Call it before workers take the slots: Spark could not run the job afterwards.
+    Call it before workers take the slots: Spark could not run the job afterwards. What an experiment that is resumed
+    has written stands; what it has not written to the end is written again.
 
     Raises ConfigError if Spark cannot write it, or nobody could read it.
     """
@@ -46,10 +47,26 @@ def materialise(name: str, value: Any, folder_url: str) -> Any:
         )
     url = f"{folder_url}/data/{name}"
     try:
-        value.write.parquet(url if "://" in url else f"file://{url}")
+        # Spark writes the mark last.
+        if not _exists(f"{url}/_SUCCESS"):
+            value.write.mode("overwrite").parquet(url if "://" in url else f"file://{url}")
     except Exception as error:
         raise ConfigError(f"the Spark DataFrame {name!r} cannot be written to {url}: {error}") from error
     return ParquetFolder(url)
+
+
+def _exists(url: str) -> bool:
+    import fsspec
+
+    filesystem, path = fsspec.core.url_to_fs(url)
+    return bool(filesystem.exists(path))
+
+
+def lies_in(folder_url: str, value: Any) -> bool:
+    """Whether a value of the config is data in this folder, or holds such data."""
+    if isinstance(value, list):
+        return any(lies_in(folder_url, item) for item in value)
+    return isinstance(value, ParquetFolder) and value.url.startswith(f"{folder_url}/")
 
 
 def resolve(value: Any) -> Any:

@@ -16,8 +16,9 @@ from typing import Any
 import cloudpickle
 
 from maggy.context.binding import Binding
-from maggy.context.data import resolve
+from maggy.context.data import lies_in, resolve
 from maggy.context.metric import read_return
+from maggy.context.probe import Probe
 from maggy.errors import FunctionNotPicklableError, FunctionTooLargeError
 
 LIMIT_BYTES = 64 << 20
@@ -52,6 +53,13 @@ class Task:
         return Binding(self.function)
 
 
+def dumps(value: Any) -> bytes:
+    """The pickled value; modules that lie beside the user's script travel with it, installed ones do not."""
+    with _modules_by_value():
+        packed: bytes = cloudpickle.dumps(value)
+        return packed
+
+
 def pack(task: Task) -> bytes:
     """The pickled task. Modules that lie beside the user's script travel with it, installed ones are expected there.
 
@@ -59,7 +67,7 @@ def pack(task: Task) -> bytes:
     """
     with _modules_by_value():
         try:
-            packed: bytes = cloudpickle.dumps(task)
+            packed = dumps(task)
         except Exception as error:  # a __reduce__ may raise anything
             guilty = _guilty(task)
             plural = "s" * (len(guilty) > 1)
@@ -86,10 +94,17 @@ def pack(task: Task) -> bytes:
     return packed
 
 
-def unpack(packed: bytes) -> Task:
-    """The task, on a worker, from the driver whose key was checked; its data handles are opened here."""
+def unpack(packed: bytes, probe: Probe | None = None) -> Task:
+    """The task, on a worker, from the driver whose key was checked; its data handles are opened here.
+
+    probe  looks whether this machine sees the experiment's folder; None: what lies there is opened unseen
+
+    Raises ExperimentDirError if it has data in the experiment's folder, and this machine does not see that.
+    """
     task = cloudpickle.loads(packed)
     assert isinstance(task, Task)
+    if probe is not None and any(lies_in(probe.folder, value) for value in task.fixed.values()):
+        probe.check()
     return replace(task, fixed={name: resolve(value) for name, value in task.fixed.items()})
 
 
@@ -105,7 +120,7 @@ def _variables(task: Task) -> dict[str, Any]:
         function = function.__func__
     if not inspect.isfunction(function):
         return variables | getattr(function, "__dict__", {})
-    known = {name: function.__globals__[name] for name in _names(function.__code__) if name in function.__globals__}
+    known = {name: function.__globals__[name] for name in names_in(function.__code__) if name in function.__globals__}
     variables |= {name: value for name, value in known.items() if value is not function}
     with suppress(ValueError):  # a variable of the closure that has no value yet
         variables |= inspect.getclosurevars(function).nonlocals
@@ -113,12 +128,12 @@ def _variables(task: Task) -> dict[str, Any]:
     return variables | {name: p.default for name, p in parameters.items() if p.default is not p.empty}
 
 
-def _names(code: CodeType) -> Iterator[str]:
+def names_in(code: CodeType) -> Iterator[str]:
     """The global names that a function and the functions within it use."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _names(constant)
+            yield from names_in(constant)
 
 
 def _guilty(task: Task) -> dict[str, Any]:
@@ -129,7 +144,7 @@ def _guilty(task: Task) -> dict[str, Any]:
             continue
         inner: dict[str, Any] = {}
         if inspect.isfunction(value):
-            used = [(name, value.__globals__[name]) for name in _names(value.__code__) if name in value.__globals__]
+            used = [(name, value.__globals__[name]) for name in names_in(value.__code__) if name in value.__globals__]
             inner = {f"{value.__module__}.{name}": item for name, item in used if not _picklable(item)}
         guilty |= inner or {name: value}
     return guilty
@@ -148,9 +163,7 @@ def _modules_by_value() -> Iterator[None]:
     """Pickle the user's own modules by value: a cluster does not have the files beside a script or notebook."""
     with _registering:
         known = cloudpickle.list_registry_pickle_by_value()
-        own = [
-            module for name, module in list(sys.modules.items()) if _is_users_own(name, module) and name not in known
-        ]
+        own = [module for name, module in list(sys.modules.items()) if is_users_own(name, module) and name not in known]
         for module in own:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -164,7 +177,7 @@ _registering = threading.RLock()
 """Cloudpickle has one list of such modules for all threads. Re-entrant, because pickling may run the user's code."""
 
 
-def _is_users_own(name: str, module: ModuleType) -> bool:
+def is_users_own(name: str, module: ModuleType) -> bool:
     """Whether a module is a Python file of the user's, and not installed."""
     file = getattr(module, "__file__", None) or ""
     if not file.endswith(".py") or getattr(module, "__name__", None) != name:

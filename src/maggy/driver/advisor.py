@@ -41,6 +41,7 @@ class Advisor:
         self._optimizer, self._rule = optimizer, rule
         self._direction, self._seed, self._es_min, self._warn = direction, seed, es_min, warn
         self._next_trial = self._next_ask = 0
+        self._suggested: dict[int, Trial] = {}  # by ask number, until the answer is learnt
         self._ahead: tuple[int, Suggestion] | None = None  # number of an ask, and its answer
         self._rule_failed = False
         self._idle_alone = False
@@ -74,10 +75,19 @@ class Advisor:
             return Idled(ask=number)
         assert isinstance(suggestion, Trial)
         suggestion.params = params_of(suggestion)
-        trial_id = self._next_trial
+        self._suggested[number] = suggestion
         self._next_trial += 1
-        self.book.open(trial_id, suggestion)
-        return Suggested(ask=number, trial=trial_id, params=suggestion.params)
+        return Suggested(ask=number, trial=self._next_trial - 1, params=suggestion.params)
+
+    def take(self, answer: Suggested) -> None:
+        """An answer has become a fact: what `ask` gave, or what the journal says that it gave before."""
+        trial = self._suggested.pop(answer.ask, None) or Trial(answer.params)
+        trial.params = answer.params
+        self.book.open(answer.trial, trial)
+
+    def go_on_from(self, trial: int) -> None:
+        """The next suggestion is this trial, whatever has been answered so far."""
+        self._next_trial = trial
 
     def prepare(self) -> None:
         """Draw the next suggestion while no worker waits for it, if it does not depend on how trials end."""

@@ -42,7 +42,8 @@ class Book:
         trial = self.running[trial_id]
         trial.state, trial.attempt, trial.worker = TrialState.RUNNING, attempt, worker
         trial.start = t
-        trial.final_metric = trial.best_metric = None
+        trial.final_metric = trial.best_metric = trial.metric_dict = None
+        trial.error = trial.traceback = None
         trial.num_points = 0
         trial.curve = Curve() if self._keep_metrics else None
         if self._keep_losses:

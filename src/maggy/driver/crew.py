@@ -1,4 +1,4 @@
-"""Who is connected: supervisors and workers by connection, and what their coming and going means."""
+"""Who is there: supervisors and workers by session, and what their coming and going means."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from maggy.wire.messages import SupervisorHello, WorkerHello
 class Member:
     """A worker process.
 
+    peer    its session, the same on every connection
     number  the worker's number; None until it is ready
-    peer    its connection, None while it is broken
     leaves  it has given its trial back, and its end is awaited
     """
 
     hello: WorkerHello
+    peer: Peer
     number: int | None = None
-    peer: Peer | None = None
     leaves: bool = False
 
     @property
@@ -32,20 +32,26 @@ class Member:
 
 
 class Crew:
-    """Translates connections into workers. A worker lives as long as its process, whatever its connections do."""
+    """Translates sessions into workers. A worker lives as long as its process, whatever its connections do."""
 
     def __init__(self, brain: Brain) -> None:
         self._brain = brain
         self._members: dict[str, dict[int, Member]] = {}  # by holder, then by process
         self._by_peer: dict[Peer, Member] = {}
         self._by_number: dict[int, Member] = {}
-        self._supervisors: dict[Peer, str] = {}  # connection -> holder
+        self._supervisors: dict[Peer, str] = {}  # session -> holder
+        self._away: set[Peer] = set()  # those whose connection is broken
         self._next_number = 0
 
     @property
     def peers(self) -> list[Peer]:
-        """Every connection."""
+        """Everybody, whether connected or away."""
         return [*self._supervisors, *self._by_peer]
+
+    @property
+    def anyone_here(self) -> bool:
+        """Whether anybody is connected."""
+        return any(peer not in self._away for peer in self.peers)
 
     @property
     def joined(self) -> int:
@@ -53,32 +59,26 @@ class Crew:
         return self._next_number
 
     def peer_of(self, worker: int) -> Peer | None:
-        """A worker's connection; None while it has none."""
+        """A worker's session; None once its process has ended."""
         member = self._by_number.get(worker)
         return member.peer if member else None
 
     def member_at(self, peer: Peer) -> Member | None:
-        """The worker process at a connection."""
+        """The worker process of a session."""
         return self._by_peer.get(peer)
 
     def supervised_by(self, peer: Peer) -> list[Member]:
-        """The worker processes of the supervisor at a connection."""
+        """The worker processes of a supervisor."""
         return list(self._members.get(self._supervisors.get(peer, ""), {}).values())
 
     def greet_supervisor(self, peer: Peer, hello: SupervisorHello, now: float) -> None:
         self._supervisors[peer] = hello.holder
         self.hear(peer, now)
 
-    def greet_worker(self, peer: Peer, hello: WorkerHello, now: float) -> Member:
-        """A worker process said hello, for the first time or on a new connection."""
-        member = self._members.setdefault(hello.holder, {}).setdefault(hello.process, Member(hello))
-        if member.peer is not None:
-            self._by_peer.pop(member.peer, None)
-        member.peer = peer
-        self._by_peer[peer] = member
-        if member.number is not None:
-            self._brain.heard(member.number, now)
-        return member
+    def greet_worker(self, peer: Peer, hello: WorkerHello) -> None:
+        """A worker process said hello."""
+        member = self._by_peer[peer] = Member(hello, peer)
+        self._members.setdefault(hello.holder, {})[hello.process] = member
 
     def enrol(self, member: Member) -> WorkerJoined:
         """A worker is ready. If the last one on its seat is cut off, this one takes its place at once."""
@@ -96,22 +96,14 @@ class Crew:
             replaces=occupant if gone else None,
         )
 
-    def hear(self, peer: Peer, now: float) -> list[Peer]:
+    def hear(self, peer: Peer, now: float) -> None:
         """A supervisor gave a sign of life; so its workers are not lost, whatever they compute.
 
-        Returns the connections of those that had been given up before: they have no seat any more.
+        Not so a worker whose own connection is broken: it may be that it cannot make another.
         """
-        given_up = []
         for member in self.supervised_by(peer):
-            if member.number is None or member.leaves:
-                continue
-            if member.peer is None:
-                continue  # its own connection is broken, and it may be that it cannot make another
-            if member.number in self._brain.workers:
+            if member.number is not None and not member.leaves and member.peer not in self._away:
                 self._brain.heard(member.number, now)
-            else:
-                given_up.append(member.peer)
-        return given_up
 
     def leave(self, peer: Peer, reason: str) -> list[AnyEvent]:
         """A worker was told to leave, and gives its trial back."""
@@ -121,26 +113,32 @@ class Crew:
         member.leaves = True
         return [WorkerLost(worker=member.number, reason=reason, preempted=True)]
 
-    def process_ended(self, peer: Peer, process: int, cause: str, *, preempted: bool = False) -> list[AnyEvent]:
-        """A supervisor says that a worker process is dead; nothing new of one that has left."""
+    def process_ended(self, peer: Peer, process: int) -> tuple[Member | None, bool]:
+        """A supervisor says that a worker process is dead. Who that was, and whether its connection is gone too."""
         member = self._members.get(self._supervisors.get(peer, ""), {}).pop(process, None)
         if member is None:
-            return []
-        if member.peer is not None:
-            self._by_peer.pop(member.peer, None)
-        if member.number is None:
-            return []
-        self._by_number.pop(member.number, None)
-        return [] if member.leaves else [WorkerLost(worker=member.number, reason=cause, preempted=preempted)]
+            return None, False
+        self._by_peer.pop(member.peer, None)
+        if member.number is not None:
+            self._by_number.pop(member.number, None)
+        gone = member.peer in self._away
+        self._away.discard(member.peer)
+        return member, gone
 
-    def hang_up(self, peer: Peer, now: float) -> None:
-        """A connection broke."""
-        for member in self.supervised_by(peer):
-            if member.number is not None:
+    def hang_up(self, peer: Peer, now: float) -> bool:
+        """A connection broke. Whether somebody is expected back on it."""
+        for member in [*self.supervised_by(peer), self._by_peer.get(peer)]:
+            if member is not None and member.number is not None:
                 self._brain.away(member.number, now)
-        self._supervisors.pop(peer, None)
-        member_here = self._by_peer.pop(peer, None)
-        if member_here is not None:
-            member_here.peer = None
-            if member_here.number is not None:
-                self._brain.away(member_here.number, now)
+        known = peer in self._supervisors or peer in self._by_peer
+        if known:
+            self._away.add(peer)
+        return known
+
+    def come_back(self, peer: Peer, now: float) -> None:
+        """A peer whose connection broke has made another."""
+        self._away.discard(peer)
+        self.hear(peer, now)
+        member = self._by_peer.get(peer)
+        if member is not None and member.number is not None:
+            self._brain.heard(member.number, now)

@@ -10,23 +10,23 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-from maggy.brain import Brain
 from maggy.brain import commands as do
 from maggy.brain import events as ev
-from maggy.driver.advisor import Advisor
 from maggy.driver.crew import Crew
+from maggy.driver.decider import Decider
+from maggy.driver.janitor import Janitor
 from maggy.driver.logs import Logs
-from maggy.errors import EngineError, ExperimentFailedError, MaggyError, NoWorkersError
+from maggy.errors import EngineError, ExperimentFailedError, JournalError, MaggyError, NoWorkersError
 from maggy.journal import JournalWriter
-from maggy.trial import TrialState
 from maggy.wire import messages as msg
-from maggy.wire.channel import Listener, Peer
+from maggy.wire.channel import Item, Listener, Peer, Sign, WrongVersion
 
 _LAST_WORDS_S = 1.0  # nobody runs any more, so what was said is on its way
+_PAUSE_RETRY_S, _PAUSE_LIMIT_S = 1.0, 3600.0  # while the journal cannot be written
 _STILLBORN_LIMIT = 5  # worker processes that die before one ever was ready
 
 
@@ -37,14 +37,18 @@ class Driver(threading.Thread):
     judge_every      steps between two judgements of a trial, 0 for never
     start_timeout_s  time for the first worker to be ready
     describe         what the engine offers, for the error when nobody comes
+    experiment       id of the experiment
+    janitor          deletes the checkpoints that are not kept
+    begin            what happens first: `DriverStarted`, after answers that the driver before it left unwritten
+    say              called with a line that the user should read
     """
 
     def __init__(
         self,
         *,
         listener: Listener,
-        brain: Brain,
-        advisor: Advisor,
+        decider: Decider,
+        begin: Sequence[ev.AnyEvent],
         journal: JournalWriter,
         logs: Logs,
         task: bytes,
@@ -52,22 +56,31 @@ class Driver(threading.Thread):
         judge_every: int,
         start_timeout_s: float,
         describe: Callable[[], str],
+        experiment: str,
+        janitor: Janitor,
+        say: Callable[[str], None],
     ) -> None:
         super().__init__(name="maggy-driver", daemon=True)
-        self.brain, self.advisor = brain, advisor
+        self.brain, self.advisor = decider.brain, decider.advisor
+        self._decider, self._begin = decider, begin
         self.error: BaseException | None = None
         self.over = threading.Event()
         """Set when the experiment has ended; workers are being released, late ones still answered."""
         self._listener, self._journal, self._logs, self._task = listener, journal, logs, task
         self._heartbeat_s, self._judge_every = heartbeat_s, judge_every
         self._start_timeout_s, self._describe = start_timeout_s, describe
-        self._crew = Crew(brain)
+        self._experiment, self._keeper, self._janitor = experiment, decider.keeper, janitor
+        self._say, self._said_full = say, False
+        self._crew = Crew(self.brain)
+        self._wants_out = threading.Event()
         self._outbox: list[tuple[Peer, msg.FromDriver]] = []
         self._posts: deque[Callable[[], None]] = deque()
         self._grace_s = 5.0
         self._stillborn = 0
         self._closing = False
-        self._receivers: dict[type[msg.Message], Callable[[Peer, Any, float], None]] = {
+        self._receivers: dict[type[Item], Callable[[Peer, Any, float], None]] = {
+            Sign: self._on_sign,
+            WrongVersion: self._on_wrong_version,
             msg.SupervisorHello: self._on_supervisor,
             msg.WorkerHello: self._on_worker,
             msg.Ready: self._on_ready,
@@ -81,15 +94,13 @@ class Driver(threading.Thread):
             msg.Finished: self._on_finished,
             msg.Stopped: self._on_stopped,
             msg.Failed: self._on_failed,
+            msg.CheckpointSaved: self._on_checkpoint,
         }
-        self._doers: dict[type[do.Command], Callable[[Any], ev.AnyEvent | None]] = {
-            do.Ask: lambda command: self.advisor.ask(command.number),
-            do.Judge: lambda command: self.advisor.judge(command.trial, command.attempt, command.step),
+        self._doers: dict[type[do.Command], Callable[[Any], None]] = {
             do.Run: self._do_run,
             do.GoOn: self._do_go_on,
             do.Stop: self._do_stop,
-            do.Fence: self._do_fence,
-            do.Settle: self._do_settle,
+            do.Fence: self._do_stop,
             do.Conclude: self._do_conclude,
         }
 
@@ -97,6 +108,7 @@ class Driver(threading.Thread):
 
     def interrupt(self, reason: str) -> None:
         """End the experiment now and keep what has finished."""
+        self._wants_out.set()
         self._post(lambda: self._interrupt(reason))
 
     def hurry(self) -> None:
@@ -105,6 +117,7 @@ class Driver(threading.Thread):
 
     def fail(self, error: BaseException) -> None:
         """End the experiment with an error."""
+        self._wants_out.set()
         self._post(lambda: self._give_up(error))
 
     def close(self) -> None:
@@ -128,6 +141,8 @@ class Driver(threading.Thread):
     def run(self) -> None:
         start_by = time.monotonic() + self._start_timeout_s
         try:
+            for event in self._begin:
+                self._happen(event)
             while not self._closing:
                 deadline = min(self.brain.deadline(), inf if self._crew.joined or self.over.is_set() else start_by)
                 self._turn(deadline)
@@ -146,27 +161,28 @@ class Driver(threading.Thread):
     def _hear_out(self) -> None:
         """Take what the leaving workers have said last, until every connection is closed."""
         until = time.monotonic() + _LAST_WORDS_S
-        while self._crew.peers and time.monotonic() < until:
+        while self._crew.anyone_here and time.monotonic() < until:
             self._turn(until)
 
     def _turn(self, deadline: float) -> None:
         arrived = self._listener.receive(deadline if deadline == inf else max(0.0, deadline - time.monotonic()))
         now = time.monotonic()
-        for peer, message in arrived:
-            if message is None:
-                self._crew.hang_up(peer, now)
-            else:
-                self._receivers[type(message)](peer, message, now)
+        for peer, item in arrived:
+            self._receivers[type(item)](peer, item, now)
         for event in self.brain.due(now):
             self._happen(event)
+            if isinstance(event, ev.WorkerLost):
+                self._dismiss(event.worker)
         while self._posts:
             self._posts.popleft()()
-        self._journal.flush()
+        self._drop_surplus()
+        self._write_down()
         for peer, reply in self._outbox:
             self._listener.send(peer, reply)
         self._outbox.clear()
         # Workers have what they waited for; now there is time.
         self._journal.sync_soon()
+        self._janitor.delete(self._keeper.deletions())
         if not self.over.is_set():
             self.advisor.prepare()
 
@@ -175,11 +191,36 @@ class Driver(threading.Thread):
         events = deque([event])
         while events:
             event = events.popleft()
-            self._journal.append(event, time.time())
-            for command in self.brain.handle(event, time.monotonic()):
-                follows = self._doers[type(command)](command)
-                if follows is not None:
-                    events.append(follows)
+            t = time.time()
+            self._journal.append(event, t)
+            commands, answers = self._decider.learn(event, now=time.monotonic(), t=t)
+            for command in commands:
+                if (doer := self._doers.get(type(command))) is not None:
+                    doer(command)
+            events.extend(answers)
+
+    def _write_down(self) -> None:
+        """Write what the turn has added. A disk that refuses it pauses the experiment until it has space again.
+
+        Nobody is heard or answered meanwhile, so nothing goes on that is not on record.
+
+        Raises JournalError if the pause takes too long, or somebody ends the experiment.
+        """
+        paused_at: float | None = None
+        while True:
+            try:
+                self._journal.flush()
+                break
+            except JournalError as error:
+                if paused_at is None:
+                    paused_at = time.monotonic()
+                    self._say(f"paused: {error}. It goes on as soon as it can be written; Ctrl-C ends it here")
+                too_long = time.monotonic() - paused_at > _PAUSE_LIMIT_S
+                if error.final or too_long or self._wants_out.wait(_PAUSE_RETRY_S):
+                    raise
+        if paused_at is not None:
+            self.brain.rest(time.monotonic() - paused_at)
+            self._say("goes on: the journal can be written again")
 
     def _post(self, work: Callable[[], None]) -> None:
         self._posts.append(work)
@@ -206,6 +247,21 @@ class Driver(threading.Thread):
 
     # --- messages in
 
+    def _on_sign(self, peer: Peer, sign: Sign, now: float) -> None:
+        if sign is Sign.BACK:
+            self._crew.come_back(peer, now)
+        elif not self._crew.hang_up(peer, now):
+            self._listener.forget(peer)
+
+    def _on_wrong_version(self, peer: Peer, version: WrongVersion, now: float) -> None:
+        if not self._crew.joined:  # later it is one worker's mishap, which its own machine reports
+            self._give_up(
+                EngineError(
+                    f"a worker speaks version {version.theirs} of Maggy's protocol and this driver version "
+                    f"{version.ours}: install the same version of Maggy where the workers run"
+                )
+            )
+
     def _on_supervisor(self, peer: Peer, hello: msg.SupervisorHello, now: float) -> None:
         self._crew.greet_supervisor(peer, hello, now)
         self._reply(peer, msg.Release(self._grace_s) if self.over.is_set() else msg.Enlisted(self._heartbeat_s))
@@ -214,19 +270,16 @@ class Driver(threading.Thread):
         if self.over.is_set():
             self._reply(peer, msg.Release(self._grace_s))
             return
-        member = self._crew.greet_worker(peer, hello, now)
-        if member.number is None:
-            self._reply(peer, msg.Welcome(self._task))
-        elif (lease := self.brain.lease_of(member.number)) is not None:
-            # The order may have died with the old connection; a worker that has it already passes over this one.
-            self._reply(peer, msg.RunTrial(lease.trial, lease.attempt, lease.params, self._judge_every))
-            if self.brain.live[lease.trial].state is TrialState.STOPPING:
-                self._reply(peer, msg.StopTrial(lease.trial, lease.attempt))
+        self._crew.greet_worker(peer, hello)
+        self._reply(peer, msg.Welcome(self._task, self._janitor.folder, self._experiment))
 
     def _on_ready(self, peer: Peer, message: msg.Ready, now: float) -> None:
         member = self._crew.member_at(peer)
         if member is not None and member.number is None:
-            self._happen(self._crew.enrol(member))
+            joined = self._crew.enrol(member)
+            self._happen(joined)
+            if joined.replaces is not None:
+                self._dismiss(joined.replaces)
 
     def _on_unfit(self, peer: Peer, message: msg.Unfit, now: float) -> None:
         member = self._crew.member_at(peer)
@@ -236,7 +289,8 @@ class Driver(threading.Thread):
         self._give_up(
             ExperimentFailedError(
                 f"a worker cannot load the training function: {message.error}\n{message.traceback}\n"
-                f"Whatever it imports has to be installed where the workers run.",
+                f"Whatever it imports has to be installed where the workers run, and its data has to lie where they "
+                f"can read it.",
                 error=message.error,
                 traceback=message.traceback,
             )
@@ -247,13 +301,14 @@ class Driver(threading.Thread):
             self._happen(event)
 
     def _on_heartbeat(self, peer: Peer, message: msg.Heartbeat, now: float) -> None:
-        for given_up in self._crew.hear(peer, now):
-            # It was silent for too long, and its trial is another's now. Its supervisor fills the seat afresh.
-            self._reply(given_up, msg.Release(self._grace_s))
+        self._crew.hear(peer, now)
 
     def _on_process_ended(self, peer: Peer, message: msg.ProcessEnded, now: float) -> None:
-        for event in self._crew.process_ended(peer, message.process, message.cause, preempted=message.preempted):
-            self._happen(event)
+        member, gone = self._crew.process_ended(peer, message.process)
+        if member is not None and gone:
+            self._listener.forget(member.peer)  # else once its connection is gone: it may have said something last
+        if member is not None and member.number is not None and not member.leaves:
+            self._happen(ev.WorkerLost(worker=member.number, reason=message.cause, preempted=message.preempted))
         if not self._crew.joined:
             self._stillborn += 1
             if self._stillborn >= _STILLBORN_LIMIT:
@@ -267,8 +322,6 @@ class Driver(threading.Thread):
                 self._logs.worker(member.number, message.lines)
 
     def _on_metrics(self, peer: Peer, message: msg.Metrics, now: float) -> None:
-        if self.brain.holds(message.trial, message.attempt):
-            self.advisor.book.report(message.trial, message.steps, message.values)
         values = [value if math.isfinite(value) else str(value) for value in message.values]
         self._happen(
             ev.MetricsReported(
@@ -287,7 +340,6 @@ class Driver(threading.Thread):
         if not math.isfinite(message.metric):
             self._on_failed(peer, _no_result(message), now)
             return
-        self._note(message, final_metric=message.metric, metric_dict=message.outputs)
         self._happen(
             ev.TrialFinished(
                 trial=message.trial, attempt=message.attempt, metric=message.metric, outputs=message.outputs
@@ -298,11 +350,9 @@ class Driver(threading.Thread):
         if not math.isfinite(message.metric):
             self._on_failed(peer, _no_result(message), now)
             return
-        self._note(message, final_metric=message.metric)
         self._happen(ev.TrialStopped(trial=message.trial, attempt=message.attempt, metric=message.metric))
 
     def _on_failed(self, peer: Peer, message: msg.Failed, now: float) -> None:
-        self._note(message, error=message.error, traceback=message.traceback)
         self._logs.trial(message.trial, message.traceback.splitlines())
         self._happen(
             ev.TrialFailed(
@@ -314,29 +364,41 @@ class Driver(threading.Thread):
             )
         )
 
-    def _note(self, message: msg.Finished | msg.Stopped | msg.Failed, **facts: Any) -> None:
-        if self.brain.holds(message.trial, message.attempt):
-            self.advisor.book.note(message.trial, **facts)
+    def _on_checkpoint(self, peer: Peer, message: msg.CheckpointSaved, now: float) -> None:
+        self._happen(
+            ev.CheckpointSaved(
+                trial=message.trial,
+                attempt=message.attempt,
+                number=message.number,
+                step=message.step,
+                size_bytes=message.size_bytes,
+                seconds=message.seconds,
+            )
+        )
+
+    def _drop_surplus(self) -> None:
+        """Let checkpoints go that do not fit into the quota any more."""
+        for event in self._keeper.surplus():
+            self._happen(event)
+        if self._keeper.over_quota and not self._said_full:
+            self._said_full = True
+            self._say(
+                f"checkpoints that are needed take {self._keeper.total_bytes / 1e6:.0f} MB, more than "
+                f"checkpoint_quota_bytes; they are kept"
+            )
 
     # --- commands out
 
-    def _do_run(self, command: do.Run) -> None:
-        self.advisor.book.start(command.trial, command.attempt, command.worker, time.time())
-        self._tell(command.worker, msg.RunTrial(command.trial, command.attempt, command.params, self._judge_every))
+    def _do_run(self, run: do.Run) -> None:
+        checkpoint = self.advisor.book.running[run.trial].checkpoint
+        url = None if checkpoint is None else checkpoint.url
+        self._tell(run.worker, msg.RunTrial(run.trial, run.attempt, run.params, self._judge_every, url))
 
     def _do_go_on(self, command: do.GoOn) -> None:
         self._tell(command.worker, msg.GoOnTrial(command.trial, command.attempt, command.step))
 
-    def _do_stop(self, command: do.Stop) -> None:
-        self.advisor.book.note(command.trial, reason=command.reason)
+    def _do_stop(self, command: do.Stop | do.Fence) -> None:
         self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
-
-    def _do_fence(self, command: do.Fence) -> None:
-        self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
-
-    def _do_settle(self, command: do.Settle) -> None:
-        trial = self.advisor.book.settle(command.trial, command.state, command.error, time.time())
-        self.advisor.observe(trial)
 
     def _do_conclude(self, command: do.Conclude) -> None:
         if command.ending is do.Ending.HOPELESS:
@@ -361,6 +423,10 @@ class Driver(threading.Thread):
         for peer in self._crew.peers:
             self._reply(peer, msg.Release(grace_s))
         self.over.set()
+
+    def _dismiss(self, worker: int) -> None:
+        """A worker was given up: it leaves, now or when it is back, and its supervisor fills the seat afresh."""
+        self._tell(worker, msg.Release(self._grace_s))
 
     def _tell(self, worker: int, message: msg.FromDriver) -> None:
         peer = self._crew.peer_of(worker)

@@ -1,31 +1,41 @@
-"""An experiment's folder: where it lies, and how its files get there.
+"""An experiment's folder: where it lies, who may write it, and how its files get there.
 
-Every file is written on this machine first. Where the folder's URL names another place, `upload` copies what is new:
-the journal as immutable segments, because object stores cannot append, other files whole.
+Every file is written on this machine first. Where the folder's URL names another place, `upload` copies what is new.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
-import shutil
+import secrets
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from maggy.errors import ExperimentDirError
+from maggy.errors import ExperimentDirError, FencedError, JournalError
+from maggy.journal import staging
+from maggy.journal.epochs import Claim, Epoch, claim_name, epochs_of, read_claim, records_of, segment_name
+from maggy.journal.lock import Held, Lock
+from maggy.journal.places import LocalPlace, Place, Store
+from maggy.journal.upload import Upload
 
 _MARK = "experiment.json"
 
 
 class ExperimentFolder:
-    """A folder that holds one experiment.
+    """A folder that holds one experiment, from `create`, `resume` or `open`.
 
     url        where it is, as the user knows it
     local      the folder on this machine that is written
     is_remote  whether `local` has to be copied to `url`
+    place      the folder at `url`, for readers
+    id         tells the experiment from others that were at the same URL
+    epoch      how many drivers have worked on the experiment before this one
+    records    how many records those have left, so the number of this driver's first
     upload_error  why the last copy failed, if it did
+    fenced     set when another driver has taken over
     """
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
@@ -33,17 +43,22 @@ class ExperimentFolder:
         from fsspec.implementations.local import LocalFileSystem
 
         try:
-            self._fs, self._root = fsspec.core.url_to_fs(os.fspath(url))
+            fs, root = fsspec.core.url_to_fs(os.fspath(url))
         except (ValueError, ImportError) as error:
             raise ExperimentDirError(f"experiment_dir {os.fspath(url)!r} cannot be used: {error}") from error
-        self.is_remote = not isinstance(self._fs, LocalFileSystem)
-        self.local = _staging(os.fspath(url)) if self.is_remote else Path(self._root)
+        self._store = None if isinstance(fs, LocalFileSystem) else Store(fs, root)
+        self.is_remote = self._store is not None
+        self.local = staging.path_of(os.fspath(url)) if self.is_remote else Path(root)
         self.url = os.fspath(url) if self.is_remote else str(self.local)
-        self._was_empty = True
+        self._here = LocalPlace(self.local)
+        self.place: Place = self._store or self._here
+        self.id, self.epoch, self.records = "", 0, 0
+        self._was_empty = False
+        self._lock: Lock | None = None
+        self._upload: Upload | None = None
+        self._uploading = threading.Lock()
         self.upload_error: Exception | None = None
-        self._uploaded: dict[str, int] = {}
-        self._journal_uploaded = 0
-        self._segment = 0
+        self.fenced: FencedError | None = None
 
     @classmethod
     def create(cls, url: str | os.PathLike[str] | None, name: str) -> ExperimentFolder:
@@ -54,100 +69,215 @@ class ExperimentFolder:
         Raises ExperimentDirError if it holds an experiment already or cannot be written.
         """
         folder = cls(url) if url is not None else cls(_next_free(Path("maggy-runs") / _as_path(name)))
-        taken = ExperimentDirError(
-            f"experiment_dir {folder.url!r} already holds an experiment; name another folder, or leave "
-            f"experiment_dir out to get a fresh one"
-        )
         try:
-            if folder._fs.exists(f"{folder._root}/{_MARK}"):
-                raise taken
-            folder._was_empty = not folder._fs.exists(folder._root) or not folder._fs.ls(folder._root)
-            if folder.is_remote:
-                shutil.rmtree(folder.local, ignore_errors=True)  # left by an experiment that is no longer there
-            folder.local.mkdir(parents=True, exist_ok=True)
-            try:
-                (folder.local / _MARK).touch(exist_ok=False)
-            except FileExistsError:  # somebody was faster
-                raise taken from None
-            if folder.is_remote:
-                folder._fs.makedirs(folder._root, exist_ok=True)
-                folder._fs.touch(f"{folder._root}/{_MARK}")
-        except ExperimentDirError:
-            raise
-        except Exception as error:  # each file system has errors of its own
-            raise ExperimentDirError(
+            folder._begin()
+        except BaseException as error:
+            folder._release()
+            if isinstance(error, ExperimentDirError) or not isinstance(error, Exception):
+                raise
+            raise ExperimentDirError(  # each file system has errors of its own
                 f"experiment_dir {folder.url!r} cannot be written: {error}. Name a folder that the driver may write, "
                 f"e.g. experiment_dir='/tmp/maggy/{_as_path(name)}'"
             ) from error
         return folder
 
+    @classmethod
+    def resume(cls, url: str | os.PathLike[str]) -> ExperimentFolder:
+        """Take over an experiment, to go on with it in the next epoch.
+
+        Raises ExperimentDirError if there is no experiment, its driver still runs, or it cannot be read or written;
+        JournalError if its journal is damaged.
+        """
+        folder = cls(url)
+        try:
+            folder._go_on()
+        except BaseException as error:
+            folder._release()
+            if isinstance(error, ExperimentDirError | JournalError) or not isinstance(error, Exception):
+                raise
+            raise ExperimentDirError(f"the experiment in {folder.url!r} cannot be resumed: {error}") from error
+        return folder
+
+    @classmethod
+    def open(cls, url: str | os.PathLike[str]) -> ExperimentFolder:
+        """Look at an experiment, also while its driver runs. Nothing may be written.
+
+        Raises ExperimentDirError if there is none or it cannot be read, JournalError if a claim is damaged.
+        """
+        folder = cls(url)
+        last = folder._find()[-1].claim
+        folder.id, folder.epoch, folder.records = last.experiment, last.epoch, last.records
+        return folder
+
+    # --- files
+
     def write(self, name: str, data: bytes) -> None:
         """Write a whole file, or replace it in one step."""
-        path = self.local / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_bytes(data)
-        partial.replace(path)
+        self._here.put(name, data)
 
     def read(self, name: str) -> bytes:
         """A whole file, from where the user knows the folder to be."""
-        data: bytes = self._fs.cat_file(f"{self._root}/{name}")
-        return data
-
-    def discard(self) -> None:
-        """Remove what an experiment that never started has made; what lay in its folder before stays."""
-        if not self._was_empty:
-            self._fs.rm_file(f"{self._root}/{_MARK}")
-        elif self.is_remote:
-            self._fs.rm(self._root, recursive=True)
-        if self._was_empty or self.is_remote:
-            shutil.rmtree(self.local, ignore_errors=True)
-
-    def close(self) -> None:
-        """Nothing is written any more."""
-        if self.is_remote:
-            self.upload()
+        return self.place.read(name)
 
     def segments(self) -> Iterator[bytes]:
         """The journal's bytes, in order."""
-        for path in sorted(self._fs.glob(f"{self._root}/journal/*.jsonl")):
-            yield self._fs.cat_file(path)
+        for epoch in epochs_of(self.place):
+            for name in epoch.segments:
+                yield self.place.read(name)
 
     def upload(self) -> None:
-        """Copy to the remote place what is new since the last call. What fails is tried again the next time."""
+        """Copy to the remote place what is new since the last call. What fails is tried again the next time.
+
+        Nothing is copied any more once another driver has taken over; `fenced` says so.
+        """
+        with self._uploading:
+            if self._upload is None or self.fenced is not None:
+                return
+            try:
+                self._upload.run()
+                self.upload_error = None
+            except FencedError as error:
+                self.fenced = self.upload_error = error
+            except Exception as error:  # each file system has errors of its own
+                self.upload_error = error
+
+    def look_for_successor(self) -> None:
+        """Set `fenced` if the next epoch is claimed in the folder on this machine.
+
+        The lock prevents that, except on a network file system whose locks do not reach the other machine.
+        """
         try:
-            for path in sorted(self.local.rglob("*")):
-                self._upload_file(path)
-            self.upload_error = None
+            following = read_claim(self._here, self.epoch + 1)
+        except (OSError, JournalError):
+            return
+        if following is not None:
+            self.fenced = FencedError(f"another driver has taken over this experiment ({following})")
+
+    # --- the end
+
+    def discard(self) -> None:
+        """Remove what an experiment that never started has made; what lay in its folder before stays.
+
+        An experiment that was resumed stays.
+        """
+        if self.epoch == 0:
+            if self._was_empty:
+                self.place.remove("")
+            else:
+                for name in (_MARK, claim_name(0), ".lock"):
+                    self.place.remove(name)
+            if self.is_remote:
+                self._here.remove("")
+        self._release()
+
+    def close(self) -> None:
+        """Nothing is written any more. What a store has in full is not kept on this machine."""
+        if self._lock is None:
+            return
+        if self.is_remote:
+            self.upload()
+            if self.upload_error is None:
+                self._here.remove("")
+        if self.fenced is None:
+            with suppress(OSError):
+                self._here.remove(".lock")
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    # --- the beginning
+
+    def _begin(self) -> None:
+        taken = ExperimentDirError(
+            f"experiment_dir {self.url!r} already holds an experiment; name another folder, or leave "
+            f"experiment_dir out to get a fresh one"
+        )
+        if self.place.exists(_MARK) or self.place.exists(claim_name(0)):
+            raise taken
+        self._was_empty = self.place.is_empty()
+        if self._store is not None:
+            self._clear_staging()
+        else:
+            self.local.mkdir(parents=True, exist_ok=True)
+            try:
+                self._lock = Lock(self.local)
+            except Held:  # somebody was faster
+                raise taken from None
+        self.id = secrets.token_hex(8)
+        self._claim(taken)
+        self.write(_MARK, b"")
+
+    def _find(self) -> list[Epoch]:
+        """The experiment at `url`."""
+        try:
+            epochs = epochs_of(self.place)
+            found = bool(epochs) or self.place.exists("")
+        except JournalError:
+            raise
         except Exception as error:  # each file system has errors of its own
-            self.upload_error = error
+            raise ExperimentDirError(f"{self.url!r} cannot be read: {error}") from error
+        if not found:
+            raise ExperimentDirError(f"there is no folder {self.url!r}")
+        if not epochs:
+            raise ExperimentDirError(f"{self.url!r} holds no experiment")
+        return epochs
 
-    def _upload_file(self, path: Path) -> None:
-        name = path.relative_to(self.local).as_posix()
-        if path.is_dir() or path.name.endswith(".partial"):
-            return
-        if name.startswith("journal/"):
-            self._upload_segment(path)
-            return
-        changed_at = path.stat().st_mtime_ns
-        if self._uploaded.get(name) != changed_at:
-            self._put(name, path.read_bytes())
-            self._uploaded[name] = changed_at
+    def _go_on(self) -> None:
+        self._find()
+        if self._store is not None:
+            staging.make(self.local)
+        self._take_lock()
+        epochs = self._find()  # again, now that nobody here changes it
+        if self._store is not None and not staging.fetch_missing(self._here, epochs):
+            self._clear_staging()
+            staging.fetch_all(self._here, self._store, epochs)
+        here = epochs_of(self._here)
+        last = here[-1].claim
+        _cut(here[-1], self.local / segment_name(last.epoch, 0))
+        self.id, self.epoch, self.records = last.experiment, last.epoch + 1, sum(1 for _ in records_of(here))
+        if self._store is not None:
+            staging.send_rest(self._here, self._store, epochs[-1])
+        if not self._here.exists(_MARK) or not self._here.read(_MARK):
+            raise ExperimentDirError(f"{self.url!r} holds an experiment that never started: remove it")
+        self._claim(ExperimentDirError(f"another driver is resuming the experiment in {self.url!r} at this moment"))
 
-    def _upload_segment(self, path: Path) -> None:
-        with path.open("rb") as file:
-            file.seek(self._journal_uploaded)
-            fresh = file.read()
-        whole = fresh[: fresh.rfind(b"\n") + 1]
-        if whole:
-            self._put(f"journal/{self._segment:08}.jsonl", whole)
-            self._journal_uploaded += len(whole)
-            self._segment += 1
+    def _claim(self, refusal: ExperimentDirError) -> None:
+        claim = Claim.make(self.epoch, self.records, self.id)
+        if not self.place.put_new(claim.name, claim.to_bytes()):
+            raise refusal
+        if self._store is not None:
+            self._here.put_new(claim.name, claim.to_bytes())
+            self._upload = Upload(self._here, self._store, claim)
 
-    def _put(self, name: str, data: bytes) -> None:
-        target = f"{self._root}/{name}"
-        self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-        self._fs.pipe_file(target, data)
+    def _take_lock(self) -> None:
+        try:
+            self._lock = Lock(self.local)
+        except Held as owner:
+            raise ExperimentDirError(
+                f"the experiment in {self.url!r} is still running ({owner}): stop it first"
+            ) from None
+
+    def _clear_staging(self) -> None:
+        if self._lock is None:
+            staging.make(self.local)
+            self._take_lock()
+        staging.set_aside(self.local)
+        self._release()
+        staging.make(self.local)
+        self._take_lock()
+
+
+def _cut(epoch: Epoch, path: Path) -> None:
+    """Cut off a record that its driver wrote by half, and bring the others to disk: the next claim builds on them."""
+    if not epoch.segments:
+        return
+    whole = sum(len(line) + 1 for line in epoch.lines())
+    with path.open("rb+") as file:
+        file.truncate(whole)
+        os.fsync(file.fileno())
 
 
 def _as_path(name: str) -> str:
@@ -172,12 +302,6 @@ def _next_free(parent: Path) -> Path:
             f"be written, or name one with experiment_dir="
         ) from error
     raise AssertionError("there is always a next number")
-
-
-def _staging(url: str) -> Path:
-    """Where a remote folder is written first: private to the user and derived from the URL."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "maggy" / "staging" / hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
 def to_json(value: Any) -> bytes:

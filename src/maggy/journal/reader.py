@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from maggy.journal.epochs import epochs_of, records_of
 from maggy.journal.folder import ExperimentFolder
-from maggy.journal.record import Record, from_line
+from maggy.journal.record import Record
 
 
 def read(folder: ExperimentFolder) -> Iterator[Record]:
-    """Every record in order.
+    """Every record in order, over all epochs, from where the user knows the folder to be.
 
-    A last line that was cut short, as a crash leaves it, is left out.
+    A last record that was cut short, as a crash leaves it, is left out.
 
     Raises JournalError, with the record's number, for any other damage.
     """
-    rest, n = b"", 0
-    for segment in folder.segments():
-        *lines, rest = (rest + segment).split(b"\n")
-        for line in lines:
-            yield from_line(line, n)
-            n += 1
+    yield from records_of(epochs_of(folder.place))

@@ -33,10 +33,22 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
 
 
+def seal(body: bytes) -> bytes:
+    """JSON as a line that shows damage."""
+    return b"%08x %s\n" % (crc32(body), body)
+
+
+def unseal(line: bytes) -> bytes:
+    """The JSON on a line, without its line feed. Raises ValueError if the line is damaged."""
+    checksum, _, body = line.partition(b" ")
+    if checksum != b"%08x" % crc32(body):
+        raise ValueError("its checksum does not match")
+    return body
+
+
 def to_line(record: Record) -> bytes:
     """The record as a line, with its line feed."""
-    body = _encode(record)
-    return b"%08x %s\n" % (crc32(body), body)
+    return seal(_encode(record))
 
 
 def from_line(line: bytes, n: int) -> Record:
@@ -46,13 +58,12 @@ def from_line(line: bytes, n: int) -> Record:
 
     Raises JournalError for anything that `to_line` did not write as record `n`.
     """
-    checksum, _, body = line.partition(b" ")
-    if checksum != b"%08x" % crc32(body):
-        raise JournalError(f"journal record {n} is damaged: its checksum does not match", record=n)
     try:
-        record = _decode(body)
+        record = _decode(unseal(line))
     except msgspec.MsgspecError as error:
         raise JournalError(f"journal record {n} is not readable by this version of Maggy: {error}", record=n) from error
+    except ValueError as error:
+        raise JournalError(f"journal record {n} is damaged: {error}", record=n) from error
     if record.n != n:
         raise JournalError(f"journal record {n} is missing: record {record.n} stands in its place", record=n)
     return record

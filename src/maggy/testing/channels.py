@@ -8,17 +8,19 @@ from math import inf
 from queue import SimpleQueue
 from time import monotonic
 
-from maggy.wire.channel import Greeting, Link, Listener, OnMessage, Peer
+from maggy.wire.channel import LINK_BYTES, PEER_BYTES, Item, Link, Listener, OnMessage, Peer, Sign
 from maggy.wire.messages import (
+    MAX_MESSAGE_BYTES,
     Enlisted,
-    Finished,
     FromDriver,
     Heartbeat,
+    Log,
     Metrics,
-    Rejoin,
+    Release,
     RunTrial,
     SupervisorHello,
     ToDriver,
+    Welcome,
     WorkerHello,
 )
 
@@ -40,7 +42,7 @@ class ChannelContract:
         """A new driver's end."""
         raise NotImplementedError
 
-    def connect(self, listener: Listener, greeting: Greeting, on_message: OnMessage) -> Link:
+    def connect(self, listener: Listener, on_message: OnMessage) -> Link:
         """A new worker's end that is, or will soon be, connected to `listener`."""
         raise NotImplementedError
 
@@ -58,7 +60,7 @@ class ChannelContract:
         self._threads = set(threading.enumerate())
         self.listener = self.listen()
         self._links: list[Link] = []
-        self._unread: list[tuple[Peer, ToDriver | None]] = []
+        self._unread: list[tuple[Peer, Item]] = []
 
     def teardown_method(self) -> None:
         for link in self._links:
@@ -67,15 +69,14 @@ class ChannelContract:
         left = set(threading.enumerate()) - self._threads
         assert not left, f"closing left threads behind: {left}"
 
-    def link(
-        self, greeting: Greeting = lambda: [HELLO], on_message: Callable[[FromDriver], None] = lambda message: None
-    ) -> Link:
-        """A link that is closed after the test."""
-        link = self.connect(self.listener, greeting, on_message)
+    def link(self, hello: ToDriver = HELLO, on_message: Callable[[FromDriver], None] = lambda message: None) -> Link:
+        """A link that has said hello; it is closed after the test."""
+        link = self.connect(self.listener, on_message)
         self._links.append(link)
+        link.send(hello)
         return link
 
-    def take(self) -> tuple[Peer, ToDriver | None]:
+    def take(self) -> tuple[Peer, Item]:
         """The next that the listener receives."""
         until = monotonic() + PATIENCE_S
         while not self._unread:
@@ -83,13 +84,28 @@ class ChannelContract:
             self._unread += self.listener.receive(until - monotonic())
         return self._unread.pop(0)
 
-    def take_messages(self, count: int) -> list[ToDriver | None]:
+    def take_messages(self, count: int) -> list[Item]:
         """The next so many, without who sent them."""
         return [self.take()[1] for _ in range(count)]
 
+    def serve_until(self, done: Callable[[], bool]) -> None:
+        """Let the listener work; what it receives can be taken later."""
+        until = monotonic() + PATIENCE_S
+        while not done():
+            assert monotonic() < until, f"waited for {PATIENCE_S:g} s"
+            self._unread += self.listener.receive(0.005)
+
+    def fill(self, link: Link) -> int:
+        """Send until the link is full; how many messages that took."""
+        count = 0
+        while not link.full:
+            link.send(Log(count, 0, ["x" * 100_000]))
+            count += 1
+        return count
+
     # --- the tests
 
-    def test_the_greeting_comes_first_and_everything_else_in_the_order_in_which_it_was_sent(self) -> None:
+    def test_everything_arrives_in_the_order_in_which_it_was_sent(self) -> None:
         link = self.link()
         sent = [points(step) for step in range(1000)]
         for message in sent:
@@ -108,8 +124,8 @@ class ChannelContract:
 
     def test_every_link_is_a_peer_of_its_own(self) -> None:
         boxes: list[SimpleQueue[FromDriver]] = [SimpleQueue(), SimpleQueue()]
-        self.link(lambda: [SupervisorHello("holder", 0, "node-a")], boxes[0].put)
-        self.link(lambda: [SupervisorHello("holder", 1, "node-a")], boxes[1].put)
+        self.link(SupervisorHello("holder", 0, "node-a"), boxes[0].put)
+        self.link(SupervisorHello("holder", 1, "node-a"), boxes[1].put)
         peers: dict[int, Peer] = {}
         for _ in boxes:
             peer, hello = self.take()
@@ -144,7 +160,7 @@ class ChannelContract:
         for step in range(200):
             link.send(points(step))
         link.close()
-        assert self.take_messages(201) == [*map(points, range(200)), None]
+        assert self.take_messages(201) == [*map(points, range(200)), Sign.GONE]
         self.listener.send(peer, Enlisted(1.0))  # to nobody: no error
 
     def test_a_peer_that_is_gone_costs_the_others_nothing(self) -> None:
@@ -154,7 +170,7 @@ class ChannelContract:
         goes = self.link()
         peer_that_goes, _ = self.take()
         goes.close()
-        assert self.take() == (peer_that_goes, None)
+        assert self.take() == (peer_that_goes, Sign.GONE)
         for _ in range(10):
             self.listener.send(peer_that_goes, Enlisted(0.0))
         self.listener.send(peer_that_stays, Enlisted(1.0))
@@ -162,37 +178,136 @@ class ChannelContract:
         stays.send(Heartbeat())
         assert self.take() == (peer_that_stays, Heartbeat())
 
-    def test_a_new_connection_is_greeted_again_and_what_is_unanswered_is_said_again_last(self) -> None:
-        unanswered: list[ToDriver] = []
-        link = self.link(lambda: [HELLO, *unanswered])
-        before, _ = self.take()
+    # --- connections that break
+
+    def test_a_peer_keeps_its_name_and_its_breaks_are_told(self) -> None:
+        link = self.link()
+        peer, _ = self.take()
+        for _ in range(3):
+            self.cut(link)
+            assert self.take() == (peer, Sign.GONE)
+            self.mend(link)
+            assert self.take() == (peer, Sign.BACK)
+        link.send(points(1))
+        assert self.take() == (peer, points(1))
+
+    def test_points_that_were_under_way_when_the_connection_broke_arrive_once_and_in_order(self) -> None:
+        link = self.link()
+        self.take()
+        sent = [points(step) for step in range(600)]
+        for message in sent[:300]:
+            link.send(message)
         self.cut(link)
-        assert self.take() == (before, None)
-
-        last_word = Finished(0, 0, 0.9)
-        link.send(points(7))
-        unanswered.append(last_word)
-        link.send(last_word)
+        for message in sent[300:]:
+            link.send(message)
         self.mend(link)
+        got = [item for item in (self.take()[1] for _ in range(602)) if not isinstance(item, Sign)]
+        assert got == sent
 
-        after, hello = self.take()
-        assert after != before
-        assert hello == HELLO
-        said = self.take_messages(1)
-        if said == [points(7)]:  # unless it died with the old connection
-            said = self.take_messages(1)
-        assert said == [last_word]
-        link.send(Heartbeat())
-        assert self.take() == (after, Heartbeat())
-
-    def test_a_link_that_is_asked_to_greets_again_and_keeps_that_to_itself(self) -> None:
+    def test_an_order_to_a_peer_that_is_away_is_kept_until_it_is_back(self) -> None:
         got: SimpleQueue[FromDriver] = SimpleQueue()
-        self.link(lambda: [HELLO, Heartbeat()], got.put)
-        (peer, _), _ = self.take(), self.take()
-        self.listener.send(peer, Rejoin())
+        link = self.link(on_message=got.put)
+        peer, _ = self.take()
+        orders = [RunTrial(trial, 0, {"lr": 0.1}) for trial in range(600)]
+        for order in orders[:300]:
+            self.listener.send(peer, order)
+        self.cut(link)
+        assert self.take() == (peer, Sign.GONE)
+        for order in orders[300:]:
+            self.listener.send(peer, order)
+        self.mend(link)
+        assert self.take() == (peer, Sign.BACK)
+        self.serve_until(lambda: got.qsize() == len(orders))
+        assert [got.get() for _ in orders] == orders
+
+    def test_a_session_that_was_forgotten_gets_nothing_more_and_is_released_when_it_comes_back(self) -> None:
+        got: SimpleQueue[FromDriver] = SimpleQueue()
+        link = self.link(on_message=got.put)
+        peer, _ = self.take()
         self.listener.send(peer, Enlisted(1.0))
-        assert self.take_messages(2) == [HELLO, Heartbeat()]
         assert got.get(timeout=PATIENCE_S) == Enlisted(1.0)
+        self.cut(link)
+        assert self.take() == (peer, Sign.GONE)
+        self.listener.forget(peer)
+        self.listener.forget(peer)  # nobody: no error
+        self.listener.send(peer, Enlisted(2.0))
+        assert link.error is None
+        self.mend(link)
+        self.serve_until(lambda: not got.empty())
+        assert got.get() == Release(grace_s=0.0)
+        assert link.error == "the driver does not know this worker any more"
+
+    def test_signs_of_life_are_not_kept_while_a_connection_is_broken(self) -> None:
+        link = self.link()
+        peer, _ = self.take()
+        self.cut(link)
+        assert self.take() == (peer, Sign.GONE)
+        for _ in range(10):
+            link.send(Heartbeat())
+        link.send(points(1))
+        self.mend(link)
+        assert self.take_messages(2) == [Sign.BACK, points(1)]
+
+    # --- acknowledgements, and what is kept
+
+    def test_what_was_received_is_acknowledged_only_when_the_driver_asks_for_more(self) -> None:
+        link = self.link()
+        self.take()
+        self.fill(link)
+        arrived = self.listener.receive(PATIENCE_S)
+        while not arrived:
+            arrived = self.listener.receive(PATIENCE_S)
+        # The driver has this in its hands, and may crash before it has written it down: so the link keeps it all.
+        assert link.full
+        self._unread += arrived
+        self.serve_until(lambda: not link.full)
+
+    def test_a_link_that_was_full_and_cut_has_lost_nothing(self) -> None:
+        link = self.link()
+        self.take()
+        count = self.fill(link)
+        self.cut(link)
+        self.mend(link)
+        got = [item for item in (self.take()[1] for _ in range(count + 2)) if not isinstance(item, Sign)]
+        assert [item.trial for item in got if isinstance(item, Log)] == list(range(count))
+
+    def test_a_stream_in_one_direction_is_acknowledged_all_the_same(self) -> None:
+        got: SimpleQueue[FromDriver] = SimpleQueue()
+        link = self.link(on_message=got.put)
+        peer, _ = self.take()
+        line = "x" * 100_000
+        for number in range(1000):  # 100 MB: more than a link keeps, and nothing is ever answered
+            link.send(Log(number, 0, [line]))
+            self.serve_until(lambda: not link.full)
+        for number in range(3000):  # as much the other way as would cut the peer off
+            self.listener.send(peer, RunTrial(number, 0, {"text": line}))
+            while got.qsize() < number - 500:
+                self._unread += self.listener.receive(0.005)
+        self.serve_until(lambda: got.qsize() == 3000)
+
+    def test_a_peer_that_leaves_too_much_unacknowledged_is_cut_off_for_good(self) -> None:
+        link = self.link()
+        peer, _ = self.take()
+        self.cut(link)
+        assert self.take() == (peer, Sign.GONE)
+        for _ in range(2 * PEER_BYTES // LINK_BYTES):
+            self.listener.send(peer, Welcome(bytes(LINK_BYTES)))
+        self.mend(link)
+        self.serve_until(lambda: link.error is not None)
+
+    def test_a_message_that_is_too_large_is_the_senders_error_and_disturbs_nothing(self) -> None:
+        link = self.link()
+        self.take()
+        refused = False
+        try:
+            link.send(Log(0, 0, ["x" * (MAX_MESSAGE_BYTES + 1)]))
+        except ValueError:
+            refused = True
+        assert refused
+        link.send(points(1))
+        assert self.take()[1] == points(1)
+
+    # --- the driver's wait
 
     def test_a_wait_without_end_is_ended_by_a_wake_from_any_thread(self) -> None:
         thread = threading.Thread(target=self.listener.wake)

@@ -19,6 +19,9 @@ def summary(result: Result) -> str:
     else:
         best = result.best
         lines.append(f"best      {_value(best.final_metric)} in trial {best.trial_id}: {show_params(best.params)}")
+    if result.best is not None and (checkpoint := result.best.checkpoint) is not None:
+        step = "" if checkpoint.step is None else f"step {checkpoint.step}, "
+        lines.append(f"state     {checkpoint.url} ({step}{checkpoint.size_bytes / 1e6:.3g} MB)")
     by_state = {state: [t for t in result.trials if t.state is state] for state in TrialState if state.final}
     counts = ", ".join(f"{len(trials)} {_WORDS[state]}" for state, trials in by_state.items() if trials)
     lines.append(f"trials    {counts or 'none ended'}" + (" (interrupted)" if result.interrupted else ""))

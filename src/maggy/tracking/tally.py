@@ -22,12 +22,16 @@ class Tally:
     """
 
     def __init__(self, direction: Direction, num_trials: int) -> None:
-        self.num_trials = num_trials
         self.best: float | None = None
         self.best_trial: int | None = None
         self.best_params: dict[str, Any] = {}
         self._sign = 1.0 if direction == "min" else -1.0
         self._brain = Brain(Rules(num_trials=num_trials))
+
+    @property
+    def num_trials(self) -> int:
+        """How many trials there will be at most."""
+        return self._brain.rules.num_trials
 
     @property
     def ended(self) -> int:

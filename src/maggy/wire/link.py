@@ -9,43 +9,47 @@ wakes the link's thread.
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import threading
-from collections import deque
+from math import ceil
+from time import monotonic
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from maggy.ticket import Ticket
-from maggy.wire.channel import PING_MS, PING_TIMEOUT_MS, Greeting, OnMessage
-from maggy.wire.messages import FromDriver, Rejoin, Release, ToDriver, decode_from_driver, encode
+from maggy.wire.channel import LINK_BYTES, PING_MS, PING_TIMEOUT_MS, UNREACHABLE_S, OnMessage
+from maggy.wire.frames import NAME_BYTES, PREFIX, PROTOCOL, Opening, Refused, decode_answer, frame
+from maggy.wire.messages import MAX_MESSAGE_BYTES, Heartbeat, Release, ToDriver, decode_from_driver
+from maggy.wire.session import WINDOW, Session
 from maggy.wire.waker import Waker
 
-_RETRY_MS = 50  # a driver that does not read is tried again this often
+_CLOSE_S = 1.5  # time to send what is queued when the link is closed
 _WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_DISCONNECTED
 
 
 class SocketLink(threading.Thread):
-    """Connects, reconnects by itself, and greets each time.
+    """Connects, reconnects by itself, and goes on where the last connection ended."""
 
-    error  why the driver refused this worker, if it did
-    """
-
-    def __init__(self, ticket: Ticket, greeting: Greeting, on_message: OnMessage) -> None:
+    def __init__(self, ticket: Ticket, on_message: OnMessage) -> None:
         super().__init__(name="maggy-link", daemon=True)
-        self._greeting, self._on_message = greeting, on_message
-        self._lock = threading.Lock()  # held for every call on the socket, and never for a handler
-        self._outbox: deque[bytes] = deque()  # what could not be sent at once
-        self._connected = False
-        self._open = True
+        self._on_message = on_message
+        self._lock = threading.Lock()  # held for every call on the socket and the session, and never for a handler
+        self._name = secrets.token_bytes(NAME_BYTES)
+        self._session: Session[bytearray] = Session()
+        self._answered = False  # whether the driver has ever answered this session
+        self._ready = False  # whether it has answered on this connection
+        self._alone_since: float | None = monotonic()
+        self._close_by: float | None = None
         self._process = os.getpid()
         self._waker = Waker()
         self.error: str | None = None
         self._context = zmq.Context()
         dealer = self._dealer = self._context.socket(zmq.DEALER)
         dealer.linger = 500
-        dealer.sndhwm = dealer.rcvhwm = 1000
-        dealer.immediate = True  # queue nothing without a live connection: it may be for a driver that is gone
+        dealer.sndhwm, dealer.rcvhwm = 4 * WINDOW, 1000  # a session never has more than its window under way
+        dealer.immediate = True  # queue nothing without a live connection: the session keeps it
         dealer.reconnect_ivl, dealer.reconnect_ivl_max, dealer.connect_timeout = 100, 1_000, 5_000
         dealer.heartbeat_ivl, dealer.heartbeat_timeout = PING_MS, PING_TIMEOUT_MS
         dealer.curve_serverkey = ticket.server_key.encode()
@@ -57,41 +61,49 @@ class SocketLink(threading.Thread):
         self._descriptor = int(dealer.FD)
         self.start()
 
+    @property
+    def full(self) -> bool:
+        return self._session.size > LINK_BYTES
+
     def send(self, message: ToDriver) -> None:
-        body = encode(message)
+        body = frame(message)
+        if (size := len(body) - PREFIX.size) > MAX_MESSAGE_BYTES:
+            raise ValueError(
+                f"a {type(message).__name__} of {size} bytes: the driver takes {MAX_MESSAGE_BYTES} at most"
+            )
         with self._lock:
-            self._outbox.append(body)
-            self._flush()
-            news = not self._dealer.closed and int(self._dealer.get(zmq.EVENTS)) & zmq.POLLIN
-            stuck = self._outbox and self._connected
-        if news or stuck:
+            if self._dealer.closed:
+                return
+            if isinstance(message, Heartbeat):
+                self._send_uncounted(body)
+            else:
+                self._session.put(body, size)
+                self._push()
+            news = int(self._dealer.get(zmq.EVENTS)) & zmq.POLLIN
+        if news:
             self._waker.wake()
 
     def close(self) -> None:
         if os.getpid() != self._process:
             return  # a forked child holds a copy that is not its own
-        self._open = False
+        self._close_by = self._close_by or monotonic() + _CLOSE_S
         self._waker.wake()
         if threading.current_thread() is not self:
-            self.join(timeout=2)
+            self.join(timeout=_CLOSE_S + 1)
 
     def run(self) -> None:
-        """Receive, send what could not be sent at once, and greet on every new connection."""
+        """Receive, and say on every new connection whose it is."""
         poll = select.poll()
         for source in (self._descriptor, int(self._monitor.FD), self._waker.reader.fileno()):
             poll.register(source, select.POLLIN)
-        while self._open or (self._outbox and self._connected):
+        while self._close_by is None or self._may_still_send(self._close_by):
             self._watch_connection()
             with self._lock:
-                self._flush()
-                stuck = bool(self._outbox) and self._connected
                 news = self._read()
             for body in news:
                 self._receive(body)
-            if stuck and not self._open:
-                break
             if not news:
-                poll.poll(_RETRY_MS if stuck else None)
+                poll.poll(self._patience_ms())
                 self._waker.drain()
         with self._lock:
             self._dealer.disable_monitor()
@@ -100,38 +112,62 @@ class SocketLink(threading.Thread):
         self._waker.close()
         self._context.term()
 
+    def _may_still_send(self, until: float) -> bool:
+        with self._lock:
+            return self._ready and self._session.unsent and monotonic() < until
+
+    def _patience_ms(self) -> int | None:
+        """How long to wait for news; None: as long as it takes."""
+        until = self._close_by
+        if until is None and self._alone_since is not None and self.error is None:
+            until = self._alone_since + UNREACHABLE_S
+        return None if until is None else max(0, ceil((until - monotonic()) * 1000))
+
     def _watch_connection(self) -> None:
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._greet()
+                self._alone_since = None
+                self._open()
                 continue
-            self._connected = False
-            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                self.error = "the driver refused this worker's key"
-                self._on_message(Release(grace_s=0.0))  # ZeroMQ does not try again, and another driver is none of ours
+            self._ready = False
+            self._alone_since = self._alone_since or monotonic()
+            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # ZeroMQ does not try again
+                self._give_up("the driver refused this worker's key")
+        if self._alone_since is not None and monotonic() >= self._alone_since + UNREACHABLE_S:
+            self._give_up(f"the driver could not be reached for {UNREACHABLE_S:g} s")
 
-    def _greet(self) -> None:
-        """Say who this is before anything else, and last what was said and not answered.
+    def _give_up(self, why: str) -> None:
+        """Let the owner leave; another driver is none of ours."""
+        if self.error is None:
+            self.error = why
+            self._on_message(Release(grace_s=0.0))
 
-        What was sent may have died with the old connection. It is a worker's last word on a trial, so it comes after
-        the points that still wait here.
-        """
-        hello, *unanswered = [encode(message) for message in self._greeting()]
+    def _open(self) -> None:
+        """Say whose connection this is; everything else waits for the answer."""
         with self._lock:
-            self._connected = True  # only now: nobody may speak before the hello
-            self._outbox.appendleft(hello)
-            self._outbox.extend([message for message in unanswered if message not in self._outbox])
-            self._flush()
+            self._ready = False
+            self._send_uncounted(frame(Opening(PROTOCOL, self._name, self._answered)), opening=True)
 
-    def _flush(self) -> None:
-        """Send what waits, as far as the driver reads; with the lock held."""
-        while self._outbox and self._connected and not self._dealer.closed:
+    def _push(self) -> None:
+        """Send what may leave; with the lock held."""
+        while self._ready and (item := self._session.peek()) is not None:
+            number, body = item
+            PREFIX.pack_into(body, 0, number, self._session.acknowledgement())
             try:
-                self._dealer.send(self._outbox[0], zmq.NOBLOCK)
+                self._dealer.send(body, zmq.NOBLOCK)
             except zmq.Again:
-                return
-            self._outbox.popleft()
+                return  # the connection has broken; the next one is announced
+            self._session.advance()
+
+    def _send_uncounted(self, body: bytearray, *, opening: bool = False) -> None:
+        """Send a frame that may get lost; with the lock held."""
+        if self._ready or opening:
+            PREFIX.pack_into(body, 0, 0, self._session.acknowledgement())
+            try:
+                self._dealer.send(body, zmq.NOBLOCK)
+            except zmq.Again:
+                pass
 
     def _read(self) -> list[bytes]:
         """What has come; with the lock held."""
@@ -141,8 +177,27 @@ class SocketLink(threading.Thread):
         return bodies
 
     def _receive(self, body: bytes) -> None:
-        message: FromDriver = decode_from_driver(body)
-        if isinstance(message, Rejoin):
-            self._greet()
-        else:
-            self._on_message(message)
+        number, heard = PREFIX.unpack_from(body)
+        content = memoryview(body)[PREFIX.size :]
+        if number == 0 and content:
+            self._take_answer(decode_answer(content), heard)
+            return
+        with self._lock:
+            self._session.acknowledged(heard)
+            self._push()
+            new = number != 0 and self._session.accept(number, len(content))
+        if new:
+            self._on_message(decode_from_driver(content))
+            with self._lock:
+                self._session.settle()
+                if self._session.owes:
+                    self._send_uncounted(bytearray(PREFIX.size))
+
+    def _take_answer(self, answer: object, heard: int) -> None:
+        if isinstance(answer, Refused):
+            self._give_up(answer.reason)
+            return
+        with self._lock:
+            self._ready = self._answered = True
+            self._session.resume(heard)
+            self._push()

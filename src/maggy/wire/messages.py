@@ -16,14 +16,23 @@ import msgspec
 MAX_MESSAGE_BYTES = 1 << 20
 """Largest message that the driver accepts; whoever sends more is cut off."""
 
-PROTOCOL = 1
-
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Base of all messages."""
 
 
 # --- to the driver
+
+
+class CheckpointSaved(Message):
+    """The running trial has saved a checkpoint; see the event of this name."""
+
+    trial: int
+    attempt: int
+    number: int
+    step: int | None
+    size_bytes: int
+    seconds: float
 
 
 class SupervisorHello(Message):
@@ -35,13 +44,13 @@ class SupervisorHello(Message):
     holder: str
     seat: int
     host: str
-    protocol: int = PROTOCOL
 
 
 class WorkerHello(Message):
     """A worker process is up and asks for the training function.
 
-    process  counts the processes that the holder has started
+    process     counts the processes that the holder has started
+    checkpoint  the last one of its trial, in case the news of it died with the old connection
     """
 
     holder: str
@@ -49,7 +58,6 @@ class WorkerHello(Message):
     process: int
     host: str
     pid: int
-    protocol: int = PROTOCOL
 
 
 class Ready(Message):
@@ -146,18 +154,28 @@ class Enlisted(Message):
 
 
 class Welcome(Message):
-    """Answer to WorkerHello: the pickled task, which holds the training function."""
+    """Answer to WorkerHello: the pickled task, which holds the training function.
+
+    folder      path or URL of the experiment's folder
+    experiment  id of the experiment, by which the worker can tell whether it sees that folder
+    """
 
     task: bytes
+    folder: str = ""
+    experiment: str = ""
 
 
 class RunTrial(Message):
-    """Run this trial now; a rule judges every `judge_every`-th step (0: never)."""
+    """Run this trial now; a rule judges every `judge_every`-th step (0: never).
+
+    checkpoint  path or URL of what it goes on from, if it goes on
+    """
 
     trial: int
     attempt: int
     params: dict[str, Any]
     judge_every: int = 0
+    checkpoint: str | None = None
 
 
 class GoOnTrial(Message):
@@ -173,10 +191,6 @@ class StopTrial(Message):
 
     trial: int
     attempt: int
-
-
-class Rejoin(Message):
-    """The driver does not know this connection: say hello again."""
 
 
 class Release(Message):
@@ -199,15 +213,17 @@ ToDriver = (
     | Finished
     | Stopped
     | Failed
+    | CheckpointSaved
 )
-FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Rejoin | Release
+FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Release
 
 
 def _refuse(code: int, data: memoryview) -> None:
     raise msgspec.ValidationError("messages hold plain values only")
 
 
-encode = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder()
+encode, encode_into = _encoder.encode, _encoder.encode_into
 decode_to_driver = msgspec.msgpack.Decoder(ToDriver, ext_hook=_refuse).decode
 decode_from_driver = msgspec.msgpack.Decoder(FromDriver).decode
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)

@@ -30,7 +30,7 @@ def open_channel(
     from maggy.wire.listener import SocketListener
 
     own, workers = KeyPair.fresh(), KeyPair.fresh()
-    listener = SocketListener(bind_host, workers.public, own)
+    listener = SocketListener(bind_host, workers.public, own, limit=4 * seats + 128)
     host = advertised_host or bind_host
     return listener, [
         Ticket(

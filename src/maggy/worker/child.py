@@ -17,7 +17,7 @@ from typing import IO
 from maggy.ticket import Ticket
 from maggy.wire.messages import FromDriver
 
-_TAIL_LINES = 30
+_TAIL_LINES = 30  # of this many lines of this size, with every byte replaced, a message can still be made
 _LINE_BYTES = 10_000
 _OUTPUT_BYTES = 16 << 20  # of what one process writes past `print`
 _LEAST_LINE_BYTES = 100  # a line counts for at least that: it costs as much
@@ -157,7 +157,9 @@ class Desk:
         except queue.Empty:
             return None
 
-    def take_lines(self, first: str, limit: int = 50) -> tuple[list[str], FromDriver | WorkerProcess | Leave | None]:
+    def take_lines(
+        self, first: str, limit: int = _TAIL_LINES
+    ) -> tuple[list[str], FromDriver | WorkerProcess | Leave | None]:
         """A line and those that follow at once, and the first item that is no line."""
         lines = [first]
         while len(lines) < limit and (item := self.take(0)) is not None:

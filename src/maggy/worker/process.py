@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
 
-from maggy.context import Task, unpack
+from maggy.context import Probe, Task, unpack
 from maggy.context.metric import as_number
 from maggy.errors import EarlyStopException, MetricValueError
 from maggy.ticket import Ticket
@@ -36,6 +36,7 @@ from maggy.wire.messages import (
     Welcome,
     WorkerHello,
 )
+from maggy.worker.checkpoints import Checkpoints
 from maggy.worker.reporter import Flusher, Reporter, sendable
 from maggy.worker.streams import captured
 from maggy.worker.surroundings import Surroundings
@@ -64,16 +65,16 @@ class Worker:
         on_ready: Callable[[], None] = lambda: None,
         surroundings: Surroundings | None = None,
     ) -> None:
-        self._hello = WorkerHello(holder, ticket.seat, process, socket.gethostname(), os.getpid())
         self._inbox: queue.SimpleQueue[FromDriver | None] = queue.SimpleQueue()  # None: look what has changed
-        self._unanswered: ToDriver | None = None  # said again on a new connection, as it may have died with the old
         self._echo, self._on_ready = echo, on_ready
         self._surroundings = surroundings
         self._process = os.getpid()
         self._released = self._preempted = False
         self._reporter: Reporter | None = None  # of the running trial
+        self._probe: Probe | None = None
         self._flusher = Flusher()
-        self._link = connect(ticket, self._greeting, self._receive)
+        self._link = connect(ticket, self._receive)
+        self._link.send(WorkerHello(holder, ticket.seat, process, socket.gethostname(), os.getpid()))
 
     def work(self) -> None:
         """Take trials until released."""
@@ -83,8 +84,7 @@ class Worker:
                 order = self._inbox.get()
                 if self._released or self._preempted:  # whatever waits before the end is not begun any more
                     break
-                if isinstance(order, RunTrial) and self._is_new(order):
-                    self._unanswered = None
+                if isinstance(order, RunTrial):
                     answer = self._run(task, order)
                     if self._counts(answer):
                         self._conclude(order, answer)
@@ -133,20 +133,27 @@ class Worker:
             if self._released or self._preempted:
                 return None
         try:
-            task = unpack(welcome.task)
+            self._probe = Probe(welcome.folder, welcome.experiment)
+            task = unpack(welcome.task, self._probe)
         except Exception as error:
-            self._answer(Unfit(_last_line(error), _traceback(error)))
+            self._link.send(Unfit(_last_line(error), _traceback(error)))
             print(_traceback(error), file=sys.stderr)
             while not (self._released or self._preempted):
                 self._inbox.get()
             return None
         self._on_ready()
-        self._answer(Ready())
+        self._link.send(Ready())
         return task
 
     def _run(self, task: Task, order: RunTrial) -> ToDriver:
+        checkpoints = Checkpoints(self._probe, trial=order.trial, attempt=order.attempt, url=order.checkpoint)
         reporter = self._reporter = Reporter(
-            self._send, trial=order.trial, attempt=order.attempt, judge_every=order.judge_every
+            self._link.send,
+            trial=order.trial,
+            attempt=order.attempt,
+            judge_every=order.judge_every,
+            checkpoints=checkpoints,
+            full=lambda: self._link.full,
         )
         self._flusher.begin(reporter)
         if self._released:  # looked at last: the end may have come while this trial began
@@ -180,27 +187,11 @@ class Worker:
                 raise
             return _failure(order, error)
 
-    def _is_new(self, order: RunTrial) -> bool:
-        """Whether this order was not carried out before; a reconnecting worker may be told twice."""
-        done = self._unanswered
-        last = (done.trial, done.attempt) if isinstance(done, Finished | Stopped | Failed) else None
-        return last != (order.trial, order.attempt)
-
     def _conclude(self, order: RunTrial, answer: ToDriver) -> None:
         try:
-            self._answer(answer)
+            self._link.send(answer)
         except Exception as error:  # a number or text of the user's that no message can hold
-            self._answer(_failure(order, error))
-
-    def _answer(self, message: ToDriver) -> None:
-        self._unanswered = message
-        self._link.send(message)
-
-    def _send(self, message: ToDriver) -> None:
-        self._link.send(message)
-
-    def _greeting(self) -> list[ToDriver]:
-        return [self._hello] if self._unanswered is None else [self._hello, self._unanswered]
+            self._link.send(_failure(order, error))
 
     def _receive(self, message: FromDriver) -> None:
         """In the link's thread."""

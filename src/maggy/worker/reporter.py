@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from maggy.context.metric import as_number
@@ -17,15 +17,18 @@ from maggy.errors import (
     BroadcastMetricValueError,
     BroadcastStepTypeError,
     BroadcastStepValueError,
+    CheckpointError,
     EarlyStopException,
     PreemptedException,
 )
-from maggy.wire.messages import Log, Metrics, ToDriver
+from maggy.wire.messages import CheckpointSaved, Log, Metrics, ToDriver
+from maggy.worker.checkpoints import Checkpoints
 
 BATCH_S = 0.1  # points that no rule waits for are sent this often
 _COALESCE_S = 0.005  # steps faster than a verdict can travel are judged in batches this far apart
 _WAIT_SHARE = 0.1  # a broadcast waits for its verdict for at most this share of a step ...
 _WAIT_LIMIT_S = 0.05  # ... and never longer than this
+_HOLD_S = 0.05  # a driver that takes nothing is tried again this often
 _ROUND_TRIP_S = 0.0002  # waiting for less than a round trip is in vain
 _POINTS_PER_MESSAGE = 20_000
 _CHARACTERS_PER_MESSAGE = 100_000
@@ -48,11 +51,18 @@ class Reporter:
         trial: int = -1,
         attempt: int = 0,
         judge_every: int = 0,
+        full: Callable[[], bool] = lambda: False,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
+        self._checkpoints = checkpoints or Checkpoints()
         self._send, self._trial, self._attempt, self._judge_every = send, trial, attempt, judge_every
+        self._full = full  # whether the driver takes nothing at present
+        self._held = False  # points wait here because of that, and so does whoever reports more
+        self._unsaid = 0  # lines that were dropped because of that
         self.last: float | None = None
         self._step = -1
         self._stop = self._preempted = False
+        self._loaded_step = -1  # of a checkpoint
         self._ended = False
         self._process = os.getpid()
         self.noticed = False
@@ -87,8 +97,11 @@ class Reporter:
     def broadcast(self, metric: Any, step: int | None = None) -> None:
         """Report the metric at a step. Returns at once, unless an early-stopping rule judges this step.
 
+        It also waits while the driver takes nothing and too much is unsent: a driver that pauses pauses its trials.
+
         metric  a finite number; NumPy scalars and 0-d tensors are numbers too
-        step    epoch or batch, whole, never smaller than the one before; None: the one before plus one, from 0
+        step    epoch or batch, whole, never smaller than the one before; None: the one before plus one, from 0 or
+                from the step of the checkpoint that was loaded
 
         Raises BroadcastMetricTypeError, BroadcastStepTypeError, BroadcastStepValueError for an argument that is
         wrong, BroadcastMetricValueError for NaN or infinity (the point is kept, to show where training diverged),
@@ -98,9 +111,9 @@ class Reporter:
         if type(metric) is not float:
             metric = _number(metric)
         if step is None:
-            step = self._step + 1
+            step = self._last_step + 1
         elif type(step) is not int:
-            step = _whole(step)
+            step = _whole("broadcast", step)
         if step < self._step or not 0 <= step <= _LAST_STEP:
             after = f" after step {self._step}" if self._step >= 0 else ""
             raise BroadcastStepValueError(f"broadcast was given step {step}{after}: steps count upwards from 0")
@@ -113,6 +126,8 @@ class Reporter:
             self._await_verdict(step)
         elif self._send is None:
             self._say()
+        if self._held:
+            self._hold()
         if self._stop:
             raise PreemptedException(metric) if self.preempted else EarlyStopException(metric)
 
@@ -126,13 +141,60 @@ class Reporter:
         if self._send is None:
             self._say()
 
+    def save_checkpoint(self, state: Any, step: int | None = None) -> None:
+        """Save what a later attempt can go on from, should this worker be lost. Returns when it is written.
+
+        The last checkpoint of a trial is kept, see `checkpoint_quota_bytes` of the config, and is `trial.checkpoint`
+        in the result. A call that is interrupted leaves the one before as it was.
+
+        state  any object that pickle knows, e.g. a dict of tensors; a str or a path names a directory, which is
+               copied whole
+        step   step it belongs to; None: that of the last broadcast
+
+        Raises CheckpointError if it cannot be pickled or written, ExperimentDirError if this machine does not see the
+        experiment's folder, BroadcastStepTypeError or BroadcastStepValueError for a wrong step. Outside an experiment
+        it is written to a temporary folder, for `load_checkpoint` of the same reporter.
+        """
+        if step is None:
+            step = self._last_step if self._last_step >= 0 else None
+        else:
+            step = _whole("save_checkpoint", step)
+            if not 0 <= step <= _LAST_STEP:
+                raise BroadcastStepValueError(f"save_checkpoint was given step {step}: steps count upwards from 0")
+        if self._ended:
+            raise CheckpointError("save_checkpoint was called after the end of its trial")
+        saved = self._checkpoints.save(state, step)
+        if self._send is not None:
+            self.flush()  # points come first
+            self._send(saved)
+
+    def load_checkpoint(self) -> Any:
+        """What this trial saved last, in this attempt or an earlier one; None if it has saved nothing.
+
+        Where a directory was saved, the path of a copy of it, which is removed when the trial ends.
+
+        Raises CheckpointError if it is damaged, ExperimentDirError if this machine does not see the experiment's
+        folder.
+        """
+        state, step = self._checkpoints.load()
+        if step is not None:
+            self._loaded_step = step
+        return state
+
     # --- for the worker
+
+    @property
+    def checkpoint(self) -> CheckpointSaved | None:
+        """What was saved last, in this attempt."""
+        return self._checkpoints.saved
 
     def end(self) -> None:
         """The trial is over: send what is left. What it has left running is stopped at its next broadcast."""
         self.flush()
+        self._hold()
         self._ended = self._stop = True
         self._judge_every = 0
+        self._checkpoints.end()
 
     def stop(self, trial: int, attempt: int) -> None:
         """The driver says: stop. From any thread."""
@@ -161,10 +223,16 @@ class Reporter:
             self._answered.set()
 
     def flush(self) -> None:
-        """Hand every point and line to the link, in order."""
+        """Hand every point and line to the link, in order. While it is full, points stay here and lines are dropped."""
         if self._send is None or self._ended or os.getpid() != self._process:  # a forked child is not the worker
             return
         with self._flushing:
+            # A trial that is told to stop, or released, waits no more; what it has left is little.
+            self._held = self._full() and not self._stop
+            if self._held:
+                self._unsaid += len(self._lines)
+                self._lines.clear()
+                return
             due, self._due = self._due, None
             while self._points or due is not None:
                 batch = [self._points.popleft() for _ in range(min(len(self._points), _POINTS_PER_MESSAGE))]
@@ -177,6 +245,11 @@ class Reporter:
                 self._send(Log(self._trial, self._attempt, lines))
 
     # --- inside
+
+    @property
+    def _last_step(self) -> int:
+        """The step of the last broadcast, or where it goes on from; -1 before the first."""
+        return self._step if self._step >= 0 else self._loaded_step
 
     def _await_verdict(self, step: int) -> None:
         now = perf_counter()
@@ -194,10 +267,21 @@ class Reporter:
             self.flush()
         self._resumed_at = perf_counter()
 
+    def _hold(self) -> None:
+        """Wait until the driver takes more, or wants this trial to stop."""
+        while self._held:
+            if not self._stop:
+                sleep(_HOLD_S)
+            self.flush()
+        self._resumed_at = perf_counter()
+
     def _next_lines(self) -> list[str]:
         """Lines for one message: few enough for the driver to accept, none once the trial's log is full."""
         lines: list[str] = []
         size = 0
+        if self._unsaid:
+            lines.append(f"[maggy: {self._unsaid} lines were dropped, as the driver did not take them]")
+            self._unsaid = 0
         while self._lines and size < _CHARACTERS_PER_MESSAGE:
             line = sendable(self._lines.popleft()[:_LINE_LIMIT])
             if self._logged <= _LOG_LIMIT:
@@ -270,10 +354,10 @@ def _number(metric: object) -> float:
     return number
 
 
-def _whole(step: object) -> int:
+def _whole(call: str, step: object) -> int:
     number = as_number(step)
     if number is None or not math.isfinite(number) or number != int(number):
         raise BroadcastStepTypeError(
-            f"broadcast was given step {type(step).__name__} {str(step)[:60]!r}; a step has to be a whole number"
+            f"{call} was given step {type(step).__name__} {str(step)[:60]!r}; a step has to be a whole number"
         )
     return int(number)

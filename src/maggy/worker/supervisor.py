@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,6 @@ from maggy.wire.messages import (
     ProcessEnded,
     Release,
     SupervisorHello,
-    ToDriver,
 )
 from maggy.worker.child import KILL_S, Desk, Leave, WorkerProcess
 
@@ -65,7 +65,9 @@ class Supervisor:
         self._started = 0
         self._unready_deaths = 0
         self._heartbeat_s: float | None = None
-        self._link = connect(ticket, self._greeting, self._desk.post)
+        self._unsaid = 0  # lines that were dropped because the driver did not take them
+        self._link = connect(ticket, self._desk.post)
+        self._link.send(SupervisorHello(self._holder, ticket.seat, socket.gethostname()))
 
     def leave(self, reason: str) -> None:
         """Return the trial and leave, within `LEAVE_S`. From any thread, and from a signal handler."""
@@ -143,13 +145,24 @@ class Supervisor:
             if process is not None:
                 process.kill()
             self._link.close()
+            if self._link.error is not None:
+                print(f"maggy: {self._link.error}", file=sys.stderr)
 
     def _start_process(self) -> WorkerProcess:
         return WorkerProcess(self._ticket, self._holder, self._started, self._environment, self._folder, self._desk)
 
     def _forward(self, line: str) -> FromDriver | WorkerProcess | Leave | None:
-        """Send a line of output and those that follow at once; the item after them."""
+        """Send a line of output and those that follow at once, or drop them while the driver takes nothing.
+
+        Returns the item after them.
+        """
         lines, item = self._desk.take_lines(line)
+        if self._link.full:
+            self._unsaid += len(lines)
+            return item
+        if self._unsaid:
+            lines = [f"[maggy: {self._unsaid} lines were dropped, as the driver did not take them]", *lines]
+            self._unsaid = 0
         self._link.send(Output(lines))
         return item
 
@@ -188,6 +201,3 @@ class Supervisor:
             return 0.0
         self._unready_deaths += 1
         return min(_FIRST_PAUSE_S * 2.0 ** (self._unready_deaths - 1), _LONGEST_PAUSE_S)
-
-    def _greeting(self) -> list[ToDriver]:
-        return [SupervisorHello(self._holder, self._ticket.seat, socket.gethostname())]

@@ -1,0 +1,82 @@
+"""From what the user says to the objects that do it: names become engines, configs become policies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from maggy.brain.events import DriverStarted
+from maggy.config import LIMITS, HyperparameterOptConfig, LagomConfig
+from maggy.driver import Advisor
+from maggy.earlystop import NoStoppingRule
+from maggy.earlystop import resolve as resolve_rule
+from maggy.engine.base import Engine
+from maggy.errors import UnknownNameError
+from maggy.optimizer import SingleRun
+from maggy.optimizer import resolve as resolve_optimizer
+from maggy.searchspace import Searchspace
+from maggy.trial import Direction
+
+_ENGINES = ("local", "spark", "inline")
+
+
+def space_of(config: LagomConfig) -> Searchspace:
+    """What can be chosen; nothing in a single run."""
+    space = config.searchspace if isinstance(config, HyperparameterOptConfig) else None
+    return Searchspace() if space is None else space
+
+
+def direction_of(config: LagomConfig) -> Direction:
+    """Whether more or less is better; of a single run there is nothing to compare."""
+    return config.direction if isinstance(config, HyperparameterOptConfig) else "max"
+
+
+def make_advisor(config: LagomConfig, seed: int, warn: Callable[[str], None]) -> Advisor:
+    """The policies of an experiment.
+
+    Raises ConfigError or UnknownNameError where they cannot work.
+    """
+    search = config if isinstance(config, HyperparameterOptConfig) else None
+    return Advisor(
+        SingleRun() if search is None else resolve_optimizer(search.optimizer),
+        NoStoppingRule() if search is None else resolve_rule(search.es_policy),
+        space=space_of(config),
+        num_trials=1 if search is None else int(search.num_trials),
+        direction=direction_of(config),
+        seed=seed,
+        es_min=0 if search is None else search.es_min,
+        warn=warn,
+    )
+
+
+def driver_started(config: LagomConfig, *, num_trials: int, epoch: int) -> DriverStarted:
+    """The first event of a driver."""
+    limits = {name: int(getattr(config, name)) for name in LIMITS}
+    return DriverStarted(epoch=epoch, num_trials=num_trials, **limits)
+
+
+def find_engine(engine: str | Engine | None) -> Engine:
+    """The engine that is meant: by its name, or None for Spark where a session is active, else this machine.
+
+    Raises UnknownNameError.
+    """
+    if isinstance(engine, Engine):
+        return engine
+    if engine is None:
+        from maggy.engine.spark_cluster import spark_is_active
+
+        engine = "spark" if spark_is_active() else "local"
+    match engine.lower() if isinstance(engine, str) else engine:
+        case "local":
+            from maggy.engine.local import LocalEngine
+
+            return LocalEngine()
+        case "inline":
+            from maggy.engine.inline import InlineEngine
+
+            return InlineEngine()
+        case "spark":
+            from maggy.engine.spark import SparkEngine
+
+            return SparkEngine()
+        case _:
+            raise UnknownNameError("engine", engine, _ENGINES)

@@ -1,0 +1,54 @@
+"""What the brain knows of workers and trials, and the numbers that it goes by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+from maggy.brain.transitions import Cause
+from maggy.trial import TrialState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Numbers that the machine goes by.
+
+    num_trials ... alike_limit  see `DriverStarted`, which replaces them
+    patience_s  silence after which a worker counts as lost
+    grace_s     time in which a worker whose connection broke may come back
+    retry_s     an idle optimizer is asked again after this time, or as soon as a trial ends
+    """
+
+    num_trials: int = 0
+    lost_limit: int = 3
+    error_limit: int = 1
+    preempted_limit: int = 10
+    alike_limit: int = 5
+    patience_s: float = inf
+    grace_s: float = 10.0
+    retry_s: float = 1.0
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker that is there."""
+
+    seat: int
+    heard_at: float
+    away_since: float | None = None
+    trial: int | None = None
+    parked: bool = False  # a second worker on a taken seat waits until the first is lost
+
+
+@dataclass(slots=True)
+class Live:
+    """A trial that has not reached a final state."""
+
+    params: dict[str, Any]
+    state: TrialState = TrialState.PENDING
+    attempt: int = 0
+    worker: int | None = None
+    setbacks: Counter[Cause] = field(default_factory=Counter)
+    story: list[tuple[float, Cause, TrialState]] = field(default_factory=list)

@@ -1,0 +1,291 @@
+"""A checkpoint: the state of a training, written so that it is whole or not there, and checked when it is read.
+
+Its folder holds `manifest.json`, and `state.pickle` or the folder `directory`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pickle
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+from zlib import crc32
+
+import msgspec
+
+from maggy.context.store import LocalStore, Store, store_at
+from maggy.errors import CheckpointError
+from maggy.trial import Checkpoint
+
+_MANIFEST, _STATE, _DIRECTORY = "manifest.json", "state.pickle", "directory"
+_CHUNK_BYTES = 1 << 20
+
+
+class _File(msgspec.Struct, frozen=True):
+    """Size and CRC-32 of a file."""
+
+    size: int
+    crc32: int
+
+
+class _Manifest(msgspec.Struct, frozen=True):
+    """What a checkpoint consists of.
+
+    files    by path in the checkpoint's folder
+    folders  of a directory, so that empty ones come back too
+    seconds  how long it took to write
+    created  seconds since the epoch
+    """
+
+    kind: Literal["state", "directory"]
+    step: int | None
+    files: dict[str, _File]
+    folders: list[str]
+    seconds: float
+    created: float
+
+
+def place(trial: int, attempt: int, number: int) -> str:
+    """Where a checkpoint lies in the experiment's folder. A late writer of an older attempt touches no newer one."""
+    return f"trials/{trial}/checkpoints/{attempt}-{number}"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a checkpoint held.
+
+    state    what was saved, or the path of a directory with the same content
+    step     the step it was saved at
+    scratch  temporary folder that holds this directory, for the caller to remove
+    """
+
+    state: Any
+    step: int | None
+    scratch: Path | None = None
+
+
+def save(url: str, state: Any, step: int | None) -> int:
+    """Write a checkpoint to a place of its own; return its size in bytes.
+
+    state  any object that pickle knows; a str or a path names a directory, which is copied whole
+
+    Raises CheckpointError if it cannot be pickled, is no directory, or cannot be written.
+    """
+    begun = time.perf_counter()
+    directory = Path(state) if isinstance(state, str | os.PathLike) else None
+    if directory is not None and not directory.is_dir():
+        raise CheckpointError(
+            f"save_checkpoint was given {os.fspath(state)!r}, which is no directory; a text or a path names a "
+            f"directory, anything else is saved itself, e.g. {{'path': {os.fspath(state)!r}}}",
+            url=url,
+        )
+    try:
+        store = store_at(url)
+        folders, names = ([], []) if directory is None else _walk(directory)
+        store.begin()
+        try:
+            files = dict(_save_state(store, state) if directory is None else _copy(directory, names, store))
+            manifest = _Manifest(
+                kind="state" if directory is None else "directory",
+                step=step,
+                files=files,
+                folders=folders,
+                seconds=time.perf_counter() - begun,
+                created=time.time(),
+            )
+            with closing(store.create(_MANIFEST)) as file:
+                file.write(msgspec.json.encode(manifest))
+                store.close(file)
+            store.commit()
+        except BaseException:
+            store.abort()
+            raise
+    except CheckpointError:
+        raise
+    except Exception as error:  # each file system has errors of its own
+        raise CheckpointError(
+            f"the checkpoint {url} cannot be written: {type(error).__name__}: {error}. Make room there, or name a "
+            f"folder that workers can write with experiment_dir=; checkpoint_quota_bytes= limits what is kept",
+            url=url,
+        ) from error
+    return sum(file.size for file in files.values())
+
+
+def load(url: str, *, in_place: bool = False) -> Loaded:
+    """Read a checkpoint; every byte is checked before any of it is used.
+
+    in_place  a directory on this machine is returned itself; else a copy in a temporary folder
+
+    Raises CheckpointError if it is not there, is damaged, or cannot be unpickled here.
+    """
+    store = _open(url)
+    manifest = _read_manifest(store, url)
+    local = isinstance(store, LocalStore)
+    copied = not local or (manifest.kind == "directory" and not in_place)
+    base = Path(tempfile.mkdtemp(prefix="maggy-checkpoint-")) if copied else Path(url)
+    keep = False
+    try:
+        for name, facts in manifest.files.items():
+            _check_file(store, url, name, facts, base / name if copied else None)
+        if manifest.kind == "state":
+            return Loaded(_unpickle(base / _STATE, url), manifest.step)
+        for name in ("", *manifest.folders):
+            (base / _DIRECTORY / name).mkdir(parents=True, exist_ok=True)
+        keep = copied
+        return Loaded(base / _DIRECTORY, manifest.step, base if copied else None)
+    finally:
+        if copied and not keep:
+            shutil.rmtree(base, ignore_errors=True)
+
+
+def load_checkpoint(checkpoint: Checkpoint | str | os.PathLike[str]) -> Any:
+    """What a trial saved, e.g. `load_checkpoint(result.best.checkpoint)`.
+
+    checkpoint  of a trial, or its path or URL
+
+    Returns the state; or the path of the directory: the checkpoint's own where it lies on this machine, so only read
+    it; else a copy that lives as long as this process.
+
+    Loading a state runs code that it names, as with any pickle: load only what you trust.
+
+    Raises CheckpointError if it is not there, is damaged, or needs what cannot be imported here.
+    """
+    loaded = load(checkpoint.url if isinstance(checkpoint, Checkpoint) else os.fspath(checkpoint), in_place=True)
+    if loaded.scratch is not None:
+        atexit.register(shutil.rmtree, loaded.scratch, ignore_errors=True)
+    return loaded.state
+
+
+# --- writing
+
+
+class _Tallied:
+    """A file that counts what is written to it, and what its checksum is."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.size = self.crc32 = 0
+
+    def write(self, data: Any) -> None:
+        self.size += memoryview(data).nbytes
+        self.crc32 = crc32(data, self.crc32)
+        try:
+            self._file.write(data)
+        except OSError:
+            raise
+        except Exception as error:  # of the store, which must not be taken for one of the pickled object
+            raise OSError(f"{type(error).__name__}: {error}") from error
+
+    def facts(self) -> _File:
+        return _File(self.size, self.crc32)
+
+
+def _save_state(store: Store, state: Any) -> Iterator[tuple[str, _File]]:
+    with closing(store.create(_STATE)) as file:
+        tallied = _Tallied(file)
+        try:
+            pickle.dump(state, tallied, protocol=5)
+        except OSError:
+            raise
+        except Exception as error:  # a __reduce__ may raise anything
+            raise CheckpointError(
+                f"save_checkpoint was given {type(state).__name__}, which cannot be pickled ({type(error).__name__}: "
+                f"{error}). Save plain values, e.g. model.state_dict(), or write files and save their directory"
+            ) from error
+        store.close(file)
+    yield _STATE, tallied.facts()
+
+
+def _copy(directory: Path, names: Iterable[str], store: Store) -> Iterator[tuple[str, _File]]:
+    for name in names:
+        if not (directory / name).is_file():
+            raise CheckpointError(f"save_checkpoint cannot copy {directory / name}, which is no file")
+        with (directory / name).open("rb") as source, closing(store.create(f"{_DIRECTORY}/{name}")) as file:
+            tallied = _Tallied(file)
+            while chunk := source.read(_CHUNK_BYTES):
+                tallied.write(chunk)
+            store.close(file)
+        yield f"{_DIRECTORY}/{name}", tallied.facts()
+
+
+def _walk(directory: Path) -> tuple[list[str], list[str]]:
+    """Folders and files below a directory, by relative path. Links are followed."""
+    folders, files = [], []
+    for parent, names, leaves in os.walk(directory, followlinks=True):
+        place = Path(parent).relative_to(directory)
+        folders += [(place / name).as_posix() for name in names]
+        files += [(place / name).as_posix() for name in leaves]
+    return folders, files
+
+
+# --- reading
+
+
+def _open(url: str) -> Store:
+    try:
+        return store_at(url)
+    except Exception as error:
+        raise CheckpointError(f"the checkpoint {url} cannot be read: {error}", url=url) from error
+
+
+def _read_manifest(store: Store, url: str) -> _Manifest:
+    try:
+        with store.open(_MANIFEST) as file:
+            return msgspec.json.decode(file.read(), type=_Manifest)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"there is no checkpoint at {url}: it holds no {_MANIFEST}", url=url) from error
+    except msgspec.MsgspecError as error:
+        raise _damaged(url, _MANIFEST, str(error)) from error
+    except Exception as error:
+        raise _unreadable(url, _MANIFEST, error) from error
+
+
+def _check_file(store: Store, url: str, name: str, facts: _File, copy: Path | None) -> None:
+    """Compare a file with what the manifest says of it; copy it on the way where a path is given."""
+    if copy is not None:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+    size = checksum = 0
+    try:
+        with store.open(name) as source, Path(os.devnull if copy is None else copy).open("wb") as target:
+            while chunk := source.read(_CHUNK_BYTES):
+                size += len(chunk)
+                checksum = crc32(chunk, checksum)
+                target.write(chunk)
+    except FileNotFoundError as error:
+        raise _damaged(url, name, "it is missing") from error
+    except Exception as error:
+        raise _unreadable(url, name, error) from error
+    if size != facts.size:
+        raise _damaged(url, name, f"it has {size} bytes in place of {facts.size}")
+    if checksum != facts.crc32:
+        raise _damaged(url, name, "its checksum does not match")
+
+
+def _unpickle(path: Path, url: str) -> Any:
+    try:
+        with path.open("rb") as file:
+            return pickle.load(file)
+    except Exception as error:  # whatever the state's classes raise
+        raise CheckpointError(
+            f"the checkpoint {url} is whole but cannot be loaded here: {type(error).__name__}: {error}. What it was "
+            f"made of has to be importable",
+            url=url,
+            file=_STATE,
+        ) from error
+
+
+def _damaged(url: str, name: str, why: str) -> CheckpointError:
+    return CheckpointError(f"the checkpoint {url} is damaged: {name}: {why}", url=url, file=name)
+
+
+def _unreadable(url: str, name: str, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"the checkpoint {url} cannot be read: {name}: {type(error).__name__}: {error}", url=url, file=name
+    )

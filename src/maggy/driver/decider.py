@@ -1,0 +1,77 @@
+"""What follows from an event: the state machine, the policies it asks, and the book they read.
+
+A live driver feeds it what happens, a resumed one and a replay feed it the journal. Nothing in here reads a clock or
+touches the world, so the same events lead to the same decisions.
+"""
+
+from __future__ import annotations
+
+from maggy.brain import Brain
+from maggy.brain import commands as do
+from maggy.brain import events as ev
+from maggy.driver.advisor import Advisor
+from maggy.driver.keeper import Keeper
+
+
+class Decider:
+    """See the module.
+
+    brain    who runs what
+    advisor  what to try and what to stop
+    keeper   which checkpoints are kept
+    """
+
+    def __init__(self, brain: Brain, advisor: Advisor, keeper: Keeper) -> None:
+        self.brain, self.advisor, self.keeper = brain, advisor, keeper
+
+    def learn(self, event: ev.AnyEvent, *, now: float, t: float) -> tuple[list[do.AnyCommand], list[ev.Answer]]:
+        """Learn an event; return what is to be done, and what the policies answered, which is to be learnt next.
+
+        now  on the brain's clock
+        t    seconds since the epoch, as trials show them
+        """
+        self._note(event)
+        commands = self.brain.handle(event, now)
+        return commands, [answer for command in commands if (answer := self._carry_out(command, t)) is not None]
+
+    def _note(self, event: ev.AnyEvent) -> None:
+        """Write down what a trial has to say, while it still counts as running."""
+        match event:
+            case ev.Suggested():
+                self.advisor.take(event)
+            case ev.CheckpointSaved():
+                counts = self.brain.goes_on_from(event.trial, event.attempt)
+                self.keeper.saved(event, self.advisor.book.running[event.trial] if counts else None)
+            case ev.CheckpointDropped():
+                self.keeper.dropped(event)
+        if not isinstance(event, ev.MetricsReported | ev.TrialFinished | ev.TrialStopped | ev.TrialFailed):
+            return
+        if not self.brain.holds(event.trial, event.attempt):
+            return
+        book = self.advisor.book
+        match event:
+            case ev.MetricsReported():
+                book.report(event.trial, event.steps, [float(value) for value in event.values])
+            case ev.TrialFinished():
+                book.note(event.trial, final_metric=event.metric, metric_dict=event.outputs)
+            case ev.TrialStopped():
+                book.note(event.trial, final_metric=event.metric)
+            case ev.TrialFailed():
+                book.note(event.trial, error=event.error, traceback=event.traceback)
+
+    def _carry_out(self, command: do.AnyCommand, t: float) -> ev.Answer | None:
+        """The part of a command that concerns policies and book."""
+        match command:
+            case do.Ask():
+                return self.advisor.ask(command.number)
+            case do.Judge():
+                return self.advisor.judge(command.trial, command.attempt, command.step)
+            case do.Run():
+                self.advisor.book.start(command.trial, command.attempt, command.worker, t)
+            case do.Stop():
+                self.advisor.book.note(command.trial, reason=command.reason)
+            case do.Settle():
+                trial = self.advisor.book.settle(command.trial, command.state, command.error, t)
+                self.keeper.ended(trial)
+                self.advisor.observe(trial)
+        return None

@@ -1,0 +1,93 @@
+"""The journal, fed to the machine and the policies once more: a resume gets its state so, and a replay checks it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from maggy.brain import events as ev
+from maggy.driver.decider import Decider
+from maggy.journal import Record
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A decision that comes out otherwise than the journal has it.
+
+    record     number of the record
+    journalled what the journal says
+    derived    what the policies say now; None where they are not even asked
+    """
+
+    record: int
+    journalled: ev.AnyEvent
+    derived: ev.AnyEvent | None
+
+    def __str__(self) -> str:
+        return f"record {self.record}: the journal has {_text(self.journalled)}, now it is {_text(self.derived)}"
+
+
+@dataclass
+class Replay:
+    """What came of a journal.
+
+    records      how many there were
+    decisions    how many of them were answers of policies
+    differences  answers that come out otherwise now; the state goes by the journal's
+    open         answers that follow from the last record and that the journal does not have any more: a driver that
+                 is killed can lose the end of a turn, of which nobody was told
+    epoch        of the driver that wrote last
+    """
+
+    records: int = 0
+    decisions: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    open: list[ev.Answer] = field(default_factory=list)
+    epoch: int = -1
+
+
+def replay(decider: Decider, records: Iterable[Record]) -> Replay:
+    """Bring a fresh decider to where the journal ends. The journal's answers stand; the policies are asked again too,
+    so that whatever they keep is as it was.
+
+    Raises what `read` raises while `records` is read, and whatever a policy raises.
+    """
+    told = Replay()
+    expected: deque[ev.Answer] = deque()
+    for record in records:
+        event = record.event
+        told.records += 1
+        if isinstance(event, ev.Answer):
+            told.decisions += 1
+            derived = expected.popleft() if expected else None
+            if derived != event:
+                told.differences.append(Difference(record.n, event, derived))
+        elif expected:  # an answer is always written before anything else happens
+            told.differences += [Difference(record.n, event, answer) for answer in expected]
+            expected.clear()
+        if isinstance(event, ev.DriverStarted):
+            told.epoch = event.epoch
+        _, answers = decider.learn(event, now=record.t, t=record.t)
+        expected.extend(answers)
+    told.open = _renumbered(decider, expected)
+    return told
+
+
+def _renumbered(decider: Decider, answers: Iterable[ev.Answer]) -> list[ev.Answer]:
+    """Open answers with the trial numbers that come next, whatever numbers differing answers have used up."""
+    trial = decider.brain.suggested
+    numbered: list[ev.Answer] = []
+    for answer in answers:
+        if isinstance(answer, ev.Suggested):
+            answer = msgspec.structs.replace(answer, trial=trial)
+            trial += 1
+        numbered.append(answer)
+    decider.advisor.go_on_from(trial)
+    return numbered
+
+
+def _text(event: ev.AnyEvent | None) -> str:
+    return "nothing" if event is None else msgspec.json.encode(event).decode()

@@ -1,0 +1,100 @@
+"""An experiment that was begun before: continued, or replayed to check it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from maggy import context
+from maggy.assembly import make_advisor
+from maggy.brain import Brain, Rules
+from maggy.config import LagomConfig
+from maggy.driver import Decider, Keeper, Replay, replay
+from maggy.errors import ExperimentDirError, ResumeError
+from maggy.journal import ExperimentFolder, read
+from maggy.journal.folder import to_json
+from maggy.provenance import differences
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An experiment as its folder describes it.
+
+    url    of the folder
+    about  what experiment.json says
+    """
+
+    url: str
+    about: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, url: str | os.PathLike[str]) -> Begun:
+        """Look into a folder. Raises ExperimentDirError if it holds no experiment."""
+        folder = ExperimentFolder.open(url)
+        try:
+            return cls(folder.url, msgspec.json.decode(folder.read("experiment.json")))
+        except msgspec.MsgspecError as error:
+            raise ExperimentDirError(
+                f"experiment_dir {folder.url!r} holds an experiment that was killed before it began, or is damaged "
+                f"(experiment.json: {error}); start it anew in another folder"
+            ) from error
+
+    @property
+    def seed(self) -> int:
+        return int(self.about["seed"])
+
+    def recipe(self) -> context.Recipe:
+        """What it was begun with.
+
+        Raises ResumeError where that could not be kept, or cannot be loaded here.
+        """
+        advice = f"Resume it from the program: lagom(train_fn, config, resume={self.url!r})"
+        try:
+            packed = ExperimentFolder.open(self.url).read("recipe.pkl")
+        except FileNotFoundError as error:
+            why = self.about.get("no_recipe", "recipe.pkl is missing")
+            raise ResumeError(
+                f"{self.url} does not hold the function and config it was begun with: {why}. {advice}"
+            ) from error
+        try:
+            return context.unpack_recipe(packed)
+        except Exception as error:  # unpickling imports the user's modules
+            raise ResumeError(
+                f"the function and config in {self.url} cannot be loaded here ({type(error).__name__}: {error}). "
+                f"Install what they import, or: {advice}"
+            ) from error
+
+    def refuse_changes(self, given: Mapping[str, Any]) -> None:
+        """Raises ResumeError, which shows what has changed, if what is given differs from what was begun."""
+        changed = differences(self.about, msgspec.json.decode(to_json(given)))
+        if changed:
+            listed = "\n".join(f"  {name}: {text}" for name, text in changed.items())
+            raise ResumeError(
+                f"what is to be resumed is not what was begun in {self.url}:\n{listed}\n"
+                f"Undo the change; or resume all the same with force=True (maggy resume --force), which keeps the "
+                f"trials that have ended and uses what is given now for the others.",
+                changed,
+            )
+
+
+def replay_experiment(
+    url: str | os.PathLike[str], config: LagomConfig | None = None, *, until: int | None = None
+) -> tuple[Replay, Decider]:
+    """Make every decision of an experiment again from its journal, and compare.
+
+    config  None: the one it was begun with, from its folder
+    until   how many records to read; None: all
+
+    Returns what came of it, and the state at the end. Raises ExperimentDirError, ResumeError or JournalError.
+    """
+    begun = Begun.read(url)
+    settings = begun.recipe().thaw() if config is None else config
+    advisor = make_advisor(settings, begun.seed, warn=lambda line: None)
+    keeper = Keeper(begun.url.rstrip("/"), settings.checkpoint_quota_bytes, advisor.book.loss)
+    decider = Decider(Brain(Rules()), advisor, keeper)
+    return replay(decider, islice(read(ExperimentFolder.open(url)), until)), decider

@@ -1,0 +1,68 @@
+"""Finding processes to kill, on Linux."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+
+def descendants(of: int | None = None) -> dict[int, str]:
+    """The command lines of all processes that a process has started, directly or not, by number."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:  # it has ended meanwhile
+                continue
+            children.setdefault(parent, []).append(int(folder.name))
+    found: dict[int, str] = {}
+    waiting = [os.getpid() if of is None else of]
+    while waiting:
+        for child in children.get(waiting.pop(), []):
+            waiting.append(child)
+            try:
+                found[child] = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+    return found
+
+
+def worker_processes() -> list[int]:
+    """The worker processes of this machine's experiments, as started by this process."""
+    return sorted(number for number, command in descendants().items() if "maggy.worker.process" in command)
+
+
+class Killer(threading.Thread):
+    """Kills processes with -9 at random times until it is told to stop.
+
+    victims  those that may be killed now
+    pause_s  the mean time between two kills
+    """
+
+    def __init__(self, victims: Callable[[], list[int]], *, pause_s: float, seed: int) -> None:
+        super().__init__(name="killer", daemon=True)
+        self._victims, self._pause_s, self._chance = victims, pause_s, random.Random(seed)
+        self._over = threading.Event()
+        self.killed = 0
+
+    def __enter__(self) -> Killer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._over.wait(self._chance.expovariate(1 / self._pause_s)):
+            if victims := self._victims():
+                try:
+                    os.kill(self._chance.choice(victims), signal.SIGKILL)
+                    self.killed += 1
+                except ProcessLookupError:
+                    continue

@@ -1,0 +1,108 @@
+"""Workers and executors are killed with -9 at random while trials run: nothing is lost and nothing counted twice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+from reliability.processes import Killer, descendants, worker_processes
+
+from maggy import Searchspace, lagom
+from maggy.brain import events as ev
+from maggy.config import HyperparameterOptConfig
+from maggy.journal import ExperimentFolder, read
+from maggy.resuming import replay_experiment
+from maggy.trial import TrialState
+
+SEED = 5
+
+
+def train(x, n, reporter):
+    import time
+
+    for step in range(n):
+        reporter.broadcast(x * step, step)
+        time.sleep(0.02)
+    return x + n
+
+
+def search(num_trials, **settings):
+    space = Searchspace(x=("DOUBLE", [0.0, 1.0]), n=("INTEGER", [1, 5]))
+    settings = {"es_policy": "none", "seed": SEED, "lost_limit": 1000, **settings}
+    return HyperparameterOptConfig(num_trials, "randomsearch", space, **settings)
+
+
+def outcome(result):
+    return {trial.trial_id: (trial.state, trial.params, trial.final_metric) for trial in result.trials}
+
+
+def check(result, undisturbed):
+    """Every suggested configuration has ended once, as it would have without any fault; the journal says the same."""
+    ids = [trial.trial_id for trial in result.trials]
+    assert len(set(ids)) == len(ids)
+    assert outcome(result) == outcome(undisturbed)
+    events = [record.event for record in read(ExperimentFolder.open(result.experiment_dir))]
+    suggested = [event.trial for event in events if isinstance(event, ev.Suggested)]
+    assert sorted(suggested) == sorted(ids)
+    told, decider = replay_experiment(result.experiment_dir)
+    assert told.differences == []
+    assert decider.brain.ended == Counter({TrialState.FINISHED: len(ids)})
+    return events
+
+
+def chaos(num_trials, victims, pause_s, engine, tmp_path):
+    undisturbed = lagom(train, search(num_trials, experiment_dir=tmp_path / "a"), engine="inline", verbose=0)
+    started = time.monotonic()
+    with Killer(victims, pause_s=pause_s, seed=SEED) as killer:
+        config = search(num_trials, num_workers=2, experiment_dir=tmp_path / "b")
+        result = lagom(train, config, engine=engine, verbose=0)
+    events = check(result, undisturbed)
+    lost = [event for event in events if isinstance(event, ev.WorkerLost)]
+    return killer.killed, len(lost), sum(trial.attempt for trial in result.trials), time.monotonic() - started
+
+
+def executors():
+    """Executors of Spark, and the Python processes in which their tasks run."""
+    wanted = ("CoarseGrainedExecutorBackend", "pyspark.daemon", "maggy.worker.process")
+    return [number for number, command in descendants().items() if any(name in command for name in wanted)]
+
+
+def test_workers_are_killed_while_trials_run(tmp_path):
+    killed, _, attempts, _ = chaos(60, worker_processes, 0.4, "local", tmp_path)
+    assert killed >= 3
+    assert attempts >= 1
+
+
+@pytest.mark.spark
+def test_executors_and_workers_are_killed_while_trials_run(spark, tmp_path):
+    from maggy.engine.spark import SparkEngine
+
+    killed, lost, _, _ = chaos(30, executors, 3.0, SparkEngine(spark), tmp_path)
+    assert killed >= 1
+    assert lost >= 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_three_hundred_trials_under_fire(tmp_path, capsys):
+    killed, lost, attempts, seconds = chaos(300, worker_processes, 0.7, "local", tmp_path)
+    with capsys.disabled():
+        print(
+            f"\nlocal: 300 trials, {killed} worker processes killed (seed {SEED}), {lost} losses noticed, "
+            f"{attempts} trials run again, every result as undisturbed, {seconds:.0f} s"
+        )
+
+
+@pytest.mark.soak
+@pytest.mark.spark
+@pytest.mark.timeout(1800)
+def test_three_hundred_trials_under_fire_on_spark(spark, tmp_path, capsys):
+    from maggy.engine.spark import SparkEngine
+
+    killed, lost, attempts, seconds = chaos(300, executors, 5.0, SparkEngine(spark), tmp_path)
+    with capsys.disabled():
+        print(
+            f"\nspark: 300 trials, {killed} executors and workers killed (seed {SEED}), {lost} losses noticed, "
+            f"{attempts} trials run again, every result as undisturbed, {seconds:.0f} s"
+        )
