@@ -13,7 +13,7 @@ from maggy.driver import Janitor
 from maggy.driver.keeper import Remove, Sweep
 from maggy.errors import CheckpointError, JournalError
 from maggy.trial import TrialState
-from maggy.wire.messages import CheckpointSaved, Failed, Finished, ProcessEnded, Ready, RunTrial, WorkerHello
+from maggy.wire.messages import CheckpointSaved, Failed, Finished, ProcessEnded, Ready, RunTrial
 
 
 @pytest.fixture
@@ -127,22 +127,6 @@ def test_a_late_writer_of_an_older_attempt_is_recorded_and_changes_nothing(start
     one.say(write(stage, 0, number=3, state="after the end"))
     assert on_disk(stage) == {"trials/0/checkpoints/1-0"}
     assert load(stage.advisor.book.ended[0].checkpoint.url).state == {"state": "second"}
-
-
-def test_news_that_died_with_a_connection_come_with_the_next_hello_and_count_once(start):
-    stage = start(Listed({"lr": 0.1}))
-    one, _ = at_work(stage)
-    said = write(stage, 0)
-    one.link.cut()
-    one.greeting = [WorkerHello("h0", 0, 1, "node-a", 4711, checkpoint=said), Finished(0, 0, 0.5)]
-    for _ in range(2):
-        one.link.mend()
-        stage.turn()
-        one.link.cut()
-        stage.turn()
-    assert stage.kinds().count("CheckpointSaved") == 1
-    assert stage.advisor.book.ended[0].checkpoint is not None
-    assert on_disk(stage) == {"trials/0/checkpoints/0-0"}
 
 
 def test_nothing_is_deleted_before_the_record_that_replaces_it_is_written(start):

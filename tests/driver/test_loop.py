@@ -12,6 +12,7 @@ from maggy.brain.events import WorkerLost
 from maggy.errors import EngineError, ExperimentFailedError, NoWorkersError
 from maggy.journal import read
 from maggy.trial import TrialState
+from maggy.wire.channel import WrongVersion
 from maggy.wire.messages import (
     Enlisted,
     Failed,
@@ -411,6 +412,24 @@ def test_processes_that_die_before_one_was_ready_end_the_experiment_with_what_th
     assert str(stage.driver.error) == (
         "worker processes die before they can work: its process ended with exit code 1\nImportError: no zmq"
     )
+
+
+def test_a_worker_of_another_version_ends_an_experiment_that_has_not_begun(start):
+    stage = start(Listed({"lr": 0.1}))
+    stage.driver._on_wrong_version(b"peer", WrongVersion(theirs=3, ours=2), 0.0)
+    assert isinstance(stage.driver.error, EngineError)
+    assert str(stage.driver.error) == (
+        "a worker speaks version 3 of Maggy's protocol and this driver version 2: "
+        "install the same version of Maggy where the workers run"
+    )
+
+
+def test_a_worker_of_another_version_that_comes_later_is_only_refused(start):
+    stage = start(Listed({"lr": 0.1}))
+    at_work(stage)
+    stage.driver._on_wrong_version(b"peer", WrongVersion(theirs=3, ours=2), 0.0)
+    assert stage.driver.error is None
+    assert not stage.driver.over.is_set()
 
 
 def test_closing_ends_the_thread_of_an_experiment_that_runs(start):

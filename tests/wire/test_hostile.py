@@ -226,11 +226,14 @@ def test_what_is_said_twice_is_heard_once(experiment):
 
 def test_whoever_sends_too_much_is_cut_off_and_nobody_else(experiment, work):
     dealer = experiment.session()
-    dealer.send(numbered(1, Log(0, 0, ["x" * (2 * MAX_MESSAGE_BYTES)])))
+    dealer.send(numbered(1, HELLO))
+    assert experiment.take() == (NAME, HELLO)
+    dealer.send(numbered(2, Log(0, 0, ["x" * (2 * MAX_MESSAGE_BYTES)])))
     assert experiment.take() == (NAME, Sign.GONE)
-    dealer.send(opening(resumes=True))  # ZeroMQ has made another connection
+    dealer = experiment.dealer()
+    dealer.send(opening(resumes=True))
     assert experiment.take() == (NAME, Sign.BACK)
-    dealer.send(numbered(1, Ready()))
+    dealer.send(numbered(2, Ready()))
     assert experiment.take() == (NAME, Ready())
     work.goes_on()
 
@@ -262,6 +265,8 @@ def test_more_sessions_than_there_may_be_are_refused_and_those_that_are_away_mak
     late = experiment.dealer()
     late.send(opening(name=b"one too many ...."[:16]))
     assert experiment.answer(late) == (0, 0, Refused("the driver does not know this worker any more"))
+    first.send(numbered(1, HELLO))
+    assert experiment.take() == (NAME[:-2] + b"00", HELLO)
     first.close()
     assert experiment.take() == (NAME[:-2] + b"00", Sign.GONE)
     late.send(opening(name=b"one too many ...."[:16]))

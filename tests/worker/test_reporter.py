@@ -392,6 +392,88 @@ def test_a_log_that_is_full_says_so_once_and_takes_no_more():
         assert lines[525:] == ["[maggy: the log of this trial is full at 1 MiB; the rest is dropped]"]
 
 
+# --- a driver that takes nothing
+
+
+class Jam:
+    """A link that is full until it is cleared."""
+
+    def __init__(self) -> None:
+        self.full = True
+        self.sent: list[Metrics | Log] = []
+        self.reporter = Reporter(self.sent.append, trial=3, full=lambda: self.full)
+
+    def in_a_thread(self, work) -> threading.Thread:
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+
+def test_a_trial_waits_while_the_driver_takes_nothing_and_loses_no_point():
+    jam = Jam()
+    returned = threading.Event()
+
+    def train():
+        jam.reporter.broadcast(0.5)
+        jam.reporter.flush()
+        jam.reporter.broadcast(0.25)  # waits
+        returned.set()
+
+    training = jam.in_a_thread(train)
+    assert not returned.wait(3 * module._HOLD_S)
+    assert jam.sent == []
+    jam.full = False
+    training.join(PATIENCE_S)
+    assert returned.is_set()
+    jam.reporter.end()
+    assert [(message.steps, message.values) for message in jam.sent] == [([0, 1], [0.5, 0.25])]
+
+
+def test_a_trial_that_has_ended_waits_until_its_points_are_taken():
+    jam = Jam()
+    jam.reporter.broadcast(0.5)
+    ending = jam.in_a_thread(jam.reporter.end)
+    while not jam.reporter._held:
+        pass
+    jam.full = False
+    ending.join(PATIENCE_S)
+    assert [message.values for message in jam.sent] == [[0.5]]
+
+
+def test_a_trial_that_waits_for_the_driver_is_stopped_all_the_same():
+    jam = Jam()
+    caught = SimpleQueue()
+
+    def train():
+        jam.reporter.broadcast(0.5)
+        jam.reporter.flush()
+        try:
+            jam.reporter.broadcast(0.25)
+        except EarlyStopException as stop:
+            caught.put(stop)
+
+    training = jam.in_a_thread(train)
+    while not jam.reporter._held:
+        pass
+    jam.reporter.stop_now()
+    assert caught.get(timeout=PATIENCE_S).metric == 0.25
+    training.join()
+    jam.reporter.end()
+    assert [message.values for message in jam.sent] == [[0.5, 0.25]]
+
+
+def test_lines_that_the_driver_does_not_take_are_dropped_with_a_note():
+    jam = Jam()
+    for _ in range(3):
+        jam.reporter.log("dropped")
+    jam.reporter.flush()
+    jam.full = False
+    jam.reporter.log("kept")
+    jam.reporter.end()
+    (log,) = jam.sent
+    assert log.lines == ["[maggy: 3 lines were dropped, as the driver did not take them]", "kept"]
+
+
 # --- by hand
 
 

@@ -191,6 +191,18 @@ class ChannelContract:
         link.send(points(1))
         assert self.take() == (peer, points(1))
 
+    def test_a_connection_that_breaks_before_anything_was_said_is_nobodys_business(self) -> None:
+        link = self.connect(self.listener, lambda message: None)
+        self._links.append(link)
+        for _ in range(20):
+            self._unread += self.listener.receive(0.005)
+        self.cut(link)
+        for _ in range(20):
+            self._unread += self.listener.receive(0.005)
+        self.mend(link)
+        link.send(HELLO)
+        assert self.take()[1] == HELLO
+
     def test_points_that_were_under_way_when_the_connection_broke_arrive_once_and_in_order(self) -> None:
         link = self.link()
         self.take()

@@ -30,7 +30,7 @@ Peer = bytes
 
 
 class Sign(Enum):
-    """What happened to a peer's connection."""
+    """What happened to the connection of a peer that has said something before."""
 
     GONE = "gone"
     BACK = "back"

@@ -103,16 +103,22 @@ class Gate(threading.Thread):
             self._waker.drain()
 
     def _answer(self) -> None:
-        while int(self._keys.get(zmq.EVENTS)) & zmq.POLLIN:
-            frames = self._keys.recv_multipart()
+        while True:
+            try:
+                frames = self._keys.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
             welcome = frames[5] == b"CURVE" and frames[6] == self._key
             status, user = (b"200", b"worker") if welcome else (b"400", b"")
             self._keys.send_multipart([b"1.0", frames[1], status, b"", user, b""])
 
     def _count(self) -> None:
         assert self._monitor is not None
-        while int(self._monitor.get(zmq.EVENTS)) & zmq.POLLIN:
-            news = recv_monitor_message(self._monitor)
+        while True:
+            try:
+                news = recv_monitor_message(self._monitor, zmq.NOBLOCK)
+            except zmq.Again:
+                return
             descriptor = news["value"]
             if news["event"] == zmq.EVENT_ACCEPTED:
                 self._accepted += 1

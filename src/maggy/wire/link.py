@@ -12,6 +12,7 @@ import os
 import secrets
 import select
 import threading
+from contextlib import suppress
 from math import ceil
 from time import monotonic
 
@@ -25,6 +26,7 @@ from maggy.wire.messages import MAX_MESSAGE_BYTES, Heartbeat, Release, ToDriver,
 from maggy.wire.session import WINDOW, Session
 from maggy.wire.waker import Waker
 
+_NEWS = int(zmq.POLLIN)  # worked out once: enumerations are slow
 _CLOSE_S = 1.5  # time to send what is queued when the link is closed
 _WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_DISCONNECTED
 
@@ -36,7 +38,7 @@ class SocketLink(threading.Thread):
         super().__init__(name="maggy-link", daemon=True)
         self._on_message = on_message
         self._lock = threading.Lock()  # held for every call on the socket and the session, and never for a handler
-        self._name = secrets.token_bytes(NAME_BYTES)
+        self._peer = secrets.token_bytes(NAME_BYTES)
         self._session: Session[bytearray] = Session()
         self._answered = False  # whether the driver has ever answered this session
         self._ready = False  # whether it has answered on this connection
@@ -45,8 +47,8 @@ class SocketLink(threading.Thread):
         self._process = os.getpid()
         self._waker = Waker()
         self.error: str | None = None
-        self._context = zmq.Context()
-        dealer = self._dealer = self._context.socket(zmq.DEALER)
+        self._zmq = zmq.Context()
+        dealer = self._dealer = self._zmq.socket(zmq.DEALER)
         dealer.linger = 500
         dealer.sndhwm, dealer.rcvhwm = 4 * WINDOW, 1000  # a session never has more than its window under way
         dealer.immediate = True  # queue nothing without a live connection: the session keeps it
@@ -79,7 +81,7 @@ class SocketLink(threading.Thread):
             else:
                 self._session.put(body, size)
                 self._push()
-            news = int(self._dealer.get(zmq.EVENTS)) & zmq.POLLIN
+            news = int(self._dealer.get(zmq.EVENTS)) & _NEWS
         if news:
             self._waker.wake()
 
@@ -92,25 +94,36 @@ class SocketLink(threading.Thread):
             self.join(timeout=_CLOSE_S + 1)
 
     def run(self) -> None:
-        """Receive, and say on every new connection whose it is."""
+        """Receive, and say on every new connection whose it is.
+
+        A descriptor of ZeroMQ's announces news once, and only to a socket that had none when it was asked last. So each
+        is asked before the first wait, and whichever is announced is served until it has no more.
+        """
         poll = select.poll()
-        for source in (self._descriptor, int(self._monitor.FD), self._waker.reader.fileno()):
+        monitor, waker = int(self._monitor.FD), self._waker.reader.fileno()
+        for source in (self._descriptor, monitor, waker):
             poll.register(source, select.POLLIN)
+        self._watch_connection()
         while self._close_by is None or self._may_still_send(self._close_by):
-            self._watch_connection()
             with self._lock:
                 news = self._read()
             for body in news:
                 self._receive(body)
-            if not news:
-                poll.poll(self._patience_ms())
+            if news:
+                continue
+            ready = [source for source, _ in poll.poll(self._patience_ms())]
+            if monitor in ready:
+                self._watch_connection()
+            if waker in ready:
                 self._waker.drain()
+            if self._alone_since is not None and monotonic() >= self._alone_since + UNREACHABLE_S:
+                self._give_up(f"the driver could not be reached for {UNREACHABLE_S:g} s")
         with self._lock:
             self._dealer.disable_monitor()
             self._monitor.close()
             self._dealer.close()
         self._waker.close()
-        self._context.term()
+        self._zmq.term()
 
     def _may_still_send(self, until: float) -> bool:
         with self._lock:
@@ -124,7 +137,7 @@ class SocketLink(threading.Thread):
         return None if until is None else max(0, ceil((until - monotonic()) * 1000))
 
     def _watch_connection(self) -> None:
-        while self._monitor.poll(0):
+        while int(self._monitor.get(zmq.EVENTS)) & _NEWS:
             event = recv_monitor_message(self._monitor)["event"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._alone_since = None
@@ -134,8 +147,6 @@ class SocketLink(threading.Thread):
             self._alone_since = self._alone_since or monotonic()
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:  # ZeroMQ does not try again
                 self._give_up("the driver refused this worker's key")
-        if self._alone_since is not None and monotonic() >= self._alone_since + UNREACHABLE_S:
-            self._give_up(f"the driver could not be reached for {UNREACHABLE_S:g} s")
 
     def _give_up(self, why: str) -> None:
         """Let the owner leave; another driver is none of ours."""
@@ -147,7 +158,7 @@ class SocketLink(threading.Thread):
         """Say whose connection this is; everything else waits for the answer."""
         with self._lock:
             self._ready = False
-            self._send_uncounted(frame(Opening(PROTOCOL, self._name, self._answered)), opening=True)
+            self._send_uncounted(frame(Opening(PROTOCOL, self._peer, self._answered)), opening=True)
 
     def _push(self) -> None:
         """Send what may leave; with the lock held."""
@@ -172,8 +183,10 @@ class SocketLink(threading.Thread):
     def _read(self) -> list[bytes]:
         """What has come; with the lock held."""
         bodies = []
-        while int(self._dealer.get(zmq.EVENTS)) & zmq.POLLIN:
-            bodies.append(self._dealer.recv(zmq.NOBLOCK))
+        # A connection that breaks takes along what was announced and not yet read.
+        with suppress(zmq.Again):
+            while int(self._dealer.get(zmq.EVENTS)) & _NEWS:
+                bodies.append(self._dealer.recv(zmq.NOBLOCK))
         return bodies
 
     def _receive(self, body: bytes) -> None:
@@ -186,12 +199,11 @@ class SocketLink(threading.Thread):
             self._session.acknowledged(heard)
             self._push()
             new = number != 0 and self._session.accept(number, len(content))
+            self._session.settle()  # at once: a session does not outlive the process that deals with it
+            if self._session.owes:
+                self._send_uncounted(bytearray(PREFIX.size))
         if new:
             self._on_message(decode_from_driver(content))
-            with self._lock:
-                self._session.settle()
-                if self._session.owes:
-                    self._send_uncounted(bytearray(PREFIX.size))
 
     def _take_answer(self, answer: object, heard: int) -> None:
         if isinstance(answer, Refused):

@@ -30,7 +30,7 @@ from maggy.wire.messages import MAX_MESSAGE_BYTES, UNREADABLE, FromDriver, Heart
 from maggy.wire.session import WINDOW, Session
 from maggy.wire.waker import Waker
 
-_MORE_FOLLOWS = int(zmq.SNDMORE | zmq.NOBLOCK)  # worked out once: enumerations are slow
+_MORE_FOLLOWS, _NEWS = int(zmq.SNDMORE | zmq.NOBLOCK), int(zmq.POLLIN)  # worked out once: enumerations are slow
 _BURST = 256  # messages read in one go, so that timers are served between bursts
 _FORGOTTEN = "the driver does not know this worker any more"
 
@@ -141,16 +141,19 @@ class SocketListener:
         """Read what has come; whether that is all."""
         router = self._router
         for _ in range(_BURST):
-            if not int(router.get(zmq.EVENTS)) & zmq.POLLIN:
+            if not int(router.get(zmq.EVENTS)) & _NEWS:
                 return True
-            connection = router.recv(zmq.NOBLOCK)  # two plain reads cost far less than one multipart read
-            line = self._by_connection.get(connection)
-            first = None if line else router.recv(zmq.NOBLOCK, copy=False)
-            body = router.recv(zmq.NOBLOCK) if first is None else first.bytes
-            whole = True
-            while router.get(zmq.RCVMORE):
-                whole = False
-                router.recv(zmq.NOBLOCK)
+            try:
+                connection = router.recv(zmq.NOBLOCK)  # two plain reads cost far less than one multipart read
+                line = self._by_connection.get(connection)
+                first = None if line else router.recv(zmq.NOBLOCK, copy=False)
+                body = router.recv(zmq.NOBLOCK) if first is None else first.bytes
+                whole = True
+                while router.get(zmq.RCVMORE):
+                    whole = False
+                    router.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return True  # its connection has broken meanwhile
             if not whole or len(body) < PREFIX.size:
                 continue  # rubbish from a key holder costs the others nothing
             if line is not None:
@@ -162,7 +165,8 @@ class SocketListener:
     def _hear(self, line: _Line, body: bytes, arrived: list[tuple[Peer, Item]]) -> None:
         number, heard = PREFIX.unpack_from(body)
         line.acknowledged(heard)
-        self._push(line)
+        if line.unsent:
+            self._push(line)
         content = memoryview(body)[PREFIX.size :]
         if number == 0:
             if not content:
@@ -211,7 +215,8 @@ class SocketListener:
         line.resume(heard)
         if opening.name in self._away:
             del self._away[opening.name]
-            arrived.append((opening.name, Sign.BACK))
+            if line.begun:
+                arrived.append((opening.name, Sign.BACK))
         self._push(line)
 
     def _reopen(self, line: _Line, body: bytes) -> None:
@@ -240,7 +245,8 @@ class SocketListener:
         """The connection of a session has broken."""
         self._disconnect(line)
         self._away[line.peer] = None
-        arrived.append((line.peer, Sign.GONE))
+        if line.begun:
+            arrived.append((line.peer, Sign.GONE))
 
     def _disconnect(self, line: _Line) -> None:
         """Take a session from its connection. What that still brings is passed over: it will be said again."""

@@ -106,7 +106,8 @@ class MemoryListener:
             return
         if content is _Connection.END:
             line.connection = 0
-            arrived.append((link.name, Sign.GONE))
+            if line.begun:
+                arrived.append((link.name, Sign.GONE))
         elif link.connection == connection:  # else it was cut with this frame under way
             line.acknowledged(heard)
             self._push(line)
@@ -121,7 +122,7 @@ class MemoryListener:
             return
         if line is None:
             line = self._lines[link.name] = _Line(link)
-        elif line.connection == 0:
+        elif line.connection == 0 and line.begun:
             arrived.append((link.name, Sign.BACK))
         line.connection = connection
         line.resume(heard)
@@ -205,12 +206,11 @@ class MemoryLink:
             self._session.acknowledged(heard)
             self._push()
             new = number != 0 and self._session.accept(number, 0)
+            self._session.settle()
+            if self._session.owes and self._ready:
+                self._hub.put(self, self.connection, 0, self._session.acknowledgement(), None)
         if new and message is not None:
             self._on_message(message)
-            with self._lock:
-                self._session.settle()
-                if self._session.owes and self._ready:
-                    self._hub.put(self, self.connection, 0, self._session.acknowledgement(), None)
 
     def refuse(self, connection: int) -> None:
         """The listener has forgotten this session."""

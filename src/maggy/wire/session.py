@@ -78,6 +78,11 @@ class Session(Generic[Item]):
         self._unacknowledged_bytes += size
         return True
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was ever heard."""
+        return self._heard > 0
+
     def settle(self) -> None:
         """Whatever was heard has been dealt with, and may be acknowledged."""
         self._dealt = self._heard
