@@ -38,9 +38,10 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def background():
+def background(tmp_path):
     with ThreadPoolExecutor(1) as threads:
         yield threads
+        (tmp_path / "go").touch()  # whatever a test that fails has left running
 
 
 class Guest(subprocess.Popen):
@@ -76,6 +77,11 @@ def wait_for_it(x, reporter, folder):
 
 def running(folder):
     return list(folder.glob("runs-*"))
+
+
+def joined(folder):
+    """How many workers have joined the experiment of a folder so far."""
+    return sum(path.read_text().count("WorkerJoined") for path in Path(folder, "journal").rglob("*.jsonl"))
 
 
 def events_of(result, kind):
@@ -134,9 +140,8 @@ def test_more_workers_than_trials_wait_until_it_is_over(tmp_path, background):
         lagom, lambda x, reporter: wait_for_it(x, reporter, folder), config, engine="local", verbose=0
     )
     until(lambda: running(tmp_path))
-    journal = tmp_path / "run/journal/00000000-00000000.jsonl"
     with Guest(tmp_path / "run") as one, Guest(tmp_path / "run") as other:
-        until(lambda: journal.read_text().count("WorkerJoined") == 3, one, other)
+        until(lambda: joined(tmp_path / "run") == 3, one, other)
         (tmp_path / "go").touch()
         assert experiment.result()["num_trials"] == 1
         assert (one.wait(60), other.wait(60)) == (0, 0)
@@ -155,9 +160,8 @@ def test_a_guest_leaves_when_its_driver_is_killed_and_a_later_one_is_told(tmp_pa
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path) as driver:
         until((tmp_path / "started").exists)
-        journal = tmp_path / "run/journal/00000000-00000000.jsonl"
         with Guest(tmp_path / "run") as guest:
-            until(lambda: journal.read_text().count("WorkerJoined") == 2, guest)
+            until(lambda: joined(tmp_path / "run") == 2, guest)
             driver.kill()
             assert guest.wait(60) == 0
 

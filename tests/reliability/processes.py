@@ -34,7 +34,7 @@ def descendants(of: int | None = None) -> dict[int, str]:
 
 def worker_processes() -> list[int]:
     """The worker processes of this machine's experiments, as started by this process."""
-    return sorted(number for number, command in descendants().items() if "maggy.worker.process" in command)
+    return sorted(number for number, command in descendants().items() if "maggy.worker.guard" in command)
 
 
 class Killer(threading.Thread):

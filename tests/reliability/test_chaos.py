@@ -64,7 +64,7 @@ def chaos(num_trials, victims, pause_s, engine, tmp_path):
 
 def executors():
     """Executors of Spark, and the Python processes in which their tasks run."""
-    wanted = ("CoarseGrainedExecutorBackend", "pyspark.daemon", "maggy.worker.process")
+    wanted = ("CoarseGrainedExecutorBackend", "pyspark.daemon", "maggy.worker.guard")
     return [number for number, command in descendants().items() if any(name in command for name in wanted)]
 
 

@@ -152,7 +152,10 @@ class Supervisor:
         return WorkerProcess(self._ticket, self._holder, self._started, self._environment, self._folder, self._desk)
 
     def _forward(self, line: str) -> FromDriver | WorkerProcess | Leave | None:
-        """Send a line of output and those that follow at once; the item after them."""
+        """Send a line of output and those that follow at once, or drop them while the driver takes nothing.
+
+        Returns the item after them.
+        """
         lines, item = self._desk.take_lines(line)
         if self._link.full:
             self._unsaid += len(lines)
