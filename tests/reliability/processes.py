@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,13 +43,15 @@ class Killer(threading.Thread):
 
     victims  those that may be killed now
     pause_s  the mean time between two kills
+
+    killed_at  when, in seconds since the epoch
     """
 
     def __init__(self, victims: Callable[[], list[int]], *, pause_s: float, seed: int) -> None:
         super().__init__(name="killer", daemon=True)
         self._victims, self._pause_s, self._chance = victims, pause_s, random.Random(seed)
         self._over = threading.Event()
-        self.killed = 0
+        self.killed_at: list[float] = []
 
     def __enter__(self) -> Killer:
         self.start()
@@ -63,6 +66,6 @@ class Killer(threading.Thread):
             if victims := self._victims():
                 try:
                     os.kill(self._chance.choice(victims), signal.SIGKILL)
-                    self.killed += 1
+                    self.killed_at.append(time.time())
                 except ProcessLookupError:
                     continue

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
+from statistics import median
 
 import pytest
 from reliability.processes import Killer, descendants, worker_processes
 
 from maggy import Searchspace, lagom
+from maggy.brain import Brain, Rules
+from maggy.brain import commands as do
 from maggy.brain import events as ev
 from maggy.config import HyperparameterOptConfig
 from maggy.journal import ExperimentFolder, read
@@ -48,7 +52,27 @@ def check(result, undisturbed):
     told, decider = replay_experiment(result.experiment_dir)
     assert told.differences == []
     assert decider.brain.ended == Counter({TrialState.FINISHED: len(ids)})
-    return events
+
+
+@dataclass
+class Toll:
+    """What the faults of an experiment came to. Times are in seconds, from the journal."""
+
+    killed: int
+    lost: int
+    run_again: int
+    seconds: float
+    noticed_after: list[float]
+    run_again_after: list[float]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.killed} processes killed (seed {SEED}), {self.lost} losses noticed (after "
+            f"{max(self.noticed_after):.2f} s at the latest, median {median(self.noticed_after):.2f} s), "
+            f"{self.run_again} trials run again (handed to the next worker {max(self.run_again_after):.2f} s after that "
+            f"at the latest, median {median(self.run_again_after):.2f} s), every result as undisturbed, "
+            f"{self.seconds:.0f} s"
+        )
 
 
 def chaos(num_trials, victims, pause_s, engine, tmp_path):
@@ -57,9 +81,20 @@ def chaos(num_trials, victims, pause_s, engine, tmp_path):
     with Killer(victims, pause_s=pause_s, seed=SEED) as killer:
         config = search(num_trials, num_workers=2, experiment_dir=tmp_path / "b")
         result = lagom(train, config, engine=engine, verbose=0)
-    events = check(result, undisturbed)
-    lost = [event for event in events if isinstance(event, ev.WorkerLost)]
-    return killer.killed, len(lost), sum(trial.attempt for trial in result.trials), time.monotonic() - started
+    seconds = time.monotonic() - started
+    check(result, undisturbed)
+    brain, fenced_at, lost_at, run_again_after = Brain(Rules()), {}, [], []
+    for record in read(ExperimentFolder.open(result.experiment_dir)):
+        if isinstance(record.event, ev.WorkerLost):
+            lost_at.append(record.t)
+        for command in brain.handle(record.event, record.t):
+            if isinstance(command, do.Fence):
+                fenced_at[command.trial] = record.t
+            elif isinstance(command, do.Run) and command.attempt > 0:
+                run_again_after.append(record.t - fenced_at[command.trial])
+    noticed_after = [min([t - k for k in killer.killed_at if k <= t], default=0.0) for t in lost_at]
+    again = sum(trial.attempt for trial in result.trials)
+    return Toll(len(killer.killed_at), len(lost_at), again, seconds, noticed_after, run_again_after)
 
 
 def executors():
@@ -69,29 +104,26 @@ def executors():
 
 
 def test_workers_are_killed_while_trials_run(tmp_path):
-    killed, _, attempts, _ = chaos(60, worker_processes, 0.4, "local", tmp_path)
-    assert killed >= 3
-    assert attempts >= 1
+    toll = chaos(60, worker_processes, 0.4, "local", tmp_path)
+    assert toll.killed >= 3
+    assert toll.run_again >= 1
 
 
 @pytest.mark.spark
 def test_executors_and_workers_are_killed_while_trials_run(spark, tmp_path):
     from maggy.engine.spark import SparkEngine
 
-    killed, lost, _, _ = chaos(30, executors, 3.0, SparkEngine(spark), tmp_path)
-    assert killed >= 1
-    assert lost >= 1
+    toll = chaos(30, executors, 3.0, SparkEngine(spark), tmp_path)
+    assert toll.killed >= 1
+    assert toll.lost >= 1
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_three_hundred_trials_under_fire(tmp_path, capsys):
-    killed, lost, attempts, seconds = chaos(300, worker_processes, 0.7, "local", tmp_path)
+    toll = chaos(300, worker_processes, 0.7, "local", tmp_path)
     with capsys.disabled():
-        print(
-            f"\nlocal: 300 trials, {killed} worker processes killed (seed {SEED}), {lost} losses noticed, "
-            f"{attempts} trials run again, every result as undisturbed, {seconds:.0f} s"
-        )
+        print(f"\nlocal, 300 trials: {toll}")
 
 
 @pytest.mark.soak
@@ -100,9 +132,6 @@ def test_three_hundred_trials_under_fire(tmp_path, capsys):
 def test_three_hundred_trials_under_fire_on_spark(spark, tmp_path, capsys):
     from maggy.engine.spark import SparkEngine
 
-    killed, lost, attempts, seconds = chaos(300, executors, 5.0, SparkEngine(spark), tmp_path)
+    toll = chaos(300, executors, 5.0, SparkEngine(spark), tmp_path)
     with capsys.disabled():
-        print(
-            f"\nspark: 300 trials, {killed} executors and workers killed (seed {SEED}), {lost} losses noticed, "
-            f"{attempts} trials run again, every result as undisturbed, {seconds:.0f} s"
-        )
+        print(f"\nspark, 300 trials: {toll}")
