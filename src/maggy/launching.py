@@ -28,7 +28,9 @@ def run_workers(engine: Engine, tickets: Sequence[Ticket], resources: Mapping[st
     launch = _Launch(engine, tickets, resources, driver)
     with _heeding_signals(driver, in_this_thread=engine.bind_host is None) as came:
         try:
-            launch.start()
+            driver.begun.wait()
+            if not driver.over.is_set():
+                launch.start()
             driver.over.wait()
         finally:
             driver.interrupt("lagom is leaving")  # nothing to a driver that has ended

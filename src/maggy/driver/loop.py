@@ -64,6 +64,8 @@ class Driver(threading.Thread):
         self.brain, self.advisor = decider.brain, decider.advisor
         self._decider, self._begin = decider, begin
         self.error: BaseException | None = None
+        self.begun = threading.Event()
+        """Set when what happens first has happened; an experiment that was complete is over by then."""
         self.over = threading.Event()
         """Set when the experiment has ended; workers are being released, late ones still answered."""
         self._listener, self._journal, self._logs, self._task = listener, journal, logs, task
@@ -141,8 +143,11 @@ class Driver(threading.Thread):
     def run(self) -> None:
         start_by = time.monotonic() + self._start_timeout_s
         try:
-            for event in self._begin:
-                self._happen(event)
+            try:
+                for event in self._begin:
+                    self._happen(event)
+            finally:
+                self.begun.set()
             while not self._closing:
                 deadline = min(self.brain.deadline(), inf if self._crew.joined or self.over.is_set() else start_by)
                 self._turn(deadline)
