@@ -326,3 +326,30 @@ def test_without_checkpoints_there_is_no_folder_for_them(engine):
 
     assert {trial.checkpoint for trial in result.trials} == {None}
     assert not Path(result.experiment_dir, "trials").exists()
+
+
+def test_a_worker_that_is_warned_saves_and_another_goes_on_from_there(tmp_path):
+    warned = tmp_path / "warned"
+
+    def train(reporter):
+        import os
+        import signal
+
+        state = reporter.load_checkpoint() or {"step": 0}
+        started_at = state["step"]
+        while state["step"] < 10:
+            state["step"] += 1
+            if state["step"] == 6 and not warned.exists():
+                warned.touch()
+                os.kill(os.getpid(), signal.SIGTERM)
+            while state["step"] == 6 and started_at == 0 and not reporter.preempted:
+                pass
+            if reporter.preempted:
+                reporter.save_checkpoint(state)
+            reporter.broadcast(state["step"])
+        return {"Metric": state["step"], "started_at": started_at}
+
+    result = lagom(train, engine="local", verbose=0)
+
+    [trial] = result.trials
+    assert (trial.attempt, trial.metric_dict) == (1, {"Metric": 10, "started_at": 6})
