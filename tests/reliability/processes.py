@@ -34,7 +34,7 @@ def descendants(of: int | None = None) -> dict[int, str]:
 
 
 def worker_processes() -> list[int]:
-    """The worker processes of this machine's experiments, as started by this process."""
+    """The worker processes of the experiments of this process, and their guards."""
     return sorted(number for number, command in descendants().items() if "maggy.worker.guard" in command)
 
 
