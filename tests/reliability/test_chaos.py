@@ -69,7 +69,7 @@ class Toll:
         return (
             f"{self.killed} processes killed (seed {SEED}), {self.lost} losses noticed (after "
             f"{max(self.noticed_after):.2f} s at the latest, median {median(self.noticed_after):.2f} s), "
-            f"{self.run_again} trials run again (handed to the next worker {max(self.run_again_after):.2f} s after that "
+            f"{self.run_again} trials run again (handed out {max(self.run_again_after):.2f} s after that "
             f"at the latest, median {median(self.run_again_after):.2f} s), every result as undisturbed, "
             f"{self.seconds:.0f} s"
         )
