@@ -114,4 +114,4 @@ def test_the_notebook_runs_from_end_to_end(tmp_path: Path) -> None:
     *_, keys, trials, folder = (cell for cell in notebook.cells if cell.cell_type == "code")
     assert "num_trials     12\n" in keys.outputs[0].text
     assert trials.outputs[0].text.count("loss") == 12
-    assert folder.outputs[0].data["text/plain"] == "['experiment.json', 'journal', 'result.json']"
+    assert folder.outputs[0].data["text/plain"] == "['experiment.json', 'journal', 'recipe.pkl', 'result.json']"

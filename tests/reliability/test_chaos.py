@@ -113,7 +113,7 @@ def test_workers_are_killed_while_trials_run(tmp_path):
 def test_executors_and_workers_are_killed_while_trials_run(spark, tmp_path):
     from maggy.engine.spark import SparkEngine
 
-    toll = chaos(30, executors, 3.0, SparkEngine(spark), tmp_path)
+    toll = chaos(100, executors, 1.5, SparkEngine(spark), tmp_path)
     assert toll.killed >= 1
     assert toll.lost >= 1
 
