@@ -121,7 +121,7 @@ def test_executors_and_workers_are_killed_while_trials_run(spark, tmp_path):
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_three_hundred_trials_under_fire(tmp_path, capsys):
-    toll = chaos(300, worker_processes, 0.7, "local", tmp_path)
+    toll = chaos(300, worker_processes, 0.3, "local", tmp_path)
     with capsys.disabled():
         print(f"\nlocal, 300 trials: {toll}")
 
@@ -132,6 +132,6 @@ def test_three_hundred_trials_under_fire(tmp_path, capsys):
 def test_three_hundred_trials_under_fire_on_spark(spark, tmp_path, capsys):
     from maggy.engine.spark import SparkEngine
 
-    toll = chaos(300, executors, 5.0, SparkEngine(spark), tmp_path)
+    toll = chaos(300, executors, 1.5, SparkEngine(spark), tmp_path)
     with capsys.disabled():
         print(f"\nspark, 300 trials: {toll}")
