@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 from maggy.config import LIMITS, BaseConfig, HyperparameterOptConfig, LagomConfig
@@ -34,6 +35,15 @@ _COMMON = (
 )
 KEYWORDS = ("experiment_type", *_SEARCH, *_ABLATION, *_COMMON)
 """Every keyword of the flat form, beside the training function."""
+
+
+def changed_config(config: LagomConfig, keywords: Mapping[str, Any]) -> LagomConfig:
+    """A config with other values for some of its fields. Raises UnknownNameError for what is none of its fields."""
+    known = [field.name for field in fields(config)]
+    for keyword in keywords:
+        if keyword not in known:
+            raise UnknownNameError(f"field of {type(config).__name__}", keyword, known)
+    return replace(config, **keywords)
 
 
 def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomConfig:

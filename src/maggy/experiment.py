@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from math import inf
@@ -16,11 +16,11 @@ from maggy import context
 from maggy.assembly import direction_of, driver_started, find_engine, make_advisor, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
-from maggy.compat import config_from_keywords
+from maggy.compat import changed_config, config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, LagomConfig
 from maggy.driver import Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
-from maggy.errors import ConfigError, FencedError, JournalError
+from maggy.errors import ConfigError, ExperimentDirError, FencedError, JournalError
 from maggy.joining import inviting
 from maggy.journal import ExperimentFolder, JournalWriter, Record, read
 from maggy.journal.folder import to_json
@@ -62,7 +62,8 @@ def lagom(
     engine    "local" (processes on this machine), "spark", "inline" (this thread: for a debugger), or an Engine;
               None: Spark where a session is active, else local
     resume    folder of an experiment that was killed or interrupted: it goes on where its journal ends, and no trial
-              that has ended runs again. `train_fn` and `config` may be left out: it was begun with them
+              that has ended runs again. `train_fn` and `config` may be left out: it was begun with them. Keywords in
+              place of a config change it, e.g. `lagom(resume=path, force=True, num_trials=50)`
     force     resume although the function, the search space or the config has changed
     verbose   0: say nothing; 1: progress and a summary; 2: also what trials log and print, as it comes
     map_fun, **keywords  the flat form of the versions before 1.0, e.g.
@@ -84,14 +85,19 @@ def lagom(
         settings = config_from_keywords(config, keywords)
         return _Experiment(function, settings, find_engine(engine), verbose).run()
     begun = Begun.read(resume)
-    if function is None or (config is None and not keywords):
+    unchanged: set[str] = set()
+    if function is None or config is None:
         recipe = begun.recipe()
-        settings = recipe.thaw() if config is None and not keywords else config_from_keywords(config, keywords)
-        function = recipe.function if function is None else function
         engine = recipe.engine if engine is None else engine
-    else:
-        settings = config_from_keywords(config, keywords)
-    return _Experiment(function, settings, find_engine(engine), verbose, begun, force=force).run()
+        if function is None:
+            function = recipe.function
+            unchanged |= {"function", "sources"}
+        if config is None:
+            config = changed_config(recipe.thaw(), keywords)
+            unchanged |= set() if keywords else {"kind", "config", "policies"}
+            keywords = {}
+    settings = config_from_keywords(config, keywords)
+    return _Experiment(function, settings, find_engine(engine), verbose, begun, unchanged, force=force).run()
 
 
 def launch(*args: Any, **keywords: Any) -> Result:
@@ -109,9 +115,15 @@ class _Experiment:
         engine: Engine,
         verbose: int,
         begun: Begun | None = None,
+        unchanged: Collection[str] = (),
         *,
         force: bool = False,
     ) -> None:
+        """
+        begun      the experiment that is resumed
+        unchanged  parts of its description that need no look, as they come from its own folder
+        force      resume although the others have changed
+        """
         assert function is not None
         self._function, self._config, self._engine, self._verbose = function, config, engine, verbose
         self._begun = begun
@@ -143,12 +155,18 @@ class _Experiment:
             num_trials=self._advisor.num_trials,
             seed=self._seed,
         )
-        if begun is not None and not force:
-            begun.refuse_changes(self._about)
+        if begun is not None:
+            begun.refuse_another_folder(config)
+            self._about |= {name: begun.about[name] for name in {*unchanged, "started"}}
+            begun.refuse_changes(self._about, force=force)
 
     def run(self) -> Result:
         """Run it to the end."""
-        folder, task = self._prepare_folder()
+        begun = self._begun
+        if begun is None:
+            folder = ExperimentFolder.create(self._config.experiment_dir, self._config.name)
+        else:
+            folder = ExperimentFolder.resume(begun.url)
         supervised = self._engine.bind_host is not None
         patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * self._config.hb_interval) if supervised else inf
         delay_s = 3 * (UPLOAD_S if folder.is_remote else SYNC_S)
@@ -156,7 +174,23 @@ class _Experiment:
         keeper = Keeper(janitor.folder, self._config.checkpoint_quota_bytes, self._advisor.book.loss)
         decider = Decider(Brain(Rules(patience_s=patience_s)), self._advisor, keeper)
         tally = Tally(direction_of(self._config), self._advisor.num_trials)
-        told = self._replayed(folder, decider, tally)
+        try:
+            fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
+            task = context.pack(
+                context.Task(
+                    function=self._function,
+                    optimization_key=getattr(self._config, "optimization_key", "Metric"),
+                    fixed=fixed,
+                    hparams=self._hparams,
+                )
+            )
+            told = self._replayed(folder, decider, tally)
+            self._write_description(folder, fixed)  # last: what was begun stands until what is resumed can go on
+        except BaseException:
+            if begun is None:
+                folder.discard()
+            folder.close()
+            raise
         begin = [*told.open, driver_started(self._config, num_trials=self._advisor.num_trials, epoch=folder.epoch)]
         interrupted = True
         try:
@@ -180,48 +214,26 @@ class _Experiment:
                 print(summary(result), file=sys.stderr)
         return result
 
-    def _prepare_folder(self) -> tuple[ExperimentFolder, bytes]:
-        """The folder with everything in it that is there before the first event, and the task for the workers."""
-        begun = self._begun
-        if begun is None:
-            folder = ExperimentFolder.create(self._config.experiment_dir, self._config.name)
-        else:
-            folder = ExperimentFolder.resume(begun.url)
-        try:
-            fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
-            task = context.pack(
-                context.Task(
-                    function=self._function,
-                    optimization_key=getattr(self._config, "optimization_key", "Metric"),
-                    fixed=fixed,
-                    hparams=self._hparams,
-                )
-            )
-            self._about |= {"id": folder.id, **self._keep_recipe(folder, fixed)}
-            if begun is not None:
-                self._about["started"] = begun.about["started"]
-            folder.write("experiment.json", to_json(self._about))
-            if folder.is_remote:
-                folder.upload()  # workers look for it at their start
-        except BaseException:
-            if begun is None:
-                folder.discard()
-            folder.close()
-            raise
-        return folder, task
-
-    def _keep_recipe(self, folder: ExperimentFolder, fixed: Mapping[str, Any]) -> dict[str, str]:
-        """Write down what the experiment is begun with; where that cannot be pickled, why, for experiment.json."""
+    def _write_description(self, folder: ExperimentFolder, fixed: Mapping[str, Any]) -> None:
+        """Write down what the experiment is begun or resumed with."""
+        recipe: bytes | None = None
+        self._about |= {"id": folder.id, "no_recipe": None}
         try:
             if isinstance(self._frozen, Exception):
                 raise self._frozen
-            recipe = context.Recipe(function=self._function, config=self._frozen, fixed=fixed, engine=self._engine.name)
-            folder.write("recipe.pkl", context.pack_recipe(recipe))
-        except OSError:
-            raise
-        except Exception as error:
-            return {"no_recipe": f"the config cannot be pickled ({type(error).__name__}: {error})"}
-        return {}
+            recipe = context.pack_recipe(
+                context.Recipe(function=self._function, config=self._frozen, fixed=fixed, engine=self._engine.name)
+            )
+        except Exception as error:  # a __reduce__ may raise anything
+            self._about["no_recipe"] = f"the config cannot be pickled ({type(error).__name__}: {error})"
+        try:
+            if recipe is not None:
+                folder.write("recipe.pkl", recipe)
+            folder.write("experiment.json", to_json(self._about))
+        except OSError as error:
+            raise ExperimentDirError(f"experiment_dir {folder.url!r} cannot be written: {error}") from error
+        if folder.is_remote:
+            folder.upload()  # workers look for it at their start
 
     def _replayed(self, folder: ExperimentFolder, decider: Decider, tally: Tally) -> Replay:
         """What the journal of an experiment that is resumed has to tell; of a new one, nothing."""
@@ -233,11 +245,7 @@ class _Experiment:
                 tally.add(record.event)
                 yield record
 
-        try:
-            told = replay(decider, records())
-        except BaseException:
-            folder.close()
-            raise
+        told = replay(decider, records())
         if told.differences:
             self._say(
                 f"{len(told.differences)} of {told.decisions} past decisions would come out otherwise now; those in "

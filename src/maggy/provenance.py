@@ -44,7 +44,8 @@ def describe(
         "kind": type(config).__name__,
         "config": {field.name: _plain(getattr(config, field.name)) for field in fields(config)},
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '?')}",
-        "sources": context.sources(function, *[policy for policy in policies if not isinstance(policy, str | None)]),
+        "sources": context.sources(function),
+        "policies": context.sources(*[policy for policy in policies if not isinstance(policy, str | None)]),
         "engine": engine,
         "seats": seats,
         "num_trials": num_trials,
@@ -68,7 +69,8 @@ def differences(begun: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
                 found |= {f"{name}.{key}": _arrow(old, new) for key, old, new in changed}
             else:
                 found[name] = _arrow(before, after)
-    for name, before, after in _pairs(begun["sources"], given["sources"]):
+    sources = [{**about["sources"], **about["policies"]} for about in (begun, given)]
+    for name, before, after in _pairs(*sources):
         if before != after:
             lines = difflib.unified_diff(
                 (before or "").splitlines(), (after or "").splitlines(), "begun", "given", lineterm="", n=2

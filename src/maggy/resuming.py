@@ -15,7 +15,7 @@ from maggy.assembly import make_advisor
 from maggy.brain import Brain, Rules
 from maggy.config import LagomConfig
 from maggy.driver import Decider, Keeper, Replay, replay
-from maggy.errors import ExperimentDirError, ResumeError
+from maggy.errors import ConfigError, ExperimentDirError, ResumeError
 from maggy.journal import ExperimentFolder, read
 from maggy.journal.folder import to_json
 from maggy.provenance import differences
@@ -38,7 +38,7 @@ class Begun:
         folder = ExperimentFolder.open(url)
         try:
             return cls(folder.url, msgspec.json.decode(folder.read("experiment.json")))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, FileNotFoundError) as error:
             raise ExperimentDirError(
                 f"experiment_dir {folder.url!r} holds an experiment that was killed before it began, or is damaged "
                 f"(experiment.json: {error}); start it anew in another folder"
@@ -54,13 +54,13 @@ class Begun:
         Raises ResumeError where that could not be kept, or cannot be loaded here.
         """
         advice = f"Resume it from the program: lagom(train_fn, config, resume={self.url!r})"
+        why = self.about.get("no_recipe")
         try:
-            packed = ExperimentFolder.open(self.url).read("recipe.pkl")
-        except FileNotFoundError as error:
-            why = self.about.get("no_recipe", "recipe.pkl is missing")
-            raise ResumeError(
-                f"{self.url} does not hold the function and config it was begun with: {why}. {advice}"
-            ) from error
+            packed = b"" if why else ExperimentFolder.open(self.url).read("recipe.pkl")
+        except FileNotFoundError:
+            why = "recipe.pkl is missing"
+        if why:
+            raise ResumeError(f"{self.url} does not hold the function and config it was begun with: {why}. {advice}")
         try:
             return context.unpack_recipe(packed)
         except Exception as error:  # unpickling imports the user's modules
@@ -69,10 +69,26 @@ class Begun:
                 f"Install what they import, or: {advice}"
             ) from error
 
-    def refuse_changes(self, given: Mapping[str, Any]) -> None:
-        """Raises ResumeError, which shows what has changed, if what is given differs from what was begun."""
+    def refuse_another_folder(self, config: LagomConfig) -> None:
+        """Raises ConfigError if a config names another folder than the one that is resumed."""
+        if config.experiment_dir is not None and ExperimentFolder(config.experiment_dir).url != self.url:
+            raise ConfigError(
+                f"the config has experiment_dir={os.fspath(config.experiment_dir)!r}, and resume= names {self.url!r}; "
+                f"leave one of them out"
+            )
+
+    def refuse_changes(self, given: Mapping[str, Any], *, force: bool) -> None:
+        """Raises ResumeError, which shows what has changed, if what is given differs from what was begun.
+
+        force  only refuse what can never be resumed: another kind of experiment
+        """
         changed = differences(self.about, msgspec.json.decode(to_json(given)))
-        if changed:
+        if "kind" in changed:
+            raise ResumeError(
+                f"{self.url} holds an experiment of another kind ({changed['kind']}), which cannot go on as this one",
+                changed,
+            )
+        if changed and not force:
             listed = "\n".join(f"  {name}: {text}" for name, text in changed.items())
             raise ResumeError(
                 f"what is to be resumed is not what was begun in {self.url}:\n{listed}\n"

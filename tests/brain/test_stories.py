@@ -380,15 +380,6 @@ def test_an_impossible_step_raises_with_the_story_of_the_trial():
     assert caught.value.story[1] == "1.000 s: worker lost -> pending"
 
 
-def test_a_lease_is_told_again_exactly_as_it_was_given():
-    brain = script(trials=1).running(1, lr=0.1)
-    assert brain.brain.lease_of(0) == Run(trial=0, worker=0, lr=0.1)
-    brain.at(1, Lost(0))
-    assert brain.brain.lease_of(0) is None
-    brain.at(2, Joined(1))
-    assert brain.brain.lease_of(1) == Run(trial=0, worker=1, attempt=1, lr=0.1)
-
-
 # --- set back: losses, errors and preemptions are counted apart
 
 
@@ -475,6 +466,12 @@ def test_an_optimizer_that_had_no_more_is_asked_again_when_there_may_be_more_tri
     assert brain.at(2, ev.DriverStarted(epoch=1, num_trials=5)) == [Conclude(Ending.COMPLETE)]
     brain.at(3, ev.DriverStarted(epoch=2, num_trials=6))
     assert brain.at(4, Joined(1)) == [Ask(2)]
+
+
+def test_an_experiment_without_hope_is_without_hope_under_a_new_driver_too():
+    brain = script(trials=1).running(1)
+    assert brain.at(1, Failed(0))[-1] == Conclude(HOPELESS, "ValueError: bad lr")
+    assert brain.at(2, ev.DriverStarted(epoch=1, num_trials=1)) == [Conclude(HOPELESS)]
 
 
 def test_the_time_of_a_pause_counts_for_nobody():

@@ -204,8 +204,8 @@ def test_on_a_store_files_come_before_the_manifest_that_makes_them_a_checkpoint(
 
 
 def test_what_cannot_be_pickled_is_named_with_what_to_do(folder):
-    with pytest.raises(CheckpointError, match=r"given function, which cannot be pickled .* e\.g\. model\.state_dict"):
-        save(f"{folder}/0-0", lambda: 1, 0)
+    with pytest.raises(CheckpointError, match=r"given generator, which cannot be pickled .* e\.g\. model\.state_dict"):
+        save(f"{folder}/0-0", (n for n in range(3)), 0)
     assert store_at(folder).names() == []
 
 
@@ -319,13 +319,28 @@ def test_without_a_manifest_there_is_no_checkpoint(folder):
         load(url)
 
 
-def test_a_state_whose_class_is_not_here_says_so(tmp_path):
-    code = "import sys\nfrom maggy.context.checkpoint import save\nclass Own: pass\nsave(sys.argv[1], Own(), 0)\n"
+def test_a_class_of_a_script_travels_with_its_state(tmp_path):
+    code = "import sys\nfrom maggy.context.checkpoint import save\nclass Own:\n    n = 7\nsave(sys.argv[1], Own(), 0)\n"
     url = str(tmp_path / "0-0")
     subprocess.run([sys.executable, "-c", code, url], check=True, timeout=60)
-    with pytest.raises(CheckpointError, match=r"is whole but cannot be loaded here: AttributeError: .*Own") as caught:
+    assert load(url).state.n == 7
+
+
+def test_a_state_whose_class_is_not_here_says_so(tmp_path):
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    (installed / "only_there.py").write_text("class Own: pass\n")
+    code = (
+        f"import sys\nsys.path.insert(0, {str(installed)!r})\nfrom only_there import Own\n"
+        "from maggy.context.checkpoint import save\nsave(sys.argv[1], Own(), 0)\n"
+    )
+    url = str(tmp_path / "0-0")
+    subprocess.run([sys.executable, "-c", code, url], check=True, timeout=60)
+    with pytest.raises(
+        CheckpointError, match=r"is whole but cannot be loaded here: ModuleNotFoundError: .*only_there"
+    ) as caught:
         load(url)
-    assert isinstance(caught.value.__cause__, AttributeError)
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
 
 def test_loading_leaves_no_temporary_folder_but_that_of_a_directory(folder, directory, tmp_path, monkeypatch):

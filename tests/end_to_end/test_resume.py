@@ -241,6 +241,60 @@ def test_a_killed_program_is_resumed_from_the_terminal_and_replayed(capfd):
     assert "4 records, 1 decisions made again; drivers: 1; trials: 1 running" in capfd.readouterr().out
 
 
+def test_what_the_folder_holds_is_resumed_whatever_became_of_the_program():
+    Path("program.py").write_text(
+        SCRIPT.replace("def train(x", "class Own:\n    n = 1\n\ndef train(x").replace(
+            "    return x", "    return x * Own.n"
+        )
+    )
+    assert subprocess.run([sys.executable, "program.py"], timeout=60).returncode == -signal.SIGKILL
+    Path("program.py").unlink()
+    Path("elsewhere").mkdir()
+    resume = [sys.executable, "-m", "maggy", "resume", "../run"]
+    resumed = subprocess.run(resume, capture_output=True, text=True, timeout=60, cwd="elsewhere")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "8 finished" in resumed.stderr
+    assert main(["replay", "run"]) == 0
+
+
+def test_more_trials_are_asked_for_by_a_keyword():
+    lagom(train, search(4, experiment_dir="run"), engine="inline", verbose=0)
+    assert len(lagom(resume="run", force=True, num_trials=6, engine="inline", verbose=0).trials) == 6
+    with pytest.raises(ConfigError, match="unknown field of HyperparameterOptConfig 'num_trails'"):
+        lagom(resume="run", force=True, num_trails=6, engine="inline", verbose=0)
+
+
+def test_a_resume_that_fails_leaves_the_description_of_what_was_begun():
+    class Broken(AbstractOptimizer):
+        def initialize(self):
+            pass
+
+        def get_suggestion(self, trial=None):
+            raise RuntimeError("broken")
+
+        def finalize_experiment(self, trials):
+            pass
+
+    lagom(train, search(experiment_dir="run"), engine="inline", verbose=0)
+    before = Path("run/experiment.json").read_bytes(), Path("run/recipe.pkl").read_bytes()
+    with pytest.raises(ResumeError, match=r"at record 1 one of them raised RuntimeError: broken"):
+        lagom(train, search(optimizer=Broken()), engine="inline", resume="run", force=True, verbose=0)
+    assert (Path("run/experiment.json").read_bytes(), Path("run/recipe.pkl").read_bytes()) == before
+    assert len(lagom(resume="run", engine="inline", verbose=0).trials) == 8
+
+
+def test_another_kind_of_experiment_is_refused_even_by_force():
+    lagom(train, search(experiment_dir="run"), engine="inline", verbose=0)
+    with pytest.raises(ResumeError, match="another kind"):
+        lagom(lambda: 1.0, BaseConfig(), engine="inline", resume="run", force=True, verbose=0)
+
+
+def test_a_config_that_names_another_folder_than_resume_is_an_error():
+    lagom(train, search(experiment_dir="run"), engine="inline", verbose=0)
+    with pytest.raises(ConfigError, match="leave one of them out"):
+        lagom(train, search(experiment_dir="other"), engine="inline", resume="run", verbose=0)
+
+
 def test_a_replay_shows_differences_and_says_so_by_its_status(capsys, monkeypatch):
     lagom(train, search(experiment_dir="run"), engine="inline", verbose=0)
     monkeypatch.setattr("maggy.optimizer.RandomSearch.suggest", lambda self, n, rng: None)

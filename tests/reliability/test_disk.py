@@ -16,7 +16,7 @@ import json, os, resource, signal, sys, time
 from maggy import Searchspace, lagom
 from maggy.config import HyperparameterOptConfig
 
-folder, how = sys.argv[1:]
+folder, how, spoilt = sys.argv[1], sys.argv[2], int(sys.argv[3])
 begun = 0
 
 def spoil():
@@ -44,7 +44,7 @@ signal.signal(signal.SIGUSR1, mend)
 def train(x, reporter):
     global begun
     begun += 1
-    if begun == 4:
+    if begun == spoilt:
         spoil()
     for step in range(5):
         reporter.broadcast(x * step, step)
@@ -73,9 +73,10 @@ def disk(request, tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
-def start(disk: Path, how: str) -> subprocess.Popen[str]:
+def start(disk: Path, how: str, spoilt: int = 4) -> subprocess.Popen[str]:
+    """The experiment; the disk is spoilt when so many trials have begun."""
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(disk / "run"), how],
+        [sys.executable, "-c", SCRIPT, str(disk / "run"), how, str(spoilt)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -95,8 +96,9 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
 
 
 @pytest.mark.parametrize("how", ["file size", "full"])
-def test_an_experiment_pauses_and_goes_on_when_the_disk_can_be_written_again(how, disk):
-    with start(disk, how) as process:
+@pytest.mark.parametrize("spoilt", [4, 80])
+def test_an_experiment_pauses_and_goes_on_when_the_disk_can_be_written_again(how, spoilt, disk):
+    with start(disk, how, spoilt if how == "file size" else 4) as process:
         said = read_until(process, "paused")
         assert "cannot be written" in said
         assert "goes on as soon as it can be written" in said
@@ -135,3 +137,53 @@ def test_a_folder_that_is_removed_ends_the_experiment_with_everything_that_is_kn
     assert answer["metrics"][:3] == [1, 2, 3]
     assert len(answer["metrics"]) < 80
     assert "was removed while the experiment ran" in said
+
+
+PARALLEL = """
+import json, os, sys, time
+from maggy import Searchspace, lagom
+from maggy.config import HyperparameterOptConfig
+
+folder = sys.argv[1]
+
+def train(x, reporter):
+    from pathlib import Path
+    import time
+    disk = Path(folder).parent
+    Path(disk.parent, f"begun-{x}").touch()
+    if x == 2:
+        while not Path(disk.parent, "begun-1").exists():
+            time.sleep(0.01)
+        with open(disk / "ballast", "wb", buffering=0) as ballast:
+            try:
+                while ballast.write(b"x" * 1000):
+                    pass
+            except OSError:
+                pass
+        reporter.log("x" * 200)
+        for step in range(3000):
+            reporter.broadcast(x, step)
+        return x
+    while not Path(disk.parent, "go").exists():
+        time.sleep(0.01)
+    return x
+
+space = Searchspace(x=("INTEGER", [1, 9]))
+config = HyperparameterOptConfig(
+    9, "gridsearch", space, es_policy="none", experiment_dir=folder, num_workers=2)
+result = lagom(train, config, engine="local")
+print(json.dumps({"metrics": sorted(result["metric_list"]), "interrupted": result.interrupted}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", ["full"])
+def test_what_trials_have_finished_in_a_pause_is_returned_too(how, disk):
+    command = [sys.executable, "-c", PARALLEL, str(disk / "run")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd="/", env=os.environ | {"COLUMNS": "300"}, **pipes) as process:
+        read_until(process, "paused")
+        (disk.parent / "go").touch()  # the other trial finishes now, while nobody listens
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert json.loads(out) == {"metrics": [1, 2], "interrupted": True}

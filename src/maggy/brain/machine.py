@@ -74,7 +74,7 @@ class Brain:
             return [command for command in commands if isinstance(command, Settle | Conclude)]
         commands += self._fill(now)
         if self.ending is None and self._nothing_left():
-            commands.append(self._conclude(Ending.COMPLETE))
+            commands.append(self._conclude(Ending.HOPELESS if self._all_fail_alike() else Ending.COMPLETE))
         return commands
 
     def holds(self, trial: int, attempt: int) -> bool:
@@ -86,14 +86,6 @@ class Brain:
         """Whether a checkpoint of this attempt counts: of the one that runs, or the last one while nobody runs it."""
         live = self.live.get(trial)
         return live is not None and attempt == (live.attempt if live.worker is not None else live.attempt - 1)
-
-    def lease_of(self, worker: int) -> Run | None:
-        """The order that a worker is carrying out, as it was given."""
-        known = self.workers.get(worker)
-        if known is None or known.trial is None:
-            return None
-        live = self.live[known.trial]
-        return Run(worker=worker, trial=known.trial, attempt=live.attempt, params=live.params)
 
     # --- time and signs of life
 
@@ -365,10 +357,14 @@ class Brain:
             self._first_errors = None
         elif self._first_errors is not None:
             self._first_errors.add(signature)
-            enough = self.ended.total() >= min(self.rules.alike_limit, self.rules.num_trials)
-            if enough and self.ending is None and len(self._first_errors) == 1:
+            if self.ending is None and self._all_fail_alike():
                 commands.append(self._conclude(Ending.HOPELESS, error or ""))
         return commands
+
+    def _all_fail_alike(self) -> bool:
+        """Whether enough trials have ended, none with a result, and all for the same reason."""
+        enough = self.ended.total() >= min(self.rules.alike_limit, self.rules.num_trials)
+        return enough and self._first_errors is not None and len(self._first_errors) == 1
 
     def _conclude(self, ending: Ending, reason: str = "") -> Conclude:
         self.ending = ending

@@ -36,13 +36,20 @@ def _parser() -> argparse.ArgumentParser:
 
     replay = commands.add_parser("replay", help="make every decision again from the journal, and show differences")
     replay.add_argument("path", metavar="PATH", help="the experiment's folder, a path or a URL")
-    replay.add_argument("--until", type=int, metavar="N", help="read only the first N records")
+    replay.add_argument("--until", type=_count, metavar="N", help="read only the first N records")
     replay.set_defaults(run=_replay)
 
     join = commands.add_parser("join", help="work for an experiment that is running, from this terminal")
     join.add_argument("path", metavar="PATH", help="the experiment's folder, a path or a URL")
     join.set_defaults(run=_join)
     return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("a number of records cannot be negative")
+    return number
 
 
 def _resume(options: argparse.Namespace) -> int:

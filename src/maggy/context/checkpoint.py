@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import IO, Any, Literal
 from zlib import crc32
 
+import cloudpickle
 import msgspec
 
 from maggy.context.store import LocalStore, Store, store_at
+from maggy.context.task import modules_by_value
 from maggy.errors import CheckpointError
 from maggy.trial import Checkpoint
 
@@ -191,7 +193,8 @@ def _save_state(store: Store, state: Any) -> Iterator[tuple[str, _File]]:
     with closing(store.create(_STATE)) as file:
         tallied = _Tallied(file)
         try:
-            pickle.dump(state, tallied, protocol=5)
+            with modules_by_value():  # classes of a script, and of modules beside it, are on no other machine
+                cloudpickle.dump(state, tallied, protocol=5)
         except OSError:
             raise
         except Exception as error:  # a __reduce__ may raise anything

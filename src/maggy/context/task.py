@@ -55,7 +55,7 @@ class Task:
 
 def dumps(value: Any) -> bytes:
     """The pickled value; modules that lie beside the user's script travel with it, installed ones do not."""
-    with _modules_by_value():
+    with modules_by_value():
         packed: bytes = cloudpickle.dumps(value)
         return packed
 
@@ -65,7 +65,7 @@ def pack(task: Task) -> bytes:
 
     Raises FunctionNotPicklableError, which names what cannot travel, or FunctionTooLargeError.
     """
-    with _modules_by_value():
+    with modules_by_value():
         try:
             packed = dumps(task)
         except Exception as error:  # a __reduce__ may raise anything
@@ -159,7 +159,7 @@ def _picklable(value: Any) -> bool:
 
 
 @contextmanager
-def _modules_by_value() -> Iterator[None]:
+def modules_by_value() -> Iterator[None]:
     """Pickle the user's own modules by value: a cluster does not have the files beside a script or notebook."""
     with _registering:
         known = cloudpickle.list_registry_pickle_by_value()

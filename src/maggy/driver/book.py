@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from maggy.trial import Curve, Direction, Params, Trial, TrialState
@@ -59,8 +60,8 @@ class Book:
         trial.num_points += len(values)
         for value in values:
             self._see(trial, value)
-        if values:
-            trial.final_metric = values[-1]
+            if isfinite(value):  # a trial that diverges after it was told to stop has the result from before
+                trial.final_metric = value
 
     def note(self, trial_id: int, **facts: Any) -> None:
         """Write facts about a running trial into its fields."""

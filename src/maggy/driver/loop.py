@@ -78,6 +78,8 @@ class Driver(threading.Thread):
         self._outbox: list[tuple[Peer, msg.FromDriver]] = []
         self._posts: deque[Callable[[], None]] = deque()
         self._grace_s = 5.0
+        self._ended = False  # as soon as it is decided; `over` once it is on record
+        self._writes = True
         self._stillborn = 0
         self._closing = False
         self._receivers: dict[type[Item], Callable[[Peer, Any, float], None]] = {
@@ -141,27 +143,45 @@ class Driver(threading.Thread):
     # --- the loop
 
     def run(self) -> None:
-        start_by = time.monotonic() + self._start_timeout_s
         try:
             try:
-                for event in self._begin:
-                    self._happen(event)
-            finally:
-                self.begun.set()
-            while not self._closing:
-                deadline = min(self.brain.deadline(), inf if self._crew.joined or self.over.is_set() else start_by)
-                self._turn(deadline)
-                if not self._crew.joined and time.monotonic() >= start_by and not self.over.is_set():
-                    self._give_up(
-                        NoWorkersError(f"no worker was ready within {self._start_timeout_s:g} s. {self._describe()}")
-                    )
-            self._hear_out()
+                self._run()
+            except JournalError as error:
+                self._run_unwritten(error)
         except BaseException as error:
             self.error = error
             self._release_all(grace_s=2.0)
+            self.over.set()
             self._answer_until_closed()
         finally:
+            self.begun.set()
             self._listener.close()
+
+    def _run(self) -> None:
+        start_by = time.monotonic() + self._start_timeout_s
+        for event in self._begin:
+            self._happen(event)
+        self._turn(time.monotonic())
+        self.begun.set()
+        while not self._closing:
+            deadline = min(self.brain.deadline(), inf if self._crew.joined or self._ended else start_by)
+            self._turn(deadline)
+            if not self._crew.joined and time.monotonic() >= start_by and not self._ended:
+                self.fail(NoWorkersError(f"no worker was ready within {self._start_timeout_s:g} s. {self._describe()}"))
+        self._hear_out()
+
+    def _run_unwritten(self, error: JournalError) -> None:
+        """The journal takes nothing any more: end the experiment, and still take in how the running trials end."""
+        self.error, self._writes = error, False
+        self._outbox.clear()  # nobody begins a trial that is not on record
+        if self._ended:
+            self._release_all(self._grace_s)  # whoever was to be told so was not
+        else:
+            self._interrupt(str(error).partition("\n")[0])
+        self._turn(time.monotonic())
+        while not self._closing:
+            self._turn(inf)
+        self._hear_out()
 
     def _hear_out(self) -> None:
         """Take what the leaving workers have said last, until every connection is closed."""
@@ -185,10 +205,12 @@ class Driver(threading.Thread):
         for peer, reply in self._outbox:
             self._listener.send(peer, reply)
         self._outbox.clear()
+        if self._ended:
+            self.over.set()
         # Workers have what they waited for; now there is time.
         self._journal.sync_soon()
         self._janitor.delete(self._keeper.deletions())
-        if not self.over.is_set():
+        if not self._ended:
             self.advisor.prepare()
 
     def _happen(self, event: ev.AnyEvent) -> None:
@@ -212,16 +234,18 @@ class Driver(threading.Thread):
         Raises JournalError if the pause takes too long, or somebody ends the experiment.
         """
         paused_at: float | None = None
-        while True:
+        while self._writes:
             try:
                 self._journal.flush()
                 break
             except JournalError as error:
+                if error.final:
+                    raise
                 if paused_at is None:
                     paused_at = time.monotonic()
                     self._say(f"paused: {error}. It goes on as soon as it can be written; Ctrl-C ends it here")
                 too_long = time.monotonic() - paused_at > _PAUSE_LIMIT_S
-                if error.final or too_long or self._wants_out.wait(_PAUSE_RETRY_S):
+                if too_long or self._wants_out.wait(_PAUSE_RETRY_S):
                     raise
         if paused_at is not None:
             self.brain.rest(time.monotonic() - paused_at)
@@ -232,11 +256,11 @@ class Driver(threading.Thread):
         self._listener.wake()
 
     def _interrupt(self, reason: str) -> None:
-        if not self.over.is_set():
+        if not self._ended:
             self._happen(ev.Interrupted(reason=reason))
 
     def _give_up(self, error: BaseException) -> None:
-        if not self.over.is_set():
+        if not self._ended:
             self.error = error
             self._interrupt(str(error).partition("\n")[0])
 
@@ -269,10 +293,10 @@ class Driver(threading.Thread):
 
     def _on_supervisor(self, peer: Peer, hello: msg.SupervisorHello, now: float) -> None:
         self._crew.greet_supervisor(peer, hello, now)
-        self._reply(peer, msg.Release(self._grace_s) if self.over.is_set() else msg.Enlisted(self._heartbeat_s))
+        self._reply(peer, msg.Release(self._grace_s) if self._ended else msg.Enlisted(self._heartbeat_s))
 
     def _on_worker(self, peer: Peer, hello: msg.WorkerHello, now: float) -> None:
-        if self.over.is_set():
+        if self._ended:
             self._reply(peer, msg.Release(self._grace_s))
             return
         self._crew.greet_worker(peer, hello)
@@ -427,7 +451,7 @@ class Driver(threading.Thread):
         self._grace_s = grace_s
         for peer in self._crew.peers:
             self._reply(peer, msg.Release(grace_s))
-        self.over.set()
+        self._ended = True
 
     def _dismiss(self, worker: int) -> None:
         """A worker was given up: it leaves, now or when it is back, and its supervisor fills the seat afresh."""

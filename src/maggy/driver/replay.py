@@ -10,6 +10,7 @@ import msgspec
 
 from maggy.brain import events as ev
 from maggy.driver.decider import Decider
+from maggy.errors import MaggyError, ResumeError
 from maggy.journal import Record
 
 
@@ -53,7 +54,7 @@ def replay(decider: Decider, records: Iterable[Record]) -> Replay:
     """Bring a fresh decider to where the journal ends. The journal's answers stand; the policies are asked again too,
     so that whatever they keep is as it was.
 
-    Raises what `read` raises while `records` is read, and whatever a policy raises.
+    Raises what `read` raises while `records` is read, and ResumeError where a policy raises.
     """
     told = Replay()
     expected: deque[ev.Answer] = deque()
@@ -70,7 +71,15 @@ def replay(decider: Decider, records: Iterable[Record]) -> Replay:
             expected.clear()
         if isinstance(event, ev.DriverStarted):
             told.epoch = event.epoch
-        _, answers = decider.learn(event, now=record.t, t=record.t)
+        try:
+            _, answers = decider.learn(event, now=record.t, t=record.t)
+        except MaggyError:
+            raise
+        except Exception as error:  # a policy may raise anything
+            raise ResumeError(
+                f"the policies cannot be brought to where they were: at record {record.n} one of them raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
         expected.extend(answers)
     told.open = _renumbered(decider, expected)
     return told

@@ -78,8 +78,13 @@ class LocalPlace:
 
     def put(self, name: str, data: bytes) -> None:
         partial = self._partial(name)
-        partial.write_bytes(data)
-        partial.replace(self.path / name)
+        try:
+            partial.write_bytes(data)
+            partial.replace(self.path / name)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink()
+            raise
 
     def put_new(self, name: str, data: bytes) -> bool:
         path, partial = self.path / name, self._partial(f"{name}.{os.getpid()}")

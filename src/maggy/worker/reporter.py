@@ -61,7 +61,7 @@ class Reporter:
         self._unsaid = 0  # lines that were dropped because of that
         self.last: float | None = None
         self._step = -1
-        self._stop = self._preempted = False
+        self._stop = self._preempted = self._saving = False
         self._loaded_step = -1  # of a checkpoint
         self._ended = False
         self._process = os.getpid()
@@ -163,7 +163,11 @@ class Reporter:
                 raise BroadcastStepValueError(f"save_checkpoint was given step {step}: steps count upwards from 0")
         if self._ended:
             raise CheckpointError("save_checkpoint was called after the end of its trial")
-        saved = self._checkpoints.save(state, step)
+        self._saving = True
+        try:
+            saved = self._checkpoints.save(state, step)
+        finally:
+            self._saving = False
         if self._send is not None:
             self.flush()  # points come first
             self._send(saved)
@@ -214,8 +218,8 @@ class Reporter:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether the training function still runs and knows that it is preempted."""
-        return self.noticed and not self._ended
+        """Whether the training function still runs, and is saving or knows that it is preempted."""
+        return (self.noticed or self._saving) and not self._ended
 
     def go_on(self, trial: int, attempt: int, step: int) -> None:
         """The driver says: go on. From any thread. An answer that comes too late for its step is passed over."""
