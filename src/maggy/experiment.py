@@ -93,7 +93,7 @@ def lagom(
             function = recipe.function
             unchanged |= {"function", "sources"}
         if config is None:
-            config = changed_config(recipe.thaw(), keywords)
+            config = changed_config(recipe.thaw(), {"experiment_dir": None, **keywords})  # it may have moved
             unchanged |= set() if keywords else {"kind", "config", "policies"}
             keywords = {}
     settings = config_from_keywords(config, keywords)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -71,7 +72,10 @@ class Begun:
 
     def refuse_another_folder(self, config: LagomConfig) -> None:
         """Raises ConfigError if a config names another folder than the one that is resumed."""
-        if config.experiment_dir is not None and ExperimentFolder(config.experiment_dir).url != self.url:
+        if config.experiment_dir is None:
+            return
+        other = ExperimentFolder(config.experiment_dir)
+        if other.url != self.url and (other.is_remote or other.local.resolve() != Path(self.url).resolve()):
             raise ConfigError(
                 f"the config has experiment_dir={os.fspath(config.experiment_dir)!r}, and resume= names {self.url!r}; "
                 f"leave one of them out"
