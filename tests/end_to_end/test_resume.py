@@ -250,6 +250,7 @@ def test_what_the_folder_holds_is_resumed_whatever_became_of_the_program():
     assert subprocess.run([sys.executable, "program.py"], timeout=60).returncode == -signal.SIGKILL
     Path("program.py").unlink()
     Path("elsewhere").mkdir()
+    Path("elsewhere/killed").touch()  # the function looks for it where it runs
     resume = [sys.executable, "-m", "maggy", "resume", "../run"]
     resumed = subprocess.run(resume, capture_output=True, text=True, timeout=60, cwd="elsewhere")
     assert resumed.returncode == 0, resumed.stderr
