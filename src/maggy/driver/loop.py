@@ -209,7 +209,8 @@ class Driver(threading.Thread):
             self.over.set()
         # Workers have what they waited for; now there is time.
         self._journal.sync_soon()
-        self._janitor.delete(self._keeper.deletions())
+        if self._writes:  # what is not on record may still be needed by whoever resumes
+            self._janitor.delete(self._keeper.deletions())
         if not self._ended:
             self.advisor.prepare()
 
