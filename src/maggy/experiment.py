@@ -145,7 +145,8 @@ class _Experiment:
         self._resources = dict(config.resources_per_worker or {})
         slots = engine.slots(self._resources)
         self._seats = min(config.num_workers or slots, self._advisor.num_trials)
-        if engine.bind_host is None:
+        self._supervised = engine.bind_host is not None
+        if not self._supervised:
             self._seats = 1
         self._about = describe(
             config,
@@ -167,8 +168,7 @@ class _Experiment:
             folder = ExperimentFolder.create(self._config.experiment_dir, self._config.name)
         else:
             folder = ExperimentFolder.resume(begun.url)
-        supervised = self._engine.bind_host is not None
-        patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * self._config.hb_interval) if supervised else inf
+        patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * self._config.hb_interval) if self._supervised else inf
         delay_s = 3 * (UPLOAD_S if folder.is_remote else SYNC_S)
         janitor = Janitor(folder.url.rstrip("/"), delay_s, lambda line: self._say(line))
         keeper = Keeper(janitor.folder, self._config.checkpoint_quota_bytes, self._advisor.book.loss)
@@ -282,7 +282,6 @@ class _Experiment:
     ) -> bool:
         """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
         engine, config = self._engine, self._config
-        supervised = engine.bind_host is not None
         search = config if isinstance(config, HyperparameterOptConfig) else None
         listener, tickets = open_channel(engine.bind_host, engine.advertised_host, self._seats, engine.entry)
         driver = Driver(
@@ -294,7 +293,7 @@ class _Experiment:
             task=task,
             heartbeat_s=config.hb_interval,
             judge_every=search.es_interval if search is not None and self._advisor.judges else 0,
-            start_timeout_s=engine.start_timeout_s if supervised else inf,
+            start_timeout_s=engine.start_timeout_s if self._supervised else inf,
             describe=engine.describe,
             experiment=folder.id,
             janitor=janitor,

@@ -22,6 +22,7 @@ import msgspec
 from maggy.engine.cores import thread_limits
 from maggy.errors import EngineError, ExperimentDirError
 from maggy.journal import ExperimentFolder
+from maggy.journal.staging import user_cache
 from maggy.ticket import GUEST_SEATS, Ticket
 from maggy.worker.supervisor import Supervisor
 
@@ -161,6 +162,5 @@ def _lock(descriptor: int, kind: int) -> bool:
 
 def _path(experiment: str) -> Path:
     """Where the file for an experiment is; both sides derive it from the folder's URL."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     url = experiment if "://" in experiment else os.path.realpath(experiment)
-    return cache / "maggy" / "tickets" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"
+    return user_cache() / "tickets" / f"{hashlib.sha256(url.encode()).hexdigest()[:32]}.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from driver.helpers import Listed, Stage, supervisor, worker
+from driver.helpers import Listed, supervisor, worker
 
 from maggy.brain import events as ev
 from maggy.context.checkpoint import load, place, save
@@ -14,20 +14,6 @@ from maggy.driver.keeper import Remove, Sweep
 from maggy.errors import CheckpointError, JournalError
 from maggy.trial import TrialState
 from maggy.wire.messages import CheckpointSaved, Failed, Finished, ProcessEnded, Ready, RunTrial
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Makes stages that are closed after the test."""
-    stages = []
-
-    def make(*arguments, **settings):
-        stages.append(Stage(tmp_path / f"{len(stages)}", *arguments, **settings))
-        return stages[-1]
-
-    yield make
-    for stage in stages:
-        stage.close()
 
 
 def at_work(stage, seat=0, **who):

@@ -6,7 +6,7 @@ import math
 from queue import SimpleQueue
 
 import pytest
-from driver.helpers import Listed, Stage, StopAbove, supervisor, worker
+from driver.helpers import Listed, StopAbove, supervisor, worker
 
 from maggy.brain.events import WorkerLost
 from maggy.errors import EngineError, ExperimentFailedError, NoWorkersError
@@ -34,20 +34,6 @@ from maggy.wire.messages import (
 )
 
 PATIENCE_S = 30
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Makes stages that are closed after the test."""
-    stages = []
-
-    def make(*arguments, **settings):
-        stages.append(Stage(tmp_path / f"{len(stages)}", *arguments, **settings))
-        return stages[-1]
-
-    yield make
-    for stage in stages:
-        stage.close()
 
 
 def at_work(stage, seat=0, **who):

@@ -18,10 +18,14 @@ from maggy.journal.places import LocalPlace, Store
 from maggy.journal.upload import EpochUpload
 
 
+def user_cache() -> Path:
+    """Where this user's programs keep what belongs to no experiment's folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maggy"
+
+
 def path_of(url: str) -> Path:
     """Where it lies: in the user's cache, derived from the URL."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "maggy" / "staging" / hashlib.sha256(url.encode()).hexdigest()[:16]
+    return user_cache() / "staging" / hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
 def make(path: Path) -> None:
