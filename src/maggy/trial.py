@@ -90,10 +90,19 @@ class Trial:
     error         last line of its error, if it failed or was lost
     traceback     the traceback as text, if it failed
     reason        why it was stopped, in one line
-    attempt       how often it had to be started again, because workers were lost
+    attempt       number of its last run: one more for each time that it was started again or promoted
     worker        number of the worker that ran it last
     start, end    seconds since the epoch, on the driver's clock
     checkpoint    the last one it saved, as long as it is kept
+    budget        the total it was to reach in its last run, where the optimizer gives out budgets
+    rung          where it stands in its bracket, from 0, where the optimizer has rungs
+    bracket       number of its bracket, where the optimizer has several
+    resumable     whether the optimizer may promote it when it returns
+    rungs         budget and metric of each time that it returned, where the optimizer gives out budgets
+    origin        where its configuration comes from, e.g. "random", "model", "start", "fallback"
+    parent        trial whose checkpoint it began with, if it did
+    notes         what was decided about it and why, one line each, oldest first
+    saw           of a configuration from a model: how many facts that knew, and which draw from them it is
     """
 
     params: Params
@@ -113,6 +122,15 @@ class Trial:
     start: float | None = None
     end: float | None = None
     checkpoint: Checkpoint | None = None
+    budget: float | None = None
+    rung: int | None = None
+    bracket: int | None = None
+    resumable: bool = False
+    rungs: list[tuple[float, float]] = field(default_factory=list)
+    origin: str | None = None
+    parent: int | None = None
+    notes: list[str] = field(default_factory=list)
+    saw: tuple[int, int] | None = None
 
     @property
     def early_stop(self) -> bool:

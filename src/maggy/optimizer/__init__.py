@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.optimizer.abstract import AbstractOptimizer, OptimizerAdapter
-from maggy.optimizer.base import IDLE, Optimizer, Report, Setting, Suggestion
+from maggy.optimizer.base import IDLE, Optimizer, Promotion, Report, Setting, Suggestion
+from maggy.optimizer.draws import Draw, Draws
 from maggy.optimizer.grid_search import GridSearch
+from maggy.optimizer.history import Fact, History, Observation
 from maggy.optimizer.random_search import RandomSearch
+from maggy.optimizer.sampler import Sampler
 from maggy.optimizer.single_run import SingleRun
 
 __all__ = [
     "IDLE",
     "AbstractOptimizer",
+    "Draw",
+    "Draws",
+    "Fact",
     "GridSearch",
+    "History",
+    "Observation",
     "Optimizer",
     "OptimizerAdapter",
+    "Promotion",
     "RandomSearch",
     "Report",
+    "Sampler",
     "Setting",
     "SingleRun",
     "Suggestion",

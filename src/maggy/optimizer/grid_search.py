@@ -8,14 +8,16 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from maggy.errors import ConfigError
-from maggy.optimizer.base import Optimizer, Setting
-from maggy.trial import Trial
+from maggy.optimizer.history import History
+from maggy.optimizer.sampler import Sampler
+from maggy.searchspace import Searchspace
+from maggy.trial import Params
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class GridSearch(Optimizer):
+class GridSearch(Sampler):
     """Tries every combination once, the last hyperparameter changing fastest.
 
     An INTEGER stands for every whole number of its range. `num_trials` of the config is ignored: there are as many
@@ -25,14 +27,15 @@ class GridSearch(Optimizer):
     """
 
     needs_history: ClassVar[bool] = False
+    origin: ClassVar[str] = "grid"
+    objectives = "many"
 
-    def prepare(self, setting: Setting) -> int:
-        super().prepare(setting)
-        if not setting.space:
+    def begin(self, space: Searchspace, objectives: int = 1) -> int:
+        if not space:
             raise ConfigError("grid search has nothing to combine: the search space is empty; or use optimizer='none'")
         self._axes: dict[str, Sequence[Any]] = {}
         continuous = []
-        for name, parameter in setting.space.parameters.items():
+        for name, parameter in space.parameters.items():
             if parameter.grid is None:
                 continuous.append(f"{name}=('DISCRETE', {_spread(*parameter.values)})")
             else:
@@ -45,14 +48,14 @@ class GridSearch(Optimizer):
         self._size = math.prod(map(len, self._axes.values()))
         return self._size
 
-    def suggest(self, n: int, rng: np.random.Generator) -> Trial | None:
-        if n >= self._size:
+    def draw(self, number: int, history: History, rng: np.random.Generator) -> Params | None:
+        if number >= self._size:
             return None
         digits = {}
         for name, axis in reversed(self._axes.items()):
-            n, digits[name] = divmod(n, len(axis))
+            number, digits[name] = divmod(number, len(axis))
         # A copy of each value, because it may be a list and trials must not share it.
-        return Trial({name: deepcopy(axis[digits[name]]) for name, axis in self._axes.items()})
+        return {name: deepcopy(axis[digits[name]]) for name, axis in self._axes.items()}
 
 
 def _spread(low: float, high: float) -> list[float]:

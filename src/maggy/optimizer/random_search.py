@@ -5,25 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from maggy.errors import ConfigError
-from maggy.optimizer.base import Optimizer, Setting
-from maggy.trial import Trial
+from maggy.optimizer.history import History
+from maggy.optimizer.sampler import Sampler
+from maggy.searchspace import Searchspace
+from maggy.trial import Params
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class RandomSearch(Optimizer):
+class RandomSearch(Sampler):
     """Draws every hyperparameter at random, each trial independently of all others.
 
     Source: Bergstra and Bengio, JMLR 2012.
     """
 
     needs_history: ClassVar[bool] = False
+    objectives = "many"
 
-    def prepare(self, setting: Setting) -> int:
-        if not setting.space:
+    def begin(self, space: Searchspace, objectives: int = 1) -> None:
+        if not space:
             raise ConfigError("random search has nothing to draw: the search space is empty; or use optimizer='none'")
-        return super().prepare(setting)
+        self._space = space
 
-    def suggest(self, n: int, rng: np.random.Generator) -> Trial | None:
-        return Trial(self.setting.space.draw(rng)) if n < self.setting.num_trials else None
+    def draw(self, number: int, history: History, rng: np.random.Generator) -> Params:
+        return self._space.draw(rng)

@@ -5,25 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from maggy.errors import ConfigError
-from maggy.optimizer.base import Optimizer, Setting
-from maggy.trial import Trial
+from maggy.optimizer.history import History
+from maggy.optimizer.sampler import Sampler
+from maggy.searchspace import Searchspace
+from maggy.trial import Params
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-class SingleRun(Optimizer):
+class SingleRun(Sampler):
     """Runs the training function `num_trials` times without hyperparameters."""
 
     needs_history: ClassVar[bool] = False
+    origin: ClassVar[str] = "none"
+    objectives = "many"
 
-    def prepare(self, setting: Setting) -> int:
-        if setting.space:
+    def begin(self, space: Searchspace, objectives: int = 1) -> None:
+        if space:
             raise ConfigError(
-                f"nothing would choose a value for {', '.join(setting.space.keys())}: optimizer='none' takes an empty "
+                f"nothing would choose a value for {', '.join(space.keys())}: optimizer='none' takes an empty "
                 "search space; or use optimizer='randomsearch'"
             )
-        return super().prepare(setting)
 
-    def suggest(self, n: int, rng: np.random.Generator) -> Trial | None:
-        return Trial({}) if n < self.setting.num_trials else None
+    def draw(self, number: int, history: History, rng: np.random.Generator) -> Params:
+        return {}

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, overload
 
-from maggy.optimizer import IDLE, AbstractOptimizer, Optimizer, Report, Setting, resolve
+from maggy.optimizer import IDLE, AbstractOptimizer, Draws, Optimizer, Promotion, Report, Setting, resolve
 from maggy.optimizer.abstract import BUDGET_NAMES
+from maggy.optimizer.sampler import Undrawn
 from maggy.searchspace import Searchspace
 from maggy.testing.streams import global_streams
 from maggy.trial import Direction, Params, Trial, TrialState
@@ -48,12 +49,16 @@ def play(
     workers: int = 3,
     loss: Callable[[Trial], float | None] = some_loss,
     on_end: Callable[[Trial], None] = lambda trial: None,
+    takes_budget: bool = True,
+    steps: int = 9,
 ) -> list[Trial]:
     """Play an experiment without a driver: workers ask, and end their trials in a shuffled order.
 
-    optimizer  what is tried
-    loss       the loss of a trial, None for one that fails; its metric is the loss, negated for "max"
-    on_end     called with each trial that has ended, before the optimizer learns of it
+    optimizer     what is tried
+    loss          the loss of a trial, None for one that fails; its metric is the loss, negated for "max"
+    on_end        called with each trial that has ended, before the optimizer learns of it
+    takes_budget  whether the training function would ask for a `budget`
+    steps         how many steps a trial has, where the optimizer judges them; its loss is the same at each
 
     Returns the suggested trials in order. Raises AssertionError where the optimizer breaks its contract in a way that
     would hang or flood an experiment.
@@ -63,16 +68,25 @@ def play(
     optimizer = resolve(optimizer)
     running: dict[int, Trial] = {}
     finished: list[Trial] = []
-    view = MappingProxyType(running)
+    draws = Draws(optimizer.sampler or Undrawn(), space, seed=seed, most=num_trials)
     promised = optimizer.prepare(
-        Setting(space=space, num_trials=num_trials, direction=direction, running=view, finished=ReadOnly(finished))
+        Setting(
+            space=space,
+            num_trials=num_trials,
+            direction=direction,
+            running=MappingProxyType(running),
+            finished=ReadOnly(finished),
+            draws=draws,
+            takes_budget=takes_budget,
+        )
     )
     order = random.Random(seed)
     suggested: list[Trial] = []
+    resumable: set[int] = set()
     asks, exhausted = 0, False
     while True:
         while not exhausted and len(running) < workers:
-            answer = optimizer.suggest(asks, np.random.default_rng([seed, asks]))
+            answer = optimizer.suggest(asks, np.random.default_rng([seed, asks, 2]))
             asks += 1
             if answer is None:
                 exhausted = True
@@ -81,20 +95,45 @@ def play(
                 answer.trial_id, answer.state = len(suggested), TrialState.RUNNING
                 running[answer.trial_id] = answer
                 suggested.append(answer)
+                draws.history.began(answer.trial_id, answer.params)
                 assert len(suggested) <= promised, f"promised at most {promised} trials and suggested one more"
+                if answer.resumable:
+                    resumable.add(answer.trial_id)
+            elif isinstance(answer, Promotion):
+                assert optimizer.promotes, "promotes a trial and has not said that it would"
+                assert answer.trial in resumable, f"promotes trial {answer.trial}, which did not return to be promoted"
+                trial = suggested[answer.trial]
+                assert trial.state is TrialState.FINISHED, f"promotes trial {answer.trial}, which is {trial.state}"
+                assert trial.budget is not None and answer.budget > trial.budget, "promotes to a smaller budget"
+                trial.budget, trial.rung, trial.state = answer.budget, answer.rung, TrialState.RUNNING
+                trial.notes.append(answer.reason)
+                running[answer.trial] = trial
+                draws.history.went_on(answer.trial)
+                if not answer.resumable:
+                    resumable.discard(answer.trial)
             else:
-                assert answer == IDLE, f"answered {answer!r}, not a Trial, 'IDLE' or None"
+                assert answer == IDLE, f"answered {answer!r}, not a Trial, a Promotion, 'IDLE' or None"
                 assert running, "answered 'IDLE' while no trial is running: the experiment would never go on"
                 break
         if not running:
             break
         trial = running.pop(order.choice(sorted(running)))
+        assert trial.trial_id is not None
         result = loss(trial)
         trial.state = TrialState.FAILED if result is None else TrialState.FINISHED
+        if optimizer.judges and result is not None:
+            for step in range(1, steps + 1):
+                trial.reason = optimizer.judge(trial, step, result)
+                if trial.reason is not None:
+                    trial.state = TrialState.STOPPED
+                    break
         trial.final_metric = -result if result is not None and direction == "max" else result
-        finished.append(trial)
+        if not any(each is trial for each in finished):
+            finished.append(trial)
         on_end(trial)
-        optimizer.observe(Report(trial=trial, loss=result))
+        losses = None if result is None else (result,)
+        draws.history.observed(trial.trial_id, losses, trial.budget, runs=False)
+        optimizer.observe(Report(trial=trial, loss=result, losses=losses))
     optimizer.finalize()
     return suggested
 

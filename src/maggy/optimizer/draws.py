@@ -1,0 +1,101 @@
+"""Fresh configurations, drawn one after another."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from maggy.optimizer.history import History
+from maggy.optimizer.sampler import Sampler
+from maggy.searchspace import Searchspace
+from maggy.trial import Params, Trial
+
+_MODEL = 1  # keeps the random streams of models apart from those of plain draws
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A fresh configuration.
+
+    origin  where it comes from: "start" (a known-good one of the space), "random", "model", "fallback", ...
+    reason  more about that in one line, where there is more to say
+    saw     of a modelled draw: how many facts its model knew, and how many draws were made from the same facts before
+    """
+
+    params: Params
+    origin: str
+    reason: str = ""
+    saw: tuple[int, int] | None = None
+
+    def trial(self, **facts: Any) -> Trial:
+        """A new trial of this configuration; `facts` are further fields of it."""
+        return Trial(
+            self.params,
+            origin=self.origin,
+            notes=[self.reason] if self.reason else [],
+            saw=self.saw,
+            **facts,
+        )
+
+
+class Draws:
+    """Draws from one sampler, in the calling thread.
+
+    space    what can be chosen; its known-good starting points come first
+    seed     of the experiment
+    most     how many configurations it gives at most: what the user asked for, or as many as there are
+    history  what the sampler knows; whoever uses this tells it what happens
+    """
+
+    def __init__(self, sampler: Sampler, space: Searchspace, *, seed: int, most: int, objectives: int = 1) -> None:
+        self.sampler, self.space, self.seed = sampler, space, seed
+        self.history = History(space)
+        limit = sampler.begin(space, objectives)
+        self.most = most if limit is None else limit
+        self._starts = list(getattr(space, "starts", ())) if limit is None else []
+        self._number = 0
+        self._nth = 0
+        self._seen = -1
+
+    def fresh(self) -> Draw | None:
+        """The next configuration; None if there are no more."""
+        number = self._number
+        if number >= self.most:
+            return None
+        draw = Draw(deepcopy(self._starts[number]), "start") if number < len(self._starts) else self._drawn(number)
+        if draw is not None:
+            self._number += 1
+        return draw
+
+    def _drawn(self, number: int) -> Draw | None:
+        if not self.sampler.fits_models:
+            return self._plain(number)
+        if not self.sampler.ready(self.history):
+            return self._random(number)
+        return self.modelled()
+
+    def _plain(self, number: int) -> Draw | None:
+        params = self.sampler.draw(number, self.history, self._rng(number))
+        return None if params is None else Draw(params, self.sampler.origin)
+
+    def _random(self, number: int, origin: str = "random", reason: str = "") -> Draw:
+        return Draw(self.space.draw(self._rng(number)), origin, reason)
+
+    def modelled(self) -> Draw | None:
+        """A draw from what is known by now; those made before from the same facts count as pending."""
+        history = self.history
+        if self._seen != history.seen:
+            self._seen, self._nth = history.seen, 0
+        saw = self._seen, self._nth
+        params = self.sampler.draw(self._number, history, self._rng(*saw, _MODEL))
+        if params is None:
+            return None
+        history.imagine(params)
+        self._nth += 1
+        return Draw(params, self.sampler.origin, saw=saw)
+
+    def _rng(self, *key: int) -> Any:
+        import numpy as np
+
+        return np.random.default_rng([self.seed, *key])
