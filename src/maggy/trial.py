@@ -35,16 +35,35 @@ class TrialState(StrEnum):
 _FINAL = frozenset({TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST})
 
 
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is optimised.
+
+    key  where it is in the dict that the training function returns
+    """
+
+    key: str
+    direction: Direction
+
+    @property
+    def sign(self) -> float:
+        """What makes a loss of it."""
+        return 1.0 if self.direction == "min" else -1.0
+
+
 @dataclass(slots=True)
 class Curve:
     """What a trial reported, in order.
 
     steps   never decreasing, in the unit the trial reports (epochs or batches)
     values  one per step; the user's metric, or a loss where a policy sees it
+    since   among finished curves, the steps up to this one are counted by an earlier curve of the same trial, which
+            has been promoted in between; -1 where there is none
     """
 
     steps: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    since: int = -1
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -92,7 +111,8 @@ class Trial:
     reason        why it was stopped, in one line
     attempt       number of its last run: one more for each time that it was started again or promoted
     worker        number of the worker that ran it last
-    start, end    seconds since the epoch, on the driver's clock
+    start, end    seconds since the epoch, on the driver's clock; of its last run
+    run_s         how long its runs took, all together
     checkpoint    the last one it saved, as long as it is kept
     budget        the total it was to reach in its last run, where the optimizer gives out budgets
     rung          where it stands in its bracket, from 0, where the optimizer has rungs
@@ -121,6 +141,7 @@ class Trial:
     worker: int | None = None
     start: float | None = None
     end: float | None = None
+    run_s: float = 0.0
     checkpoint: Checkpoint | None = None
     budget: float | None = None
     rung: int | None = None

@@ -18,7 +18,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ask(Command):
-    """Ask the optimizer for a trial; the answer is `Suggested`, `Idled` or `Exhausted`.
+    """Ask the optimizer for a trial; the answer is `Suggested`, `Promoted`, `Idled` or `Exhausted`.
 
     number  counts the asks from 0 and seeds the draw
     """
@@ -35,12 +35,16 @@ class Judge(Command):
 
 
 class Run(Command):
-    """Hand a trial to a worker."""
+    """Hand a trial to a worker.
+
+    budget  the total that it is to reach, if it has one
+    """
 
     worker: int
     trial: int
     attempt: int
     params: dict[str, Any]
+    budget: float | None = None
 
 
 class GoOn(Command):
@@ -70,14 +74,16 @@ class Fence(Command):
 
 
 class Settle(Command):
-    """A trial has reached its final state: book it and tell the optimizer.
+    """A trial has reached a final state: book it and tell the optimizer.
 
-    error  why, where it failed or was lost
+    error      why, where it failed or was lost
+    fell_back  it failed or was lost after it had been promoted: what it returned before is its result
     """
 
     trial: int
     state: TrialState
     error: str | None = None
+    fell_back: bool = False
 
 
 class Ending(StrEnum):

@@ -27,6 +27,8 @@ class DriverStarted(Event):
     error_limit      a trial whose function raised this often has failed
     preempted_limit  a trial whose workers were told to leave this often is given up
     alike_limit      the experiment ends if its first so many trials all fail in the same way
+    promotes         whether the optimizer may go on with trials that have returned: it is asked until it says that
+                     there will be no more
     """
 
     epoch: int
@@ -35,6 +37,7 @@ class DriverStarted(Event):
     error_limit: int = 1
     preempted_limit: int = 10
     alike_limit: int = 5
+    promotes: bool = False
 
 
 class WorkerJoined(Event):
@@ -62,11 +65,33 @@ class WorkerLost(Event):
 
 
 class Suggested(Event):
-    """The optimizer answered ask number `ask` with a trial."""
+    """The optimizer answered ask number `ask` with a new trial; the other fields are those of `Trial`.
+
+    reason  more about where the configuration comes from, in one line
+    """
 
     ask: int
     trial: int
     params: dict[str, Any]
+    budget: float | None = None
+    rung: int | None = None
+    bracket: int | None = None
+    resumable: bool = False
+    parent: int | None = None
+    origin: str | None = None
+    reason: str = ""
+    saw: tuple[int, int] | None = None
+
+
+class Promoted(Event):
+    """The optimizer answered ask number `ask` with a trial that has returned: it runs on, with a larger budget."""
+
+    ask: int
+    trial: int
+    budget: float
+    reason: str
+    rung: int | None = None
+    resumable: bool = False
 
 
 class Idled(Event):
@@ -102,13 +127,23 @@ class MetricsReported(Event):
 
 
 class Judged(Event):
-    """The stopping rule answered for a trial at a step."""
+    """The stopping rule, or the optimizer, answered for a trial at a step.
+
+    probability  that the trial ends better than the best so far, where the rule predicts it
+    """
 
     trial: int
     attempt: int
     step: int
     stop: bool
     reason: str = ""
+    probability: float | None = None
+
+
+class StudyStopped(Event):
+    """A study-level stopper says that it is enough: nothing new begins, and what runs is told to stop."""
+
+    reason: str
 
 
 class TrialFinished(Event):
@@ -174,7 +209,7 @@ class Interrupted(Event):
     reason: str
 
 
-Answer = Suggested | Idled | Exhausted | Judged
+Answer = Suggested | Promoted | Idled | Exhausted | Judged
 """What a policy says; every other event comes from outside."""
 
 AnyEvent = (
@@ -182,11 +217,13 @@ AnyEvent = (
     | WorkerJoined
     | WorkerLost
     | Suggested
+    | Promoted
     | Idled
     | Exhausted
     | RetryFell
     | MetricsReported
     | Judged
+    | StudyStopped
     | TrialFinished
     | TrialStopped
     | TrialFailed

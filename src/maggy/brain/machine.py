@@ -24,6 +24,9 @@ from maggy.errors import ImpossibleTransitionError
 from maggy.trial import TrialState
 
 
+_WITHOUT_RESULT = (Cause.RAISED, Cause.GIVEN_UP, Cause.FELL_BACK)
+
+
 class Brain:
     """Who runs what, what to ask next, and when it is over."""
 
@@ -33,13 +36,15 @@ class Brain:
         self.live: dict[int, Live] = {}
         self.ended: Counter[TrialState] = Counter()
         self.suggested = 0
+        self.settled = 0  # how often a trial has come to a final state; a promoted one does so again
         self.ending: Ending | None = None
         self._seats: dict[int, int] = {}  # seat -> the worker that holds it, parked ones aside
         self._asks: dict[int, int] = {}  # ask number -> worker that waits for the answer
         self._next_ask = 0
         self._idle: dict[int, None] = {}  # an ordered set: whoever waits longest is served first
         self._queue: deque[int] = deque()  # trials that wait for a worker
-        self._exhausted = False
+        self._resting: dict[int, Live] = {}  # trials that have returned and may be promoted
+        self._exhausted = self._study_over = False
         self._retry_at = inf
         self._check_at = inf  # no worker can be overdue before
         self._first_errors: set[str] | None = set()  # until a trial has a result
@@ -48,11 +53,13 @@ class Brain:
             ev.WorkerJoined: self._joined,
             ev.WorkerLost: self._lost,
             ev.Suggested: self._suggested,
+            ev.Promoted: self._promoted,
             ev.Idled: self._idled,
             ev.Exhausted: self._out_of_ideas,
             ev.RetryFell: self._retry,
             ev.MetricsReported: self._reported,
             ev.Judged: self._judged,
+            ev.StudyStopped: self._study_stopped,
             ev.TrialFinished: self._finished,
             ev.TrialStopped: self._left,
             ev.TrialFailed: self._raised,
@@ -81,6 +88,11 @@ class Brain:
         """Whether this attempt is the one that counts; a report of any other changes nothing."""
         live = self.live.get(trial)
         return live is not None and live.attempt == attempt and live.worker is not None
+
+    @property
+    def tried(self) -> int:
+        """How many configurations have come to a final state at least once."""
+        return self.ended.total() + sum(live.promoted for live in self.live.values())
 
     def goes_on_from(self, trial: int, attempt: int) -> bool:
         """Whether a checkpoint of this attempt counts: of the one that runs, or the last one while nobody runs it."""
@@ -147,8 +159,8 @@ class Brain:
     # --- drivers and workers
 
     def _driver_started(self, event: ev.DriverStarted, now: float) -> list[AnyCommand]:
-        if event.num_trials > self.rules.num_trials:
-            self._exhausted = False
+        if event.num_trials > self.rules.num_trials or self._study_over:
+            self._exhausted = self._study_over = False
         self.rules = replace(
             self.rules,
             num_trials=event.num_trials,
@@ -156,6 +168,7 @@ class Brain:
             error_limit=event.error_limit,
             preempted_limit=event.preempted_limit,
             alike_limit=event.alike_limit,
+            promotes=event.promotes,
         )
         self.ending = None
         commands: list[AnyCommand] = []
@@ -196,18 +209,19 @@ class Brain:
         live.setbacks[cause] += 1
         limits = {Cause.WORKER_LOST: self.rules.lost_limit, Cause.PREEMPTED: self.rules.preempted_limit}
         if live.state is TrialState.RUNNING and live.setbacks[cause] >= limits.get(cause, inf):
-            state = self._move(trial, Cause.GIVEN_UP, now)
             times = live.setbacks[cause]
             error = reason if times == 1 else f"{reason} ({cause} {times} times)"
-            return [fence, *self._settle(trial, state, error=error, signature=reason)]
+            return [fence, *self._settle(trial, Cause.GIVEN_UP, now, error=error, signature=reason)]
         if live.state is TrialState.STOPPING:
-            return [fence, *self._settle(trial, self._move(trial, cause, now))]
+            left = cause if live.reported else Cause.GIVEN_UP
+            return [fence, *self._settle(trial, left, now, error=reason, signature=reason)]
         self._run_again(trial, cause, now)
         return [fence]
 
     def _run_again(self, trial: int, cause: Cause, now: float) -> None:
         live = self.live[trial]
         live.worker = None
+        live.reported = False
         live.attempt += 1
         self._move(trial, cause, now)
         self._queue.appendleft(trial)  # whoever has waited once comes first
@@ -222,7 +236,19 @@ class Brain:
     def _suggested(self, event: ev.Suggested, now: float) -> list[AnyCommand]:
         self._answered(event.ask)
         self.suggested += 1
-        self.live[event.trial] = Live(event.params)
+        self.live[event.trial] = Live(event.params, event.budget, event.resumable)
+        self._queue.append(event.trial)
+        return []
+
+    def _promoted(self, event: ev.Promoted, now: float) -> list[AnyCommand]:
+        self._answered(event.ask)
+        live = self.live[event.trial] = self._resting.pop(event.trial)
+        live.budget, live.resumable, live.promoted = event.budget, event.resumable, True
+        live.attempt += 1
+        live.worker, live.reported = None, False
+        live.setbacks.clear()
+        self.ended[live.state] -= 1
+        self._move(event.trial, Cause.PROMOTED, now)
         self._queue.append(event.trial)
         return []
 
@@ -245,12 +271,30 @@ class Brain:
         if worker in self.workers:
             self._idle = {worker: None, **self._idle}  # it asked, so it is served first
 
+    def _study_stopped(self, event: ev.StudyStopped, now: float) -> list[AnyCommand]:
+        self._exhausted = self._study_over = True
+        commands: list[AnyCommand] = []
+        while self._queue:
+            trial = self._queue.popleft()
+            if self.live[trial].promoted:
+                commands += self._settle(trial, Cause.FELL_BACK, now)
+            else:
+                del self.live[trial]
+        for trial, live in self.live.items():
+            if live.state is TrialState.RUNNING and live.worker is not None:
+                self._move(trial, Cause.JUDGED, now)
+                commands.append(Stop(worker=live.worker, trial=trial, attempt=live.attempt, reason=event.reason))
+        return commands
+
     # --- news of trials
 
     def _reported(self, event: ev.MetricsReported, now: float) -> list[AnyCommand]:
-        if event.awaits is None or not self.holds(event.trial, event.attempt):
+        if not self.holds(event.trial, event.attempt):
             return []
         live = self.live[event.trial]
+        live.reported = True
+        if event.awaits is None:
+            return []
         if live.state is TrialState.STOPPING:
             return []  # it will see the stop
         return [Judge(trial=event.trial, attempt=event.attempt, step=event.awaits)]
@@ -290,7 +334,7 @@ class Brain:
         if not self.holds(trial, attempt):
             return []
         self._free(self.live[trial])
-        return self._settle(trial, self._move(trial, cause, now), error, signature)
+        return self._settle(trial, cause, now, error, signature)
 
     def _free(self, live: Live) -> None:
         """The worker of a trial waits for the next."""
@@ -316,7 +360,9 @@ class Brain:
                 live = self.live[trial]
                 live.worker, self.workers[worker].trial = worker, trial
                 self._move(trial, Cause.HANDED_OUT, now)
-                commands.append(Run(worker=worker, trial=trial, attempt=live.attempt, params=live.params))
+                commands.append(
+                    Run(worker=worker, trial=trial, attempt=live.attempt, params=live.params, budget=live.budget)
+                )
             elif self._may_ask():
                 self._asks[self._next_ask] = self._take_idle()
                 commands.append(Ask(number=self._next_ask))
@@ -331,11 +377,12 @@ class Brain:
         return worker
 
     def _may_ask(self) -> bool:
-        open_places = self.rules.num_trials - self.suggested - len(self._asks)
-        return open_places > 0 and not self._exhausted and self._retry_at == inf
+        if self._exhausted or self._retry_at != inf:
+            return False
+        return self.rules.promotes or self.rules.num_trials - self.suggested - len(self._asks) > 0
 
     def _nothing_left(self) -> bool:
-        no_more = self._exhausted or self.suggested >= self.rules.num_trials
+        no_more = self._exhausted or (not self.rules.promotes and self.suggested >= self.rules.num_trials)
         return no_more and not self.live and not self._asks
 
     def _move(self, trial: int, cause: Cause, now: float) -> TrialState:
@@ -348,11 +395,20 @@ class Brain:
         live.story.append((now, cause, after))
         return after
 
-    def _settle(self, trial: int, state: TrialState, error: str | None = None, signature: str = "") -> list[AnyCommand]:
-        del self.live[trial]
+    def _settle(
+        self, trial: int, cause: Cause, now: float, error: str | None = None, signature: str = ""
+    ) -> list[AnyCommand]:
+        """A trial comes to a final state."""
+        fell_back = self.live[trial].promoted and cause in _WITHOUT_RESULT
+        state = self._move(trial, Cause.FELL_BACK if fell_back else cause, now)
+        live = self.live.pop(trial)
+        if live.resumable and cause is Cause.RETURNED:
+            self._resting[trial] = live
         self.ended[state] += 1
+        self.settled += 1
         self._retry_at = inf  # something happened: an idle optimizer may have an idea now
-        commands: list[AnyCommand] = [Settle(trial=trial, state=state, error=None if state.has_result else error)]
+        shown = error if fell_back or not state.has_result else None
+        commands: list[AnyCommand] = [Settle(trial=trial, state=state, error=shown, fell_back=fell_back)]
         if state.has_result:
             self._first_errors = None
         elif self._first_errors is not None:

@@ -15,7 +15,7 @@ from maggy.trial import TrialState
 class Rules:
     """Numbers that the machine goes by.
 
-    num_trials ... alike_limit  see `DriverStarted`, which replaces them
+    num_trials ... promotes  see `DriverStarted`, which replaces them
     patience_s  silence after which a worker counts as lost
     grace_s     time in which a worker whose connection broke may come back
     retry_s     an idle optimizer is asked again after this time, or as soon as a trial ends
@@ -26,6 +26,7 @@ class Rules:
     error_limit: int = 1
     preempted_limit: int = 10
     alike_limit: int = 5
+    promotes: bool = False
     patience_s: float = inf
     grace_s: float = 10.0
     retry_s: float = 1.0
@@ -44,9 +45,17 @@ class Worker:
 
 @dataclass(slots=True)
 class Live:
-    """A trial that has not reached a final state."""
+    """A trial that has not reached a final state, or that may be promoted from it.
+
+    promoted  whether it has a result from before
+    reported  whether this attempt has reported anything
+    """
 
     params: dict[str, Any]
+    budget: float | None = None
+    resumable: bool = False
+    promoted: bool = False
+    reported: bool = False
     state: TrialState = TrialState.PENDING
     attempt: int = 0
     worker: int | None = None

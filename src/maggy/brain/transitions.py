@@ -4,6 +4,9 @@ What the table cannot say: a trial that waits (`PENDING`) has no worker; a trial
 numbered by its attempt, and only reports that carry this number count. A trial that was told to stop and whose worker
 then dies needs no second run: it counts as stopped, with what it reported last. How often a trial may be set back is
 counted apart for lost workers, errors and preemptions; a lost driver is nobody's fault and counts for nothing.
+
+A trial that has returned may be promoted: it runs on with a larger budget. If it then fails, its result is what it
+returned before.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ class Cause(StrEnum):
     PREEMPTED = "worker told to leave"
     DRIVER_LOST = "driver lost"
     GIVEN_UP = "lost or preempted too often"
+    PROMOTED = "optimizer promotes it"
+    FELL_BACK = "failed, lost or cut off with a result from before"
 
 
 TRANSITIONS: dict[tuple[TrialState, Cause], TrialState] = {
@@ -42,10 +47,15 @@ TRANSITIONS: dict[tuple[TrialState, Cause], TrialState] = {
     (RUNNING, Cause.PREEMPTED): PENDING,
     (RUNNING, Cause.DRIVER_LOST): PENDING,
     (RUNNING, Cause.GIVEN_UP): LOST,
+    (RUNNING, Cause.FELL_BACK): FINISHED,
     (STOPPING, Cause.LEFT): STOPPED,
     (STOPPING, Cause.RETURNED): FINISHED,  # it was done before it saw the stop
     (STOPPING, Cause.RAISED): FAILED,
     (STOPPING, Cause.WORKER_LOST): STOPPED,
     (STOPPING, Cause.PREEMPTED): STOPPED,
     (STOPPING, Cause.DRIVER_LOST): STOPPED,
+    (STOPPING, Cause.GIVEN_UP): LOST,  # it had not reported anything
+    (STOPPING, Cause.FELL_BACK): FINISHED,
+    (FINISHED, Cause.PROMOTED): PENDING,
+    (PENDING, Cause.FELL_BACK): FINISHED,  # the study was stopped before it ran on
 }

@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
 
-from maggy.trial import Curve, Direction, Params, Trial, TrialState
+from maggy.brain.events import Promoted
+from maggy.trial import Curve, Objective, Params, Trial, TrialState
+
+
+@dataclass(slots=True)
+class _Run:
+    """The run of a trial that is going on.
+
+    curve      what it has reported, in the user's sign; what the runs before it left is cut where this one begins
+    begun      whether this run has reported anything
+    last_step  of the runs before it whose points are not kept; -1 for none
+    points     how many those are
+    best       the best of them
+    """
+
+    curve: Curve
+    begun: bool = False
+    last_step: int = -1
+    points: int = 0
+    best: float | None = None
 
 
 class Book:
     """Every trial of an experiment; curves only where a policy needs them.
 
-    direction     the user's
+    objectives    what the metric is called and whether more or less of it is better; the first one counts for curves
     keep_losses   whether a built-in rule reads curves, as losses
     keep_metrics  whether a policy of the developer API reads them, in the user's sign
 
-    running    trials without a result, by id
-    ended      trials with a final state, in the order in which they ended
+    running    trials without a result, by id; also those that run on after they were promoted
+    ended      trials that have come to a final state, in the order in which they first did
     results    those of them that have a result
     losses     curves of the running trials, by id
-    finished   curves of the trials that ended with a result, in that order
+    finished   curves of the trials that ended with a result, in that order. A trial that was promoted is in it once
+               more when it ends again, see `Curve.since`
     """
 
-    def __init__(self, direction: Direction, *, keep_losses: bool, keep_metrics: bool) -> None:
-        self.sign = 1.0 if direction == "min" else -1.0
+    def __init__(self, objectives: Sequence[Objective], *, keep_losses: bool, keep_metrics: bool) -> None:
+        self.objectives = objectives
+        self.sign = objectives[0].sign
         self.running: dict[int, Trial] = {}
         self.ended: list[Trial] = []
         self.losses: dict[int, Curve] = {}
         self.finished: list[Curve] = []
         self.results: list[Trial] = []
         self._keep_losses, self._keep_metrics = keep_losses, keep_metrics
+        self._runs: dict[int, _Run] = {}
+        self._resting: dict[int, tuple[Trial, Curve | None, int]] = {}  # may be promoted: curve of losses, last step
+        self._before: dict[int, Trial] = {}  # promoted trials as they were
 
     def open(self, trial_id: int, suggestion: Trial) -> None:
         """A trial was suggested."""
@@ -38,23 +65,41 @@ class Book:
         suggestion.state = TrialState.PENDING
         self.running[trial_id] = suggestion
 
+    def promote(self, event: Promoted) -> None:
+        """A trial that had ended runs on."""
+        trial, losses, last_step = self._resting.pop(event.trial)
+        self._before[event.trial] = copy(trial)
+        self.running[event.trial] = trial
+        trial.state = TrialState.PENDING
+        trial.budget, trial.rung, trial.resumable = event.budget, event.rung, event.resumable
+        trial.notes = [*trial.notes, event.reason]
+        curve = Curve() if trial.curve is None else Curve(list(trial.curve.steps), list(trial.curve.values))
+        run = _Run(curve)
+        if trial.curve is None:
+            run.last_step, run.points, run.best = last_step, trial.num_points, trial.best_metric
+        self._runs[event.trial] = run
+        if losses is not None:
+            self.losses[event.trial] = Curve(list(losses.steps), list(losses.values), last_step)
+
     def start(self, trial_id: int, attempt: int, worker: int, t: float) -> None:
-        """A trial was handed to a worker; whatever an earlier attempt reported is void."""
+        """A trial was handed to a worker. What runs before it have reported is void from where it begins to report."""
         trial = self.running[trial_id]
         trial.state, trial.attempt, trial.worker = TrialState.RUNNING, attempt, worker
         trial.start = t
-        trial.final_metric = trial.best_metric = trial.metric_dict = None
+        trial.final_metric = trial.metric_dict = None
         trial.error = trial.traceback = None
-        trial.num_points = 0
-        trial.curve = Curve() if self._keep_metrics else None
+        run = self._runs.setdefault(trial_id, _Run(Curve()))
+        run.begun = False
+        trial.curve = run.curve if self._keep_metrics else None
         if self._keep_losses:
-            self.losses[trial_id] = Curve()
+            self.losses.setdefault(trial_id, Curve())
 
     def report(self, trial_id: int, steps: Sequence[int], values: Sequence[float]) -> None:
         """A running trial reported points."""
-        trial = self.running[trial_id]
-        if trial.curve is not None:
-            trial.curve.extend(steps, values)
+        trial, run = self.running[trial_id], self._runs[trial_id]
+        if not run.begun:
+            self._join(trial, run, steps[0])
+        run.curve.extend(steps, values)
         if self._keep_losses:
             self.losses[trial_id].extend(steps, [self.loss(value) for value in values])
         trial.num_points += len(values)
@@ -63,16 +108,36 @@ class Book:
             if isfinite(value):  # a trial that diverges after it was told to stop has the result from before
                 trial.final_metric = value
 
+    def newest_loss(self, trial_id: int) -> float:
+        """The loss that a running trial reported last."""
+        return self.loss(self._runs[trial_id].curve.values[-1])
+
     def note(self, trial_id: int, **facts: Any) -> None:
         """Write facts about a running trial into its fields."""
         trial = self.running[trial_id]
         for name, value in facts.items():
             setattr(trial, name, value)
 
-    def settle(self, trial_id: int, state: TrialState, error: str | None, t: float) -> Trial:
-        """A trial has ended; what it reported before it failed is no result."""
+    def settle(
+        self, trial_id: int, state: TrialState, error: str | None, t: float, *, fell_back: bool = False
+    ) -> Trial:
+        """A trial has ended; what it reported before it failed is no result.
+
+        fell_back  what it returned before it was promoted is its result
+        """
         trial = self.running.pop(trial_id)
+        before = self._before.pop(trial_id, None)
+        run = self._runs.pop(trial_id, None)
+        losses = self.losses.pop(trial_id, None)
+        if trial.start is not None and run is not None:
+            trial.run_s += max(0.0, t - trial.start)
+        if fell_back:
+            assert before is not None
+            self._fall_back(trial, before, error)
+            return trial
         trial.state, trial.end = state, t
+        if run is not None and not run.begun:
+            self._join(trial, run, 0)
         if error is not None:
             trial.error = error
         if state is TrialState.FINISHED:
@@ -81,17 +146,61 @@ class Book:
             trial.final_metric = trial.best_metric = None
         elif trial.final_metric is not None:
             self._see(trial, trial.final_metric)
-        losses = self.losses.pop(trial_id, None)
-        if state.has_result:
-            self.results.append(trial)
-            if losses is not None:
-                self.finished.append(losses)
-        self.ended.append(trial)
+            if trial.budget is not None and state is TrialState.FINISHED:
+                trial.rungs = [*trial.rungs, (trial.budget, trial.final_metric)]
+        if state.has_result and losses is not None:
+            self.finished.append(losses)
+        if trial.resumable and state is TrialState.FINISHED:
+            last_step = -1 if run is None else max([run.last_step, *run.curve.steps[-1:]])
+            self._resting[trial_id] = trial, losses, last_step
+        if before is None:
+            self.ended.append(trial)
+            if state.has_result:
+                self.results.append(trial)
         return trial
+
+    def close(self) -> None:
+        """The experiment is over: a trial that had been promoted and has not returned since has its result of before."""
+        for trial_id, before in self._before.items():
+            self._fall_back(self.running.pop(trial_id), before, None)
+        self._before.clear()
 
     def loss(self, metric: float) -> float:
         """A metric of the user as a loss: the only place where the direction is applied."""
         return self.sign * metric
+
+    def losses_of(self, trial: Trial) -> tuple[float, ...] | None:
+        """The loss for each objective; None where the trial has not got them all."""
+        if trial.final_metric is None:
+            return None
+        outputs = trial.metric_dict or {}
+        if any(objective.key not in outputs for objective in self.objectives[1:]):
+            return None
+        others = (objective.sign * float(outputs[objective.key]) for objective in self.objectives[1:])
+        return (self.loss(trial.final_metric), *others)
+
+    def _join(self, trial: Trial, run: _Run, step: int) -> None:
+        """A run begins to report, at a step: what was reported for it and after it by earlier runs is void."""
+        run.begun = True
+        trial_id = trial.trial_id
+        assert trial_id is not None
+        curves = [run.curve, self.losses[trial_id]] if trial_id in self.losses else [run.curve]
+        for curve in curves:
+            kept = bisect_left(curve.steps, step)
+            del curve.steps[kept:], curve.values[kept:]
+        if step <= run.last_step:
+            run.last_step, run.points, run.best = -1, 0, None
+        trial.num_points, trial.best_metric = run.points + len(run.curve), run.best
+        for value in run.curve.values:
+            self._see(trial, value)
+
+    def _fall_back(self, trial: Trial, before: Trial, error: str | None) -> None:
+        """Give a trial back what it had before it was promoted."""
+        notes = trial.notes if error is None else [*trial.notes, f"failed on its way to budget {trial.budget:g}: {error}"]
+        kept = {"notes": notes, "run_s": trial.run_s, "attempt": trial.attempt, "worker": trial.worker}
+        kept |= {"checkpoint": trial.checkpoint, "error": error, "traceback": trial.traceback, "resumable": False}
+        for field in fields(Trial):
+            setattr(trial, field.name, kept.get(field.name, getattr(before, field.name)))
 
     def _see(self, trial: Trial, value: float) -> None:
         if value == value and (trial.best_metric is None or self.loss(value) < self.loss(trial.best_metric)):

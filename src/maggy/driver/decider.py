@@ -30,15 +30,23 @@ class Decider:
         now  on the brain's clock
         t    seconds since the epoch, as trials show them
         """
-        self._note(event)
+        self._note(event, t)
         commands = self.brain.handle(event, now)
         return commands, [answer for command in commands if (answer := self._carry_out(command, t)) is not None]
 
-    def _note(self, event: ev.AnyEvent) -> None:
+    def _note(self, event: ev.AnyEvent, t: float) -> None:
         """Write down what a trial has to say, while it still counts as running."""
         match event:
+            case ev.DriverStarted():
+                self.advisor.watch.begin(t)
             case ev.Suggested():
                 self.advisor.take(event)
+                if event.parent is not None:
+                    self.keeper.lend(self.advisor.book.running[event.trial], event.parent)
+            case ev.Promoted():
+                self.advisor.book.promote(event)
+                self.advisor.draws.history.went_on(event.trial)
+                self.keeper.runs_on(event.trial)
             case ev.CheckpointSaved():
                 counts = self.brain.goes_on_from(event.trial, event.attempt)
                 self.keeper.saved(event, self.advisor.book.running[event.trial] if counts else None)
@@ -71,7 +79,9 @@ class Decider:
             case do.Stop():
                 self.advisor.book.note(command.trial, reason=command.reason)
             case do.Settle():
-                trial = self.advisor.book.settle(command.trial, command.state, command.error, t)
+                trial = self.advisor.book.settle(
+                    command.trial, command.state, command.error, t, fell_back=command.fell_back
+                )
                 self.keeper.ended(trial)
-                self.advisor.observe(trial)
+                self.advisor.observe(trial, t, fell_back=command.fell_back)
         return None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 
 from maggy.context.store import store_at
-from maggy.driver.keeper import Deletion, Remove, Sweep
+from maggy.driver.keeper import Deletion, Remove, Spare, Sweep
 
 
 class Janitor:
@@ -22,19 +22,25 @@ class Janitor:
 
     def __init__(self, folder: str, delay_s: float, warn: Callable[[str], None]) -> None:
         self.folder, self._delay_s, self._warn = folder, delay_s, warn
-        self._queue: queue.SimpleQueue[tuple[float, Deletion] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[float, int, Deletion] | None] = queue.SimpleQueue()
+        self._number = 0
+        self._spared: dict[int, int] = {}  # trial -> number up to which its sweeps are void
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        self._sweeps: list[Sweep] = []
+        self._sweeps: dict[int, tuple[int, Sweep]] = {}
         self._failed = False
 
     def delete(self, deletions: Iterable[Deletion]) -> None:
         """Delete these soon."""
         for deletion in deletions:
+            self._number += 1
+            if isinstance(deletion, Spare):
+                self._spared[deletion.trial] = self._number
+                continue
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="maggy-janitor", daemon=True)
                 self._thread.start()
-            self._queue.put((monotonic() + self._delay_s, deletion))
+            self._queue.put((monotonic() + self._delay_s, self._number, deletion))
 
     def close(self) -> None:
         """Delete what is left, and what late workers have left in trials that had ended.
@@ -45,22 +51,28 @@ class Janitor:
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
-        for sweep in self._sweeps:
-            self._try(sweep)
+        for number, sweep in self._sweeps.values():
+            if not self._is_void(number, sweep):
+                self._try(sweep)
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
-            at, deletion = item
+            at, number, deletion = item
             self._closed.wait(max(0.0, at - monotonic()))
+            if self._is_void(number, deletion):
+                continue
             self._try(deletion)
             if isinstance(deletion, Sweep) and deletion.late:
-                self._sweeps.append(deletion)
+                self._sweeps[deletion.trial] = number, deletion
+
+    def _is_void(self, number: int, deletion: Deletion) -> bool:
+        return isinstance(deletion, Sweep) and number < self._spared.get(deletion.trial, 0)
 
     def _try(self, deletion: Deletion) -> None:
         try:
             if isinstance(deletion, Remove):
                 store_at(f"{self.folder}/{deletion.place}").remove()
-            else:
+            elif isinstance(deletion, Sweep):
                 self._sweep(deletion)
         except Exception as error:  # each file system has errors of its own
             if not self._failed:
@@ -70,5 +82,5 @@ class Janitor:
     def _sweep(self, sweep: Sweep) -> None:
         checkpoints = f"{self.folder}/trials/{sweep.trial}/checkpoints"
         for name in store_at(checkpoints).names():
-            if f"trials/{sweep.trial}/checkpoints/{name}" != sweep.keep:
+            if f"trials/{sweep.trial}/checkpoints/{name}" not in sweep.keep:
                 store_at(f"{checkpoints}/{name}").remove()

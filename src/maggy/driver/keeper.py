@@ -20,17 +20,24 @@ class Remove:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Delete every checkpoint of a trial that has ended, also unfinished ones, but for one.
+    """Delete every checkpoint of a trial that has ended, also unfinished ones, but for these places.
 
     late  a worker that was given up may still write there
     """
 
     trial: int
-    keep: str | None
+    keep: tuple[str, ...]
     late: bool
 
 
-Deletion = Remove | Sweep
+@dataclass(frozen=True)
+class Spare:
+    """A trial that had ended runs on: what was to be swept late is needed."""
+
+    trial: int
+
+
+Deletion = Remove | Sweep | Spare
 
 
 class Keeper:
@@ -50,6 +57,7 @@ class Keeper:
         self._trials: dict[int, Trial] = {}  # that have a checkpoint
         self._ranks: dict[int, float] = {}  # losses of the trials that have ended; infinity without a result
         self._best: int | None = None
+        self._lent: dict[int, CheckpointSaved] = {}  # another trial's checkpoint that this one begins with
         self._deletions: list[Deletion] = []
         self._used = False
         self.total_bytes = 0
@@ -65,7 +73,8 @@ class Keeper:
             return
         if last is not None:
             self._forget(event.trial)
-            self._deletions.append(Remove(_place(last)))
+            self._discard(last)
+        self._give_back(event.trial)
         self._last[event.trial], self._trials[event.trial] = event, trial
         self.total_bytes += event.size_bytes
         trial.checkpoint = Checkpoint(
@@ -80,22 +89,41 @@ class Keeper:
         """A trial has reached its final state."""
         number = trial.trial_id
         assert number is not None
+        self._give_back(number)
         self._ranks[number] = inf
         if trial.final_metric is not None:  # failed and lost trials have none
             self._ranks[number] = loss = self._loss(trial.final_metric)
-            if self._best is None or loss < self._ranks[self._best]:  # of equals, the earlier is better
+            if self._best == number:  # it was promoted, and may have become worse
+                self._best = min(self._ranks, key=lambda each: self._ranks[each])
+            elif self._best is None or loss < self._ranks.get(self._best, inf):  # of equals, the earlier is better
                 self._best = number
         late = trial.attempt > 0 or trial.state is TrialState.LOST
         if late or (self._used and trial.state is TrialState.STOPPED):  # its worker may have died before it could stop
-            last = self._last.get(number)
-            self._deletions.append(Sweep(number, None if last is None else _place(last), late))
+            kept = [saved for saved in (self._last.get(number), *self._lent.values()) if saved is not None]
+            places = tuple(_place(saved) for saved in kept if saved.trial == number)
+            self._deletions.append(Sweep(number, places, late))
+
+    def runs_on(self, trial: int) -> None:
+        """A trial that had ended was promoted: its checkpoint is needed again."""
+        self._ranks.pop(trial, None)
+        if self._used:
+            self._deletions.append(Spare(trial))
+
+    def lend(self, trial: Trial, parent: int) -> None:
+        """A new trial begins with the last checkpoint of another, which is kept until it has saved its own."""
+        number = trial.trial_id
+        assert number is not None
+        if (last := self._last.get(parent)) is not None:
+            self._lent[number] = last
+            trial.checkpoint = self._trials[parent].checkpoint
 
     def surplus(self) -> list[CheckpointDropped]:
         """What has to go for the quota; tell `dropped` of each."""
         over = self.total_bytes - self._quota
         if over <= 0:
             return []
-        spare = [number for number in self._last if number in self._ranks and number != self._best]
+        needed = {self._best, *(lent.trial for lent in self._lent.values())}
+        spare = [number for number in self._last if number in self._ranks and number not in needed]
         drops = []
         for number in sorted(spare, key=lambda number: self._ranks[number], reverse=True):
             last = self._last[number]
@@ -107,8 +135,7 @@ class Keeper:
 
     def dropped(self, event: CheckpointDropped) -> None:
         """A checkpoint has to go."""
-        last = self._forget(event.trial)
-        self._deletions.append(Remove(_place(last)))
+        self._discard(self._forget(event.trial))
 
     def deletions(self) -> list[Deletion]:
         """What is to be deleted, in order; to be done only when everything that led to it is on record."""
@@ -119,6 +146,15 @@ class Keeper:
     def over_quota(self) -> bool:
         """Whether what is needed alone takes more than the quota, once `surplus` has nothing more to say."""
         return self.total_bytes > self._quota
+
+    def _give_back(self, trial: int) -> None:
+        lent = self._lent.pop(trial, None)
+        if lent is not None and lent is not self._last.get(lent.trial):
+            self._discard(lent)
+
+    def _discard(self, saved: CheckpointSaved) -> None:
+        if not any(lent is saved for lent in self._lent.values()):
+            self._deletions.append(Remove(_place(saved)))
 
     def _forget(self, trial: int) -> CheckpointSaved:
         last = self._last.pop(trial)

@@ -34,7 +34,6 @@ class Driver(threading.Thread):
     """Runs one experiment.
 
     heartbeat_s      how often supervisors say that they are alive
-    judge_every      steps between two judgements of a trial, 0 for never
     start_timeout_s  time for the first worker to be ready
     describe         what the engine offers, for the error when nobody comes
     experiment       id of the experiment
@@ -53,7 +52,6 @@ class Driver(threading.Thread):
         logs: Logs,
         task: bytes,
         heartbeat_s: float,
-        judge_every: int,
         start_timeout_s: float,
         describe: Callable[[], str],
         experiment: str,
@@ -69,7 +67,7 @@ class Driver(threading.Thread):
         self.over = threading.Event()
         """Set when the experiment has ended; workers are being released, late ones still answered."""
         self._listener, self._journal, self._logs, self._task = listener, journal, logs, task
-        self._heartbeat_s, self._judge_every = heartbeat_s, judge_every
+        self._heartbeat_s, self._judge_every = heartbeat_s, self.advisor.judge_every
         self._start_timeout_s, self._describe = start_timeout_s, describe
         self._experiment, self._keeper, self._janitor = experiment, decider.keeper, janitor
         self._say, self._said_full = say, False
@@ -81,6 +79,8 @@ class Driver(threading.Thread):
         self._ended = False  # as soon as it is decided; `over` once it is on record
         self._writes = True
         self._stillborn = 0
+        self._study_stopped = False
+        self._check_study_at = inf
         self._closing = False
         self._receivers: dict[type[Item], Callable[[Peer, Any, float], None]] = {
             Sign: self._on_sign,
@@ -132,8 +132,8 @@ class Driver(threading.Thread):
 
     @property
     def trials_ended(self) -> int:
-        """How many trials have reached a final state."""
-        return self.brain.ended.total()
+        """How often trials have come to a final state."""
+        return self.brain.settled
 
     @property
     def had_workers(self) -> bool:
@@ -164,7 +164,9 @@ class Driver(threading.Thread):
         self._turn(time.monotonic())
         self.begun.set()
         while not self._closing:
-            deadline = min(self.brain.deadline(), inf if self._crew.joined or self._ended else start_by)
+            deadline = min(self.brain.deadline(), self._check_study_at)
+            if not (self._crew.joined or self._ended):
+                deadline = min(deadline, start_by)
             self._turn(deadline)
             if not self._crew.joined and time.monotonic() >= start_by and not self._ended:
                 self.fail(NoWorkersError(f"no worker was ready within {self._start_timeout_s:g} s. {self._describe()}"))
@@ -198,6 +200,7 @@ class Driver(threading.Thread):
             self._happen(event)
             if isinstance(event, ev.WorkerLost):
                 self._dismiss(event.worker)
+        self._watch_study(now)
         while self._posts:
             self._posts.popleft()()
         self._drop_surplus()
@@ -406,6 +409,19 @@ class Driver(threading.Thread):
             )
         )
 
+    def _watch_study(self, now: float) -> None:
+        """End the study if a stopper says so, and know when to ask it again."""
+        self._check_study_at = inf
+        if self._ended or self._study_stopped:
+            return
+        reason = self.advisor.study_verdict(time.time())
+        if reason is None:
+            self._check_study_at = now + self.advisor.study_check_in_s()
+            return
+        self._study_stopped = True
+        self._say(f"the study is stopped: {reason}")
+        self._happen(ev.StudyStopped(reason=reason))
+
     def _drop_surplus(self) -> None:
         """Let checkpoints go that do not fit into the quota any more."""
         for event in self._keeper.surplus():
@@ -422,7 +438,8 @@ class Driver(threading.Thread):
     def _do_run(self, run: do.Run) -> None:
         checkpoint = self.advisor.book.running[run.trial].checkpoint
         url = None if checkpoint is None else checkpoint.url
-        self._tell(run.worker, msg.RunTrial(run.trial, run.attempt, run.params, self._judge_every, url))
+        params = run.params if run.budget is None else {**run.params, "budget": run.budget}
+        self._tell(run.worker, msg.RunTrial(run.trial, run.attempt, params, self._judge_every, url))
 
     def _do_go_on(self, command: do.GoOn) -> None:
         self._tell(command.worker, msg.GoOnTrial(command.trial, command.attempt, command.step))

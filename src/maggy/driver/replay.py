@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -52,13 +52,15 @@ class Replay:
 
 def replay(decider: Decider, records: Iterable[Record]) -> Replay:
     """Bring a fresh decider to where the journal ends. The journal's answers stand; the policies are asked again too,
-    so that whatever they keep is as it was.
+    so that whatever they keep is as it was. Only the draws of models are taken as they were, unless `Draws.checks`.
 
     Raises what `read` raises while `records` is read, and ResumeError where a policy raises.
     """
     told = Replay()
     expected: deque[ev.Answer] = deque()
-    for record in records:
+    ahead = _Ahead(records)
+    decider.advisor.recall = ahead.answer
+    for record in ahead:
         event = record.event
         told.records += 1
         if isinstance(event, ev.Answer):
@@ -81,8 +83,40 @@ def replay(decider: Decider, records: Iterable[Record]) -> Replay:
                 f"{type(error).__name__}: {error}"
             ) from error
         expected.extend(answers)
+    decider.advisor.recall = lambda ask: None
     told.open = _renumbered(decider, expected)
     return told
+
+
+class _Ahead:
+    """Records in order, with a look ahead for the answer to an ask: it follows within the same turn."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._records = iter(records)
+        self._read: deque[Record] = deque()
+        self._answers: dict[int, ev.Answer] = {}
+
+    def __iter__(self) -> Iterator[Record]:
+        while self._read or self._more():
+            record = self._read.popleft()
+            if isinstance(record.event, ev.Answer) and not isinstance(record.event, ev.Judged):
+                self._answers.pop(record.event.ask, None)
+            yield record
+
+    def answer(self, ask: int) -> ev.Answer | None:
+        """What the journal has as the answer to an ask; None if it ends before that."""
+        while ask not in self._answers and self._more():
+            pass
+        return self._answers.get(ask)
+
+    def _more(self) -> bool:
+        record = next(self._records, None)
+        if record is None:
+            return False
+        self._read.append(record)
+        if isinstance(record.event, ev.Answer) and not isinstance(record.event, ev.Judged):
+            self._answers[record.event.ask] = record.event
+        return True
 
 
 def _renumbered(decider: Decider, answers: Iterable[ev.Answer]) -> list[ev.Answer]:

@@ -9,7 +9,7 @@ from maggy.optimizer.draws import Draw, Draws
 from maggy.optimizer.grid_search import GridSearch
 from maggy.optimizer.history import Fact, History, Observation
 from maggy.optimizer.random_search import RandomSearch
-from maggy.optimizer.sampler import Sampler
+from maggy.optimizer.sampler import Sampler, Undrawn
 from maggy.optimizer.single_run import SingleRun
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Setting",
     "SingleRun",
     "Suggestion",
+    "Undrawn",
     "resolve",
 ]
 

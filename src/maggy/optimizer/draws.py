@@ -57,6 +57,9 @@ class Draws:
         self._number = 0
         self._nth = 0
         self._seen = -1
+        self._recalled: Draw | None = None
+        self.checks = False
+        """Whether what is recalled is drawn again all the same, as its model saw things then."""
 
     def fresh(self) -> Draw | None:
         """The next configuration; None if there are no more."""
@@ -68,12 +71,34 @@ class Draws:
             self._number += 1
         return draw
 
+    def recall(self, draw: Draw) -> None:
+        """The next configuration was this one when the journal was written: from a model, or drawn in its place."""
+        self._recalled = draw
+
+    def close(self) -> None:
+        """Nothing is drawn any more."""
+
     def _drawn(self, number: int) -> Draw | None:
+        past, self._recalled = self._recalled, None
+        if past is not None:
+            if past.saw is None:
+                return self._random(number, past.origin, past.reason)
+            return self._again(*past.saw) if self.checks else past
         if not self.sampler.fits_models:
             return self._plain(number)
         if not self.sampler.ready(self.history):
             return self._random(number)
+        return self._model_draw()
+
+    def _model_draw(self) -> Draw | None:
         return self.modelled()
+
+    def _again(self, seen: int, nth: int) -> Draw | None:
+        """The draw that was made from so many facts, the n-th from the same ones."""
+        past = Draws(deepcopy(self.sampler), self.space, seed=self.seed, most=self.most)
+        past.history = self.history.upto(seen)
+        draws = [past.modelled() for _ in range(nth + 1)]
+        return draws[-1]
 
     def _plain(self, number: int) -> Draw | None:
         params = self.sampler.draw(number, self.history, self._rng(number))

@@ -35,8 +35,8 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        """Trials with a final state."""
-        return self._brain.ended.total()
+        """Trials that have come to a final state; one that was promoted since counts."""
+        return self._brain.tried
 
     @property
     def running(self) -> int:

@@ -1,0 +1,43 @@
+"""Keeps what study-level stoppers see, from events alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+from maggy.earlystop import Study, Update
+from maggy.trial import Trial
+
+
+class Watch:
+    """The study as it is by now. Time in which no driver ran does not count.
+
+    trials  those that have ended, a live view
+    """
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self.study = Study(trials=trials)
+        self._best = inf
+        self._begun_at: float | None = None
+        self._now = 0.0
+        self._earlier_s = 0.0
+
+    def begin(self, t: float) -> None:
+        """A driver has begun."""
+        if self._begun_at is not None:
+            self._earlier_s += self._now - self._begun_at
+        self._begun_at = self._now = t
+
+    def see(self, t: float) -> None:
+        """It is `t`, in seconds since the epoch."""
+        self._now = max(t, self._now)
+        self.study.elapsed_s = self._earlier_s + (0.0 if self._begun_at is None else self._now - self._begun_at)
+
+    def ended(self, trial: Trial, loss: float | None, t: float) -> None:
+        """A trial has come to a final state."""
+        self.see(t)
+        self.study.ended = len(self.study.trials)
+        if loss is not None and loss < self._best:
+            assert trial.trial_id is not None
+            self._best = loss
+            self.study.updates.append(Update(self.study.elapsed_s, trial.trial_id, loss))
