@@ -41,10 +41,12 @@ class Curve:
 
     steps   never decreasing, in the unit the trial reports (epochs or batches)
     values  one per step; the user's metric, or a loss where a policy sees it
+    since   of a trial that had ended and ran on: the last step that is known from its ends before; else -1
     """
 
     steps: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
+    since: int = -1
 
     def __len__(self) -> int:
         return len(self.steps)
