@@ -4,7 +4,22 @@ import random
 
 import pytest
 
-from maggy.earlystop import AbstractEarlyStop, MedianStoppingRule, NoStoppingRule, StoppingRule, Verdict
+from maggy.earlystop import (
+    AbstractEarlyStop,
+    MedianStoppingRule,
+    NoStoppingRule,
+    PatienceRule,
+    PercentileStoppingRule,
+    StoppingRule,
+    ThresholdRule,
+    Verdict,
+    cost_budget,
+    n_samples,
+    n_updates,
+    no_update_period,
+    small_improvement,
+    time_budget,
+)
 from maggy.testing import RuleContract, watch
 from maggy.testing.rules import some_losses
 
@@ -12,6 +27,35 @@ from maggy.testing.rules import some_losses
 class TestMedian(RuleContract):
     def make(self):
         return MedianStoppingRule()
+
+
+class TestPercentile(RuleContract):
+    def make(self):
+        return PercentileStoppingRule()
+
+
+class TestPatience(RuleContract):
+    def make(self):
+        return PatienceRule(steps=5)
+
+
+class TestThreshold(RuleContract):
+    def make(self):
+        return ThresholdRule(0.6, after_step=5)
+
+    def make_mirrored(self):
+        return ThresholdRule(-0.6, after_step=5)
+
+
+class TestStudyStoppers(RuleContract):
+    def make(self):
+        enough = n_samples(20) | n_updates(9) | time_budget("5min") | cost_budget(250)
+        return enough | no_update_period(200) & small_improvement(0.1, updates=2)
+
+
+class TestCombined(RuleContract):
+    def make(self):
+        return (MedianStoppingRule() | PatienceRule(8)) & n_samples(5) | WorseThanTheWorst() | time_budget("1h")
 
 
 class TestNone(RuleContract):
@@ -34,9 +78,11 @@ class TestACustomRule(RuleContract):
         return WorseThanTheWorst()
 
 
-@pytest.mark.parametrize("rule", [MedianStoppingRule, WorseThanTheWorst])
-def test_the_curves_of_the_suite_make_a_rule_stop_some_trials_and_not_others(rule):
-    stops = watch(rule(), some_losses())
+@pytest.mark.parametrize(
+    "suite", [TestMedian, TestPercentile, TestPatience, TestThreshold, TestCombined, TestACustomRule]
+)
+def test_the_curves_of_the_suite_make_a_rule_stop_some_trials_and_not_others(suite):
+    stops = watch(suite().make(), some_losses())
     assert 0 < len(stops) < 27
 
 

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from maggy.earlystop.abstract import AbstractEarlyStop, EarlyStopAdapter
-from maggy.earlystop.base import GO_ON, StoppingRule, Verdict
-from maggy.earlystop.median import MedianStoppingRule
+from maggy.earlystop.base import GO_ON, Combinable, StoppingPolicy, StoppingRule, TrialView, Verdict
 from maggy.earlystop.none import NoStoppingRule
+from maggy.earlystop.patience import PatienceRule
+from maggy.earlystop.percentile import MedianStoppingRule, PercentileStoppingRule
+from maggy.earlystop.stoppers import (
+    StudyStopper,
+    cost_budget,
+    n_samples,
+    n_updates,
+    no_update_period,
+    small_improvement,
+    time_budget,
+)
+from maggy.earlystop.study import Study, Update
+from maggy.earlystop.threshold import ThresholdRule
 from maggy.errors import ConfigError, UnknownNameError
 
 __all__ = [
@@ -14,18 +26,37 @@ __all__ = [
     "EarlyStopAdapter",
     "MedianStoppingRule",
     "NoStoppingRule",
+    "PatienceRule",
+    "PercentileStoppingRule",
+    "StoppingPolicy",
     "StoppingRule",
+    "Study",
+    "StudyStopper",
+    "ThresholdRule",
+    "TrialView",
+    "Update",
     "Verdict",
+    "cost_budget",
+    "n_samples",
+    "n_updates",
+    "no_update_period",
     "resolve",
+    "small_improvement",
+    "time_budget",
 ]
 
-BY_NAME: dict[str, type[StoppingRule]] = {"median": MedianStoppingRule, "none": NoStoppingRule}
+BY_NAME: dict[str, type[StoppingRule]] = {
+    "median": MedianStoppingRule,
+    "percentile": PercentileStoppingRule,
+    "none": NoStoppingRule,
+}
 
 
-def resolve(policy: object) -> StoppingRule | EarlyStopAdapter:
-    """Find the rule that a config means.
+def resolve(policy: object) -> StoppingPolicy:
+    """Find the policy that a config means.
 
-    policy  a name in any case, a `StoppingRule`, an `AbstractEarlyStop`, a class of either, or None for no stopping
+    policy  a name in any case, a `StoppingPolicy`, an `AbstractEarlyStop`, a class of either that is made without
+            arguments, or None for no stopping
 
     Raises UnknownNameError for an unknown name, ConfigError for anything else.
     """
@@ -35,13 +66,11 @@ def resolve(policy: object) -> StoppingRule | EarlyStopAdapter:
         if policy.lower() not in BY_NAME:
             raise UnknownNameError("early-stopping policy", policy, BY_NAME)
         return BY_NAME[policy.lower()]()
-    if isinstance(policy, type) and issubclass(policy, StoppingRule | AbstractEarlyStop):
+    if isinstance(policy, type) and issubclass(policy, Combinable):
         policy = policy()
-    if isinstance(policy, AbstractEarlyStop):
-        return EarlyStopAdapter(policy)
-    if isinstance(policy, StoppingRule):
-        return policy
+    if isinstance(policy, Combinable):
+        return policy.as_policy()
     raise ConfigError(
-        f"es_policy must be one of {', '.join(map(repr, BY_NAME))}, a StoppingRule or an AbstractEarlyStop, "
-        f"got {policy!r}"
+        f"es_policy must be one of {', '.join(map(repr, BY_NAME))}, a stopping rule or stopper, several of them "
+        f"combined with & and |, or an AbstractEarlyStop, got {policy!r}"
     )

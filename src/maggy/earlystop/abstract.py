@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from inspect import getattr_static, isfunction, signature
 from typing import Any
 
-from maggy.earlystop.base import GO_ON, Verdict
+from maggy.earlystop.base import GO_ON, Combinable, StoppingPolicy, TrialView, Verdict
 from maggy.errors import ConfigError
 from maggy.trial import Direction, Trial
 
@@ -15,7 +15,7 @@ _IDS = (list, tuple, set, frozenset)
 """What a rule of the older form may return."""
 
 
-class AbstractEarlyStop(ABC):
+class AbstractEarlyStop(Combinable, ABC):
     """Base of your own rule: say whether a running trial should be stopped."""
 
     @staticmethod
@@ -33,20 +33,29 @@ class AbstractEarlyStop(ABC):
         stop is returned. The dict then holds the one trial that is due.
         """
 
+    def as_policy(self) -> StoppingPolicy:
+        return EarlyStopAdapter(self)
 
-class EarlyStopAdapter:
+
+class EarlyStopAdapter(StoppingPolicy):
     """Asks an `AbstractEarlyStop` about one trial, in the form in which it wants to be asked.
 
     policy  the user's rule; `earlystop_check` may be a static method, a method, or, as in the seeds, a function
             without `self`
     """
 
-    needs_curves = True
+    needs_trials: bool = True
 
     def __init__(self, policy: AbstractEarlyStop) -> None:
         self.policy = policy
         self._earlystop_check = _callable_on(policy)
         self._takes_dict = False
+
+    def __repr__(self) -> str:
+        return repr(self.policy)
+
+    def verdict(self, view: TrialView) -> Verdict:
+        return self.check(view.trial, view.results, self.direction)
 
     def check(self, trial: Trial, finished: Sequence[Trial], direction: Direction) -> Verdict:
         """Decide about a running trial at its newest step. Curves and metrics have the user's sign.

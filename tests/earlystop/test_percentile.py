@@ -1,4 +1,4 @@
-"""The median stopping rule: Golovin et al., "Google Vizier", KDD 2017, section 3.2.2."""
+"""The median stopping rule (Golovin et al., "Google Vizier", KDD 2017, section 3.2.2), and other percentiles."""
 
 import math
 import statistics
@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maggy.earlystop import GO_ON, MedianStoppingRule, Verdict
-from maggy.earlystop import median as median_module
+from maggy.earlystop import GO_ON, MedianStoppingRule, PercentileStoppingRule, Verdict
+from maggy.earlystop import percentile as percentile_module
+from maggy.errors import ConfigError
 from maggy.testing import watch
 from maggy.testing.rules import some_losses
 from maggy.trial import Curve
@@ -95,21 +96,64 @@ def test_a_rule_used_in_a_second_experiment_forgets_the_first():
     assert not rule.judge(curve({1: 0.5}), [curve({1: 0.9})]).stop
 
 
+def test_with_25_percent_a_trial_has_to_get_into_the_range_of_the_best_quarter():
+    rule = PercentileStoppingRule(25)
+    finished = [curve({1: loss}) for loss in (0.1, 0.2, 0.3, 0.4, 0.9)]  # a quarter of the way from 0.1 to 0.9: 0.2
+    assert not rule.judge(curve({1: 0.2}), finished).stop
+    assert rule.judge(curve({1: 0.21}), finished) == Verdict(
+        stop=True,
+        reason="percentile rule (25 %): its best by step 1 is worse than the average until then of 2 of the 5 trials "
+        "that got as far",
+    )
+
+
+def test_between_two_trials_the_percentile_lies_in_proportion():
+    finished = [curve({1: loss}) for loss in (0.0, 1.0, 2.0)]
+    assert not PercentileStoppingRule(30).judge(curve({1: 0.6}), finished).stop  # 0.3 of the way from 0 to 2
+    assert PercentileStoppingRule(30).judge(curve({1: 0.61}), finished).stop
+
+
+def test_the_ends_of_the_range_are_the_best_and_the_worst():
+    finished = [curve({1: loss}) for loss in (0.1, 0.5, 0.9)]
+    assert PercentileStoppingRule(0).judge(curve({1: 0.11}), finished).stop
+    assert not PercentileStoppingRule(0).judge(curve({1: 0.1}), finished).stop
+    assert PercentileStoppingRule(100).judge(curve({1: 0.91}), finished).stop
+    assert not PercentileStoppingRule(100).judge(curve({1: 0.9}), finished).stop
+
+
+@pytest.mark.parametrize("bad", [-1, 101, math.nan, "25", True])
+def test_a_percentile_lies_between_0_and_100(bad):
+    with pytest.raises(ConfigError, match="percentile has to be a number of at least 0 and of at most 100, got"):
+        PercentileStoppingRule(bad)
+
+
+def test_a_trial_that_ran_on_counts_once_at_each_step():
+    first = curve({1: 0.1, 2: 0.1})
+    whole = Curve([1, 2, 3], [0.1, 0.1, 0.4], since=2)
+    finished = [first, curve({1: 0.8, 2: 0.8, 3: 0.8}), whole]
+    assert stops(curve({1: 0.5, 2: 0.5}), finished)  # median of 0.1 and 0.8 is 0.45, not that of 0.1, 0.1 and 0.8
+    assert not stops(curve({1: 0.46, 2: 0.44}), finished)
+    assert stops(curve({3: 0.51}), finished)  # at step 3: median of 0.2 and 0.8
+    assert not stops(curve({3: 0.49}), finished)
+
+
 def by_definition(running: Curve, finished: list[Curve]) -> bool:
     """The rule as the paper says it, counted anew each time."""
     step = running.steps[-1]
     averages = []
     for other in finished:
         seen = [value for at, value in zip(other.steps, other.values, strict=True) if at <= step]
-        if seen and other.steps[-1] >= step:
+        if seen and other.since < step <= other.steps[-1]:
             averages.append(sum(seen) / len(seen))
     return bool(averages) and min(running.values) > statistics.median(averages)
 
 
 # Multiples of 1/64 below 16 add up exactly, so that both ways of counting agree to the last bit.
 losses = st.integers(-1024, 1024).map(lambda n: n / 64)
-curves = st.dictionaries(st.integers(0, 12), losses, min_size=1, max_size=8).map(
-    lambda points: curve(dict(sorted(points.items())))
+curves = st.builds(
+    lambda points, since: Curve(sorted(points), [points[step] for step in sorted(points)], since=since),
+    st.dictionaries(st.integers(0, 12), losses, min_size=1, max_size=8),
+    st.sampled_from([-1, -1, 0, 5]),
 )
 
 
@@ -117,7 +161,7 @@ curves = st.dictionaries(st.integers(0, 12), losses, min_size=1, max_size=8).map
 def test_remembering_changes_no_judgement(script, kept):
     rule, finished = MedianStoppingRule(), []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(median_module, "COLUMNS_KEPT", kept)
+        patch.setattr(percentile_module, "COLUMNS_KEPT", kept)
         for judged, points in script:
             if judged:
                 assert rule.judge(points, finished).stop == by_definition(points, finished)
