@@ -11,10 +11,10 @@ from maggy.earlystop import NoStoppingRule
 from maggy.earlystop import resolve as resolve_rule
 from maggy.engine.base import Engine
 from maggy.errors import UnknownNameError
-from maggy.optimizer import SingleRun
+from maggy.optimizer import Draws, SingleRun
 from maggy.optimizer import resolve as resolve_optimizer
 from maggy.searchspace import Searchspace
-from maggy.trial import Direction
+from maggy.trial import Objective
 
 _ENGINES = ("local", "spark", "inline")
 
@@ -25,13 +25,25 @@ def space_of(config: LagomConfig) -> Searchspace:
     return Searchspace() if space is None else space
 
 
-def direction_of(config: LagomConfig) -> Direction:
-    """Whether more or less is better; of a single run there is nothing to compare."""
-    return config.direction if isinstance(config, HyperparameterOptConfig) else "max"
+def objectives_of(config: LagomConfig) -> tuple[Objective, ...]:
+    """What is optimised; of a single run there is nothing to compare."""
+    if isinstance(config, HyperparameterOptConfig):
+        return config.objectives
+    return (Objective(getattr(config, "optimization_key", "Metric"), "max"),)
 
 
-def make_advisor(config: LagomConfig, seed: int, warn: Callable[[str], None]) -> Advisor:
+def make_advisor(
+    config: LagomConfig,
+    seed: int,
+    warn: Callable[[str], None],
+    *,
+    takes_budget: bool,
+    make_draws: Callable[..., Draws] = Draws,
+) -> Advisor:
     """The policies of an experiment.
+
+    takes_budget  whether the training function asks for a `budget`
+    make_draws    makes what draws the fresh configurations
 
     Raises ConfigError or UnknownNameError where they cannot work.
     """
@@ -41,17 +53,20 @@ def make_advisor(config: LagomConfig, seed: int, warn: Callable[[str], None]) ->
         NoStoppingRule() if search is None else resolve_rule(search.es_policy),
         space=space_of(config),
         num_trials=1 if search is None else int(search.num_trials),
-        direction=direction_of(config),
+        objectives=objectives_of(config),
         seed=seed,
         es_min=0 if search is None else search.es_min,
+        es_interval=1 if search is None else int(search.es_interval),
+        takes_budget=takes_budget,
+        make_draws=make_draws,
         warn=warn,
     )
 
 
-def driver_started(config: LagomConfig, *, num_trials: int, epoch: int) -> DriverStarted:
+def driver_started(config: LagomConfig, advisor: Advisor, *, epoch: int) -> DriverStarted:
     """The first event of a driver."""
     limits = {name: int(getattr(config, name)) for name in LIMITS}
-    return DriverStarted(epoch=epoch, num_trials=num_trials, **limits)
+    return DriverStarted(epoch=epoch, num_trials=advisor.num_trials, promotes=advisor.promotes, **limits)
 
 
 def find_engine(engine: str | Engine | None) -> Engine:

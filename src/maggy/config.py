@@ -5,7 +5,7 @@ The order of the positional arguments, and the defaults, are those of Maggy 1.1;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from numbers import Integral
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from maggy.errors import ConfigError
 from maggy.searchspace import Searchspace
-from maggy.trial import Direction
+from maggy.trial import Direction, Objective
 
 if TYPE_CHECKING:
     from maggy.earlystop import AbstractEarlyStop, StoppingRule
@@ -113,8 +113,9 @@ class HyperparameterOptConfig(LagomConfig):
     num_trials        how many configurations are tried; early-stopped and failed ones count
     optimizer         'randomsearch', 'gridsearch', 'none', or an object
     searchspace       what can be chosen
-    optimization_key  where the metric is, if the function returns a dict
-    direction         'max' or 'min'
+    optimization_key  where the metric is, if the function returns a dict; a list of such keys for several objectives,
+                      of which the first is the metric that is reported and by which trials are stopped
+    direction         'max' or 'min'; a list of as many for several objectives
     es_interval       a running trial is judged every so many steps
     es_min            nobody is stopped before more than so many trials have finished
     es_policy         'median', 'none', or an object
@@ -126,8 +127,8 @@ class HyperparameterOptConfig(LagomConfig):
     num_trials: int
     optimizer: OptimizerLike
     searchspace: Searchspace | None
-    optimization_key: str = "Metric"
-    direction: Direction = "max"
+    optimization_key: str | Sequence[str] = "Metric"
+    direction: Direction | Sequence[Direction] = "max"
     es_interval: int = 1
     es_min: int = 10
     es_policy: RuleLike = "median"
@@ -144,14 +145,33 @@ class HyperparameterOptConfig(LagomConfig):
         _check_whole("num_trials", self.num_trials, least=1)
         _check_whole("es_interval", self.es_interval, least=1)
         _check_whole("es_min", self.es_min, least=0)
-        if isinstance(self.direction, str):
-            self.direction = self.direction.lower()  # type: ignore[assignment]  # checked in the next line
-        _check(self.direction in get_args(Direction), f"direction has to be 'max' or 'min', got {self.direction!r}")
+        self._check_objectives()
         if self.searchspace is None:
             self.searchspace = Searchspace()
         _check(
             isinstance(self.searchspace, Searchspace),
             f"searchspace has to be a Searchspace, got {type(self.searchspace).__name__}",
+        )
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised, the first is the metric."""
+        keys, directions = _listed(self.optimization_key), _listed(self.direction)
+        return tuple(Objective(key, direction) for key, direction in zip(keys, directions, strict=True))
+
+    def _check_objectives(self) -> None:
+        if isinstance(self.direction, str):
+            self.direction = self.direction.lower()  # type: ignore[assignment]  # checked below
+        elif isinstance(self.direction, list | tuple):
+            self.direction = [str(each).lower() for each in self.direction]  # type: ignore[misc]
+        keys, directions = _listed(self.optimization_key), _listed(self.direction)
+        for direction in directions:
+            _check(direction in get_args(Direction), f"direction has to be 'max' or 'min', got {direction!r}")
+        texts = all(isinstance(key, str) for key in keys) and len(set(keys)) == len(keys) > 0
+        _check(texts, f"optimization_key has to be text, or a list of different texts, got {self.optimization_key!r}")
+        _check(
+            len(keys) == len(directions),
+            f"there are {len(keys)} optimization keys and {len(directions)} directions; give one direction for each",
         )
 
 
@@ -163,7 +183,7 @@ class OptimizationConfig(HyperparameterOptConfig):
         num_trials: int,
         optimizer: OptimizerLike,
         searchspace: Searchspace | None,
-        optimization_key: str = "metric",
+        optimization_key: str | Sequence[str] = "metric",
         *args: Any,
         **kwargs: Any,
     ) -> None:
@@ -175,6 +195,10 @@ LIMITS = ("lost_limit", "error_limit", "preempted_limit")
 
 FIXED_ARGUMENTS = ("model", "dataset", "train_set", "test_set")
 """Fields of a config that reach the training function as arguments of the same name."""
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def _check(holds: bool, message: str) -> None:

@@ -9,16 +9,17 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import Any
 
 from maggy import context
-from maggy.assembly import direction_of, driver_started, find_engine, make_advisor, space_of
+from maggy.assembly import driver_started, find_engine, make_advisor, objectives_of, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
 from maggy.compat import changed_config, config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, LagomConfig
-from maggy.driver import Decider, Driver, Janitor, Keeper, Logs, Replay, replay
+from maggy.driver import AheadDraws, Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, ExperimentDirError, FencedError, JournalError
 from maggy.joining import inviting
@@ -26,6 +27,7 @@ from maggy.journal import ExperimentFolder, JournalWriter, Record, read
 from maggy.journal.folder import to_json
 from maggy.journal.writer import SYNC_S, UPLOAD_S
 from maggy.launching import run_workers
+from maggy.optimizer import Draws
 from maggy.provenance import describe
 from maggy.result import Result
 from maggy.resuming import Begun
@@ -135,12 +137,18 @@ class _Experiment:
             self._frozen: bytes | Exception = context.dumps(replace(config, **dict.fromkeys(self._fixed)))  # type: ignore[arg-type]
         except Exception as error:
             self._frozen = error
-        self._advisor = make_advisor(config, self._seed, lambda line: self._say(line))
+        self._advisor = make_advisor(
+            config,
+            self._seed,
+            lambda line: self._say(line),
+            takes_budget=context.takes_budget(function),
+            make_draws=Draws if engine.bind_host is None else partial(AheadDraws, warn=lambda line: self._say(line)),
+        )
         self._hparams = dict(config.hparams or {}) if isinstance(config, BaseConfig) else {}
         context.check(
             function,
             hyperparameters=[*space_of(config).keys(), *self._hparams],
-            others=["reporter", "hparams", *self._fixed],
+            others=["reporter", "hparams", *(["budget"] if self._advisor.gives_budget else []), *self._fixed],
         )
         self._resources = dict(config.resources_per_worker or {})
         slots = engine.slots(self._resources)
@@ -156,6 +164,7 @@ class _Experiment:
             num_trials=self._advisor.num_trials,
             seed=self._seed,
         )
+        self._about["takes_budget"] = context.takes_budget(function)
         if begun is not None:
             begun.refuse_another_folder(config)
             self._about |= {name: begun.about[name] for name in {*unchanged, "started"}}
@@ -173,13 +182,15 @@ class _Experiment:
         janitor = Janitor(folder.url.rstrip("/"), delay_s, lambda line: self._say(line))
         keeper = Keeper(janitor.folder, self._config.checkpoint_quota_bytes, self._advisor.book.loss)
         decider = Decider(Brain(Rules(patience_s=patience_s)), self._advisor, keeper)
-        tally = Tally(direction_of(self._config), self._advisor.num_trials)
+        objectives = objectives_of(self._config)
+        tally = Tally(objectives[0].direction, self._advisor.num_trials)
         try:
             fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
             task = context.pack(
                 context.Task(
                     function=self._function,
-                    optimization_key=getattr(self._config, "optimization_key", "Metric"),
+                    optimization_key=objectives[0].key,
+                    further_keys=[objective.key for objective in objectives[1:]],
                     fixed=fixed,
                     hparams=self._hparams,
                 )
@@ -191,7 +202,7 @@ class _Experiment:
                 folder.discard()
             folder.close()
             raise
-        begin = [*told.open, driver_started(self._config, num_trials=self._advisor.num_trials, epoch=folder.epoch)]
+        begin = [*told.open, driver_started(self._config, self._advisor, epoch=folder.epoch)]
         interrupted = True
         try:
             journal = JournalWriter(folder, first=told.records)
@@ -208,6 +219,7 @@ class _Experiment:
         finally:
             result = self._result(folder, interrupted)
             self._keep(folder, result)
+            self._advisor.draws.close()
             janitor.close()
         if self._verbose:
             with suppress(OSError):  # nobody reads it any more
@@ -282,7 +294,6 @@ class _Experiment:
     ) -> bool:
         """Start driver and workers, wait for the end, leave nothing running. Returns whether it was interrupted."""
         engine, config = self._engine, self._config
-        search = config if isinstance(config, HyperparameterOptConfig) else None
         listener, tickets = open_channel(engine.bind_host, engine.advertised_host, self._seats, engine.entry)
         driver = Driver(
             listener=listener,
@@ -292,7 +303,6 @@ class _Experiment:
             logs=logs,
             task=task,
             heartbeat_s=config.hb_interval,
-            judge_every=search.es_interval if search is not None and self._advisor.judges else 0,
             start_timeout_s=engine.start_timeout_s if self._supervised else inf,
             describe=engine.describe,
             experiment=folder.id,
@@ -324,7 +334,8 @@ class _Experiment:
             yield progress.say
 
     def _result(self, folder: ExperimentFolder, interrupted: bool) -> Result:
+        self._advisor.book.close()
         trials = self._advisor.book.ended
         if not isinstance(self._config, HyperparameterOptConfig):
             return Result.of_run(trials, experiment_dir=folder.url, interrupted=interrupted)
-        return Result.of_search(trials, self._config.direction, experiment_dir=folder.url, interrupted=interrupted)
+        return Result.of_search(trials, self._config.objectives, experiment_dir=folder.url, interrupted=interrupted)

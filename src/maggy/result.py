@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
+from operator import le
 from typing import TYPE_CHECKING, Any
 
-from maggy.trial import Direction, Trial, TrialState
+from maggy.trial import Objective, Trial, TrialState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +23,8 @@ class Result(dict[str, Any]):
     trials          every trial that ended, in that order
     experiment_dir  the folder that holds everything
     interrupted     whether somebody ended the experiment before it was complete
+    pareto          with several objectives: the trials that no other beats in every one of them, in order; the key
+                    'pareto_ids' has their numbers
     """
 
     def __init__(
@@ -37,28 +41,33 @@ class Result(dict[str, Any]):
         self.best = best
         self.experiment_dir = experiment_dir
         self.interrupted = interrupted
+        self.pareto: list[Trial] = []
 
     @classmethod
     def of_search(
-        cls, trials: Sequence[Trial], direction: Direction, *, experiment_dir: str, interrupted: bool
+        cls, trials: Sequence[Trial], objectives: Sequence[Objective], *, experiment_dir: str, interrupted: bool
     ) -> Result:
-        """Sum up the trials of a search; failed and lost ones count and stay out of every value."""
+        """Sum up the trials of a search; failed and lost ones count and stay out of every value.
+
+        objectives  the first one decides which trial is the best; with several there is a Pareto set too
+        """
         results = [trial for trial in trials if trial.state.has_result]
         if not results:
             values = {"best_val": "n.a.", "num_trials": 0, "early_stopped": 0, "failed": len(trials)}
             return cls(values, trials=trials, best=None, experiment_dir=experiment_dir, interrupted=interrupted)
-        ranked = sorted(results, key=_metric, reverse=direction == "max")  # stable: of equals, the earlier is better
+        # sorted is stable: of equals, the earlier is better
+        ranked = sorted(results, key=_metric, reverse=objectives[0].direction == "max")
         best, worst = ranked[0], ranked[-1]
         metrics = [_metric(trial) for trial in results]
         values = {
             "best_id": best.trial_id,
             "best_val": best.final_metric,
-            "best_config": dict(best.params),
-            "best_hp": dict(best.params),
+            "best_config": _config(best),
+            "best_hp": _config(best),
             "worst_id": worst.trial_id,
             "worst_val": worst.final_metric,
-            "worst_config": dict(worst.params),
-            "worst_hp": dict(worst.params),
+            "worst_config": _config(worst),
+            "worst_hp": _config(worst),
             "avg": sum(metrics) / len(metrics),
             "metric_list": metrics,
             "num_trials": len(results),
@@ -67,7 +76,11 @@ class Result(dict[str, Any]):
             "num_epochs": results[0].num_points,
             "trial_id": results[0].trial_id,
         }
-        return cls(values, trials=trials, best=best, experiment_dir=experiment_dir, interrupted=interrupted)
+        result = cls(values, trials=trials, best=best, experiment_dir=experiment_dir, interrupted=interrupted)
+        if len(objectives) > 1:
+            result.pareto = _pareto(results, objectives)
+            result["pareto_ids"] = [trial.trial_id for trial in result.pareto]
+        return result
 
     @classmethod
     def of_run(cls, trials: Sequence[Trial], *, experiment_dir: str, interrupted: bool) -> Result:
@@ -97,6 +110,11 @@ class Result(dict[str, Any]):
                 "worker": trial.worker,
                 "attempt": trial.attempt,
                 "reason": trial.reason,
+                "budget": trial.budget,
+                "rung": trial.rung,
+                "bracket": trial.bracket,
+                "origin": trial.origin,
+                "notes": "; ".join(trial.notes),
                 "error": trial.error,
                 "checkpoint": None if trial.checkpoint is None else trial.checkpoint.url,
                 **{f"hp_{name}": value for name, value in trial.params.items()},
@@ -109,6 +127,27 @@ class Result(dict[str, Any]):
     def failed_trials(self) -> list[Trial]:
         """Trials that raised or were lost, with their `error` and `traceback`."""
         return [trial for trial in self.trials if trial.state in (TrialState.FAILED, TrialState.LOST)]
+
+
+def _config(trial: Trial) -> dict[str, Any]:
+    """What the trial ran with: its hyperparameters, and its budget if it had one."""
+    return dict(trial.params) if trial.budget is None else {**trial.params, "budget": trial.budget}
+
+
+def _pareto(results: Sequence[Trial], objectives: Sequence[Objective]) -> list[Trial]:
+    """The trials that no other is as good as in all objectives and better than in one."""
+
+    def losses(trial: Trial) -> tuple[float, ...]:
+        outputs = trial.metric_dict or {}
+        values = [_metric(trial), *(float(outputs.get(each.key, "nan")) for each in objectives[1:])]
+        return tuple(each.sign * value for each, value in zip(objectives, values, strict=True))
+
+    scored = [(trial, mine) for trial in results if all(map(isfinite, mine := losses(trial)))]
+    front: list[tuple[Trial, tuple[float, ...]]] = []
+    for trial, mine in sorted(scored, key=lambda pair: pair[1]):  # whoever beats a trial comes before it
+        if not any(other != mine and all(map(le, other, mine)) for _, other in front):
+            front.append((trial, mine))
+    return sorted((trial for trial, _ in front), key=lambda trial: trial.trial_id or 0)
 
 
 def _metric(trial: Trial) -> float:

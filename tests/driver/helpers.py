@@ -14,7 +14,7 @@ from maggy.earlystop import NoStoppingRule, StoppingRule, Verdict
 from maggy.journal import ExperimentFolder, JournalWriter, read
 from maggy.optimizer import Optimizer
 from maggy.searchspace import Searchspace
-from maggy.trial import Trial
+from maggy.trial import Objective, Trial
 from maggy.wire.memory import MemoryLink, MemoryListener
 from maggy.wire.messages import FromDriver, SupervisorHello, ToDriver, Welcome, WorkerHello
 
@@ -58,6 +58,7 @@ class StopAbove(StoppingRule):
 def advisor(optimizer: Optimizer, rule=None, **settings: Any) -> Advisor:
     """An advisor on one hyperparameter."""
     settings = {"num_trials": 10, "direction": "min", "seed": 7, "es_min": 0, "warn": _no_warning, **settings}
+    settings["objectives"] = [Objective("Metric", settings.pop("direction"))]
     return Advisor(optimizer, rule or NoStoppingRule(), space=Searchspace(lr=("DOUBLE", [0, 1])), **settings)
 
 
@@ -101,7 +102,6 @@ class Stage:
             logs=self.logs,
             task=b"the task",
             heartbeat_s=2.5,
-            judge_every=1 if self.advisor.judges else 0,
             start_timeout_s=start_timeout_s,
             describe=lambda: "The stage has no workers at all.",
             experiment="the experiment",

@@ -23,7 +23,6 @@ from maggy.brain.transitions import TRANSITIONS, Cause
 from maggy.errors import ImpossibleTransitionError
 from maggy.trial import TrialState
 
-
 _WITHOUT_RESULT = (Cause.RAISED, Cause.GIVEN_UP, Cause.FELL_BACK)
 
 

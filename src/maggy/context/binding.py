@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
+from types import CodeType
 from typing import Any
 
 from maggy.errors import SignatureError
@@ -50,6 +51,26 @@ def check(function: Callable[..., Any], *, hyperparameters: Collection[str], oth
             f"{name}() never gets {', '.join(map(repr, ignored))} of the search space: add the argument"
             f"{'s' if len(ignored) > 1 else ''}, or take all of them as the dict 'hparams'"
         )
+
+
+def takes_budget(function: Callable[..., Any]) -> bool:
+    """Whether a training function asks for a `budget`: as an argument, or as an entry of the hyperparameters it takes
+    as a dict, which then stands as text in its code."""
+    names = {"budget", *(old for old, new in SYNONYMS.items() if new == "budget")}
+    arguments = _arguments(function)
+    if any(argument.name in names for argument in arguments if argument.kind in _BY_NAME):
+        return True
+    takes_dict = any(argument.name == "hparams" or argument.kind is argument.VAR_KEYWORD for argument in arguments)
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return takes_dict and code is not None and not names.isdisjoint(_texts_in(code))
+
+
+def _texts_in(code: CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, CodeType):
+            yield from _texts_in(constant)
 
 
 class Binding:

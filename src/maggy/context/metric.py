@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maggy.errors import MetricTypeError, MetricValueError, ReturnKeyError, ReturnTypeError
@@ -35,11 +35,21 @@ def as_number(value: object) -> float | None:
     return None
 
 
-def read_return(returned: object, optimization_key: str) -> tuple[float, dict[str, Any] | None]:
+def read_return(
+    returned: object, optimization_key: str, further_keys: Sequence[str] = ()
+) -> tuple[float, dict[str, Any] | None]:
     """The metric in what the training function returned, and the whole dict if it was one.
+
+    further_keys  of further objectives, each of which the dict has to hold as well
 
     Raises ReturnTypeError, ReturnKeyError, MetricTypeError or MetricValueError, which say what was wrong.
     """
+    if further_keys and not isinstance(returned, Mapping):
+        raise ReturnTypeError(
+            f"the training function returned {_describe(returned)}; with several objectives it has to be a dict that "
+            f"holds {', '.join(map(repr, (optimization_key, *further_keys)))}"
+        )
+    further = {key: read_return(returned, key)[0] for key in further_keys}
     if isinstance(returned, Mapping):
         if optimization_key not in returned:
             raise ReturnKeyError(
@@ -57,7 +67,7 @@ def read_return(returned: object, optimization_key: str) -> tuple[float, dict[st
         raise MetricTypeError(what)
     if not math.isfinite(number):
         raise MetricValueError(f"{where} is {number}: the training has diverged, which is no result")
-    return number, _outputs(returned) if isinstance(returned, Mapping) else None
+    return number, {**_outputs(returned), **further} if isinstance(returned, Mapping) else None
 
 
 def _describe(value: object) -> str:

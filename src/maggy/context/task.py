@@ -6,7 +6,7 @@ import inspect
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -31,12 +31,14 @@ class Task:
 
     function          called once for each trial
     optimization_key  where the metric is, if the function returns a dict
+    further_keys      where further objectives are
     fixed             arguments that are the same in every trial, by name
     hparams           hyperparameters that are the same in every trial
     """
 
     function: Callable[..., Any]
     optimization_key: str
+    further_keys: Sequence[str] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     hparams: Mapping[str, Any] = field(default_factory=dict)
 
@@ -46,7 +48,7 @@ class Task:
         Raises whatever the function raises, and the errors of `read_return`.
         """
         arguments = self._binding.arguments({**self.hparams, **params}, {**self.fixed, "reporter": reporter})
-        return read_return(self.function(**arguments), self.optimization_key)
+        return read_return(self.function(**arguments), self.optimization_key, self.further_keys)
 
     @cached_property
     def _binding(self) -> Binding:

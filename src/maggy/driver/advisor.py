@@ -84,6 +84,11 @@ class Advisor:
             raise ConfigError("there is nothing to try: the optimizer has no trial for this search space")
 
     @property
+    def gives_budget(self) -> bool:
+        """Whether trials are told a `budget`."""
+        return self.promotes or self._optimizer.judges
+
+    @property
     def judge_every(self) -> int:
         """Steps between two judgements of a running trial, 0 for none at all."""
         if self._optimizer.judges:

@@ -196,7 +196,9 @@ class Book:
 
     def _fall_back(self, trial: Trial, before: Trial, error: str | None) -> None:
         """Give a trial back what it had before it was promoted."""
-        notes = trial.notes if error is None else [*trial.notes, f"failed on its way to budget {trial.budget:g}: {error}"]
+        notes = (
+            trial.notes if error is None else [*trial.notes, f"failed on its way to budget {trial.budget:g}: {error}"]
+        )
         kept = {"notes": notes, "run_s": trial.run_s, "attempt": trial.attempt, "worker": trial.worker}
         kept |= {"checkpoint": trial.checkpoint, "error": error, "traceback": trial.traceback, "resumable": False}
         for field in fields(Trial):

@@ -59,7 +59,7 @@ def replay(decider: Decider, records: Iterable[Record]) -> Replay:
     told = Replay()
     expected: deque[ev.Answer] = deque()
     ahead = _Ahead(records)
-    decider.advisor.recall = ahead.answer
+    decider.advisor.recall, decider.advisor.draws.live = ahead.answer, False
     for record in ahead:
         event = record.event
         told.records += 1
@@ -85,6 +85,7 @@ def replay(decider: Decider, records: Iterable[Record]) -> Replay:
         expected.extend(answers)
     decider.advisor.recall = lambda ask: None
     told.open = _renumbered(decider, expected)
+    decider.advisor.draws.go_live()
     return told
 
 

@@ -39,7 +39,7 @@ class Promotion:
 
 
 Suggestion = Trial | Promotion | Literal["IDLE"] | None
-"""A new trial, a trial to go on with, `IDLE` (ask again when something has happened), or None (there will be no more)."""
+"""A new trial, a trial to go on with, `IDLE` (ask again when something has happened), or None (that was all)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,8 @@ class Draws:
         self._nth = 0
         self._seen = -1
         self._recalled: Draw | None = None
+        self.live = True
+        """Whether what is told happens now; False while a journal is replayed."""
         self.checks = False
         """Whether what is recalled is drawn again all the same, as its model saw things then."""
 
@@ -74,6 +76,10 @@ class Draws:
     def recall(self, draw: Draw) -> None:
         """The next configuration was this one when the journal was written: from a model, or drawn in its place."""
         self._recalled = draw
+
+    def go_live(self) -> None:
+        """The journal has been replayed: what is told from here on happens now."""
+        self.live = True
 
     def close(self) -> None:
         """Nothing is drawn any more."""
@@ -113,7 +119,7 @@ class Draws:
         if self._seen != history.seen:
             self._seen, self._nth = history.seen, 0
         saw = self._seen, self._nth
-        params = self.sampler.draw(self._number, history, self._rng(*saw, _MODEL))
+        params = self.sampler.draw(self._nth, history, self._rng(*saw, _MODEL))
         if params is None:
             return None
         history.imagine(params)

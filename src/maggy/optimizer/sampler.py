@@ -46,7 +46,7 @@ class Sampler(Optimizer):
     def draw(self, number: int, history: History, rng: np.random.Generator) -> Params | None:
         """A configuration to try; None if there are no more.
 
-        number   counts the draws of this experiment from 0, those at random until it was ready included
+        number   counts the draws of this experiment from 0; for a sampler that fits models, those from the same facts
         history  what is known by now, `history.pending` included: trials that run count
         rng      the only source of randomness
 

@@ -1,0 +1,181 @@
+"""Draws of samplers that fit models, made ahead in a process of their own: nobody waits for a model."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from maggy import context
+from maggy.optimizer import Draw, Draws, Fact, History, Sampler
+from maggy.searchspace import Searchspace
+from maggy.trial import Params
+
+_MOST_AHEAD = 64
+_STARTS = 3  # a process that dies is started again, but not for ever
+
+
+class _Passed(History):
+    """A history that passes every fact on."""
+
+    def __init__(self, space: Searchspace, pass_on: Callable[[Fact], None]) -> None:
+        super().__init__(space)
+        self._pass_on = pass_on
+
+    def learn(self, fact: Fact) -> None:
+        super().learn(fact)
+        self._pass_on(fact)
+
+
+class AheadDraws(Draws):
+    """Draws whose model works in a process of its own, on what is known when it begins.
+
+    What it has drawn lies ready when a worker asks; as soon as more is known, it draws anew, and the newer draws
+    replace what is left of the older ones. Where nothing lies ready, a configuration is drawn at random instead, and
+    says so (`origin` "fallback").
+
+    warn  called with one line if the sampler fails; all that follows is drawn at random
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        space: Searchspace,
+        *,
+        seed: int,
+        most: int,
+        objectives: int = 1,
+        warn: Callable[[str], None],
+    ) -> None:
+        super().__init__(sampler, space, seed=seed, most=most, objectives=objectives)
+        if sampler.fits_models:
+            self.history = _Passed(space, self._learnt)
+            self._packed = context.dumps((sampler, space, seed, most, objectives))
+        self._warn = warn
+        self._process: subprocess.Popen[bytes] | None = None
+        self._orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._answers: deque[Any] = deque()
+        self._threads: list[threading.Thread] = []
+        self._ready: deque[tuple[Params, tuple[int, int]]] = deque()
+        self._asked: float | None = None  # when draws were asked for that have not come yet
+        self._asked_for = 0  # how many facts there were then
+        self._taken = 0  # draws since then
+        self._takes_s: float | None = None
+        self._starts_left = _STARTS
+
+    def go_live(self) -> None:
+        super().go_live()
+        if self.sampler.fits_models and self.history.facts:
+            self._want()
+
+    def close(self) -> None:
+        self._starts_left = 0
+        self._end()
+
+    def _model_draw(self) -> Draw | None:
+        self._taken += 1
+        self._collect()
+        draw = None
+        if self._ready:
+            params, saw = self._ready.popleft()
+            draw = Draw(params, self.sampler.origin, saw=saw)
+        self._want()
+        return draw or self._random(self._number, "fallback", self._why_late())
+
+    def _learnt(self, fact: Fact) -> None:
+        if self._process is not None:
+            self._orders.put(fact)
+        if self.live:
+            self._collect()
+            self._want()
+
+    def _want(self) -> None:
+        """Ask for draws from what is known now, if more is known than when they were asked for last."""
+        if self._asked is not None or self._asked_for == self.history.seen or not self._starts_left:
+            return
+        if self._process is None:
+            self._start()  # before it is needed: it has much to import
+        if not self.sampler.ready(self.history):
+            return
+        self._asked, self._asked_for = time.monotonic(), self.history.seen
+        self._orders.put(min(self._taken + 1, _MOST_AHEAD))
+        self._taken = 0
+
+    def _collect(self) -> None:
+        while self._answers:
+            answer = self._answers.popleft()
+            if self._asked is not None:
+                self._takes_s = time.monotonic() - self._asked
+                self._asked = None
+            if isinstance(answer, str):
+                self._failed(answer)
+            else:
+                self._ready = deque(answer)
+
+    def _failed(self, why: str) -> None:
+        self._starts_left -= 1
+        self._end()
+        self._asked_for = 0
+        if not self._starts_left:
+            self._warn(f"the sampler failed, and configurations are drawn at random from here on: {why}")
+
+    def _why_late(self) -> str:
+        if not self._starts_left:
+            return "drawn at random: the sampler has failed"
+        if self._takes_s is None:
+            return "drawn at random: the model has just begun to work"
+        return f"drawn at random: the model was still at work (it took {self._takes_s:.2g} s the last time)"
+
+    def _start(self) -> None:
+        self._orders, self._answers = queue.SimpleQueue(), deque()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "maggy.driver.drawing"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+        )
+        for order in (self._packed, *self.history.facts):
+            self._orders.put(order)
+        self._threads = [
+            threading.Thread(target=_write, args=(self._process, self._orders), name="maggy-draws", daemon=True),
+            threading.Thread(target=_read, args=(self._process, self._answers), name="maggy-draws", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _end(self) -> None:
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._orders.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._process = None
+
+
+def _write(process: subprocess.Popen[bytes], orders: queue.SimpleQueue[Any]) -> None:
+    assert process.stdin is not None
+    with suppress(OSError), process.stdin as pipe:  # if it has died, the reader tells
+        while (order := orders.get()) is not None:
+            pickle.dump(order, pipe)
+            if orders.empty():
+                pipe.flush()
+
+
+def _read(process: subprocess.Popen[bytes], answers: deque[Any]) -> None:
+    assert process.stdout is not None
+    try:
+        with process.stdout as pipe:
+            while True:
+                answers.append(pickle.load(pipe))
+    except (EOFError, OSError, pickle.UnpicklingError):
+        answers.append(f"its process ended with exit status {process.wait()}")

@@ -1,0 +1,62 @@
+"""The process in which a sampler fits its models; `AheadDraws` starts it and talks to it through its pipes.
+
+Both ends are the same user on the same machine, and nobody else holds the pipes, so objects travel as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections import deque
+from typing import Any
+
+import cloudpickle
+
+from maggy.optimizer import Draws, Fact
+
+
+def main() -> None:
+    """Learn facts, and draw when asked to, from all that has been told by then."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
+    orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what a sampler prints must not get between the answers
+    sampler, space, seed, most, objectives = cloudpickle.loads(pickle.load(orders))
+    draws = Draws(sampler, space, seed=seed, most=most, objectives=objectives)
+    told: deque[Any] = deque()
+    arrived = threading.Event()
+    threading.Thread(target=_listen, args=(orders, told, arrived), daemon=True).start()
+    while True:
+        arrived.wait()
+        arrived.clear()
+        while told:
+            order = told.popleft()
+            if isinstance(order, Fact):
+                draws.history.learn(order)
+            else:
+                pickle.dump(_answer(draws, order), answers)
+                answers.flush()
+
+
+def _answer(draws: Draws, count: int) -> Any:
+    try:
+        made = [draws.modelled() for _ in range(count)]
+    except Exception:  # a sampler may raise anything
+        return traceback.format_exc()
+    return [(draw.params, draw.saw) for draw in made if draw is not None]
+
+
+def _listen(orders: Any, told: deque[Any], arrived: threading.Event) -> None:
+    while True:
+        try:
+            told.append(pickle.load(orders))
+        except (EOFError, OSError):
+            os._exit(0)  # the driver is gone, and nobody waits for a model that is still at work
+        arrived.set()
+
+
+if __name__ == "__main__":
+    main()
