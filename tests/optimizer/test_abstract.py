@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from maggy.errors import ConfigError, SearchspaceError
-from maggy.optimizer import IDLE, AbstractOptimizer, Report, Setting, resolve
+from maggy.optimizer import IDLE, AbstractOptimizer, Draws, Report, Setting, resolve
+from maggy.optimizer.sampler import Undrawn
 from maggy.searchspace import Searchspace
 from maggy.testing import play
 from maggy.trial import Trial, TrialState
@@ -40,6 +41,7 @@ def prepared(custom: AbstractOptimizer, finished: list[Trial] | None = None, dir
             direction=direction,
             running={},
             finished=[] if finished is None else finished,
+            draws=Draws(Undrawn(), space, seed=0, most=num_trials),
         )
     )
     return optimizer

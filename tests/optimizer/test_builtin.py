@@ -4,11 +4,12 @@ import pytest
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.optimizer import (
     AbstractOptimizer,
+    Draws,
     GridSearch,
+    History,
     Optimizer,
     OptimizerAdapter,
     RandomSearch,
-    Setting,
     SingleRun,
     resolve,
 )
@@ -16,22 +17,24 @@ from maggy.searchspace import Searchspace
 from maggy.testing import play
 
 
-def setting(num_trials: int = 3, **parameters) -> Setting:
-    return Setting(space=Searchspace(**parameters), num_trials=num_trials, direction="min", running={}, finished=[])
-
-
 def rng(n: int) -> np.random.Generator:
     return np.random.default_rng([42, n])
 
 
-def test_ask_number_n_of_a_random_search_draws_the_same_whatever_was_asked_before():
-    optimizer = RandomSearch()
-    assert optimizer.prepare(setting(100, lr=("DOUBLE", [0, 1]), k=("INTEGER", [1, 1000]))) == 100
-    in_order = [optimizer.suggest(n, rng(n)).params for n in range(100)]
-    backwards = [optimizer.suggest(n, rng(n)).params for n in reversed(range(100))]
+def test_draw_number_n_of_a_random_search_is_the_same_whatever_was_drawn_before():
+    space = Searchspace(lr=("DOUBLE", [0, 1]), k=("INTEGER", [1, 1000]))
+    sampler, history = RandomSearch(), History(space)
+    assert sampler.begin(space) is None
+    in_order = [sampler.draw(n, history, rng(n)) for n in range(100)]
+    backwards = [sampler.draw(n, history, rng(n)) for n in reversed(range(100))]
     assert in_order == backwards[::-1]
     assert len({params["lr"] for params in in_order}) == 100
-    assert optimizer.suggest(100, rng(100)) is None
+
+
+def test_there_are_as_many_draws_as_the_user_asked_for():
+    draws = Draws(RandomSearch(), Searchspace(lr=("DOUBLE", [0, 1])), seed=0, most=3)
+    assert len({draws.fresh().params["lr"] for _ in range(3)}) == 3
+    assert draws.fresh() is None
 
 
 def test_a_random_search_is_the_same_on_one_worker_and_on_eight():
@@ -47,9 +50,11 @@ def test_a_random_search_needs_no_continuous_parameter_and_may_repeat_itself():
 
 
 def test_the_last_parameter_of_a_grid_changes_fastest():
-    optimizer = GridSearch()
-    assert optimizer.prepare(setting(1, k=("INTEGER", [2, 4]), act=("CATEGORICAL", ["relu", "tanh"]))) == 6
-    assert [optimizer.suggest(n, rng(n)).params for n in range(6)] == [
+    draws = Draws(
+        GridSearch(), Searchspace(k=("INTEGER", [2, 4]), act=("CATEGORICAL", ["relu", "tanh"])), seed=0, most=1
+    )
+    assert draws.most == 6
+    assert [draws.fresh().params for _ in range(6)] == [
         {"k": 2, "act": "relu"},
         {"k": 2, "act": "tanh"},
         {"k": 3, "act": "relu"},
@@ -57,23 +62,23 @@ def test_the_last_parameter_of_a_grid_changes_fastest():
         {"k": 4, "act": "relu"},
         {"k": 4, "act": "tanh"},
     ]
-    assert optimizer.suggest(6, rng(6)) is None
+    assert draws.fresh() is None
 
 
 def test_a_grid_too_large_to_be_built_is_searched_anyway():
-    optimizer = GridSearch()
-    axes = {f"p{digit}": ("INTEGER", [0, 9]) for digit in range(30)}
-    assert optimizer.prepare(setting(**axes)) == 10**30
-    params = optimizer.suggest(123456789, rng(0)).params
+    space = Searchspace(**{f"p{digit}": ("INTEGER", [0, 9]) for digit in range(30)})
+    sampler, history = GridSearch(), History(space)
+    assert sampler.begin(space) == 10**30
+    params = sampler.draw(123456789, history, rng(0))
     assert "".join(str(value) for value in params.values()) == "0" * 21 + "123456789"
-    assert set(optimizer.suggest(10**30 - 1, rng(0)).params.values()) == {9}
-    assert optimizer.suggest(10**30, rng(0)) is None
+    assert set(sampler.draw(10**30 - 1, history, rng(0)).values()) == {9}
+    assert sampler.draw(10**30, history, rng(0)) is None
 
 
 def test_a_grid_over_continuous_parameters_names_them_and_shows_how_to_discretise_them():
     with pytest.raises(ConfigError) as caught:
-        GridSearch().prepare(
-            setting(k=("INTEGER", [1, 2]), dropout=("DOUBLE", [0.01, 0.99]), lr=("DOUBLE", [1e-5, 0.1]))
+        GridSearch().begin(
+            Searchspace(k=("INTEGER", [1, 2]), dropout=("DOUBLE", [0.01, 0.99]), lr=("DOUBLE", [1e-5, 0.1]))
         )
     assert str(caught.value) == (
         "grid search cannot try every value of a continuous hyperparameter; give it a list of values, e.g. "
@@ -88,13 +93,13 @@ def test_a_single_run_runs_as_often_as_asked_without_parameters():
 
 def test_a_single_run_refuses_parameters_that_nobody_would_choose():
     with pytest.raises(ConfigError, match="nothing would choose a value for k, lr"):
-        SingleRun().prepare(setting(k=("INTEGER", [1, 2]), lr=("DOUBLE", [0, 1])))
+        SingleRun().begin(Searchspace(k=("INTEGER", [1, 2]), lr=("DOUBLE", [0, 1])))
 
 
-@pytest.mark.parametrize("optimizer", [RandomSearch(), GridSearch()])
-def test_a_search_without_parameters_is_refused_and_names_the_single_run(optimizer):
+@pytest.mark.parametrize("sampler", [RandomSearch(), GridSearch()])
+def test_a_search_without_parameters_is_refused_and_names_the_single_run(sampler):
     with pytest.raises(ConfigError, match="the search space is empty; or use optimizer='none'"):
-        optimizer.prepare(setting())
+        sampler.begin(Searchspace())
 
 
 class Mine(AbstractOptimizer):

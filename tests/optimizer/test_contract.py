@@ -92,7 +92,7 @@ the_same = Trial({"k": 1})
         (lambda n: IDLE, "while no trial is running"),
         (lambda n: Trial({"k": 1}), "promised at most 12 trials"),
         (lambda n: the_same, "suggested trial 0 once more"),
-        (lambda n: {"k": 1}, "not a Trial, 'IDLE' or None"),
+        (lambda n: {"k": 1}, "not a Trial, a Promotion, 'IDLE' or None"),
     ],
 )
 def test_a_faulty_optimizer_cannot_play(answer, fault):

@@ -9,5 +9,6 @@ Subclass a suite in a test module and pytest collects its tests:
 
 from maggy.testing.optimizers import OptimizerContract, play
 from maggy.testing.rules import RuleContract, watch
+from maggy.testing.stage import Stage
 
-__all__ = ["OptimizerContract", "RuleContract", "play", "watch"]
+__all__ = ["OptimizerContract", "RuleContract", "Stage", "play", "watch"]

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import random
-from collections.abc import Callable, Sequence
-from types import MappingProxyType
-from typing import Any, overload
+from collections.abc import Callable
+from typing import Any
 
-from maggy.optimizer import IDLE, AbstractOptimizer, Draws, Optimizer, Promotion, Report, Setting, resolve
+from maggy.optimizer import IDLE, AbstractOptimizer, Optimizer
 from maggy.optimizer.abstract import BUDGET_NAMES
-from maggy.optimizer.sampler import Undrawn
 from maggy.searchspace import Searchspace
+from maggy.testing.stage import Stage
 from maggy.testing.streams import global_streams
 from maggy.trial import Direction, Params, Trial, TrialState
-
-
-class ReadOnly(Sequence[Trial]):
-    """A live view of a list that cannot be used to change it."""
-
-    def __init__(self, trials: list[Trial]) -> None:
-        self._trials = trials
-
-    @overload
-    def __getitem__(self, index: int) -> Trial: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Trial]: ...
-    def __getitem__(self, index: int | slice) -> Trial | list[Trial]:
-        return self._trials[index]
-
-    def __len__(self) -> int:
-        return len(self._trials)
 
 
 def some_loss(trial: Trial) -> float | None:
@@ -48,6 +31,8 @@ def play(
     seed: int = 0,
     workers: int = 3,
     loss: Callable[[Trial], float | None] = some_loss,
+    curve: Callable[[Trial, int], float] | None = None,
+    stops: Callable[[Trial], bool] = lambda trial: False,
     on_end: Callable[[Trial], None] = lambda trial: None,
     takes_budget: bool = True,
     steps: int = 9,
@@ -55,87 +40,48 @@ def play(
     """Play an experiment without a driver: workers ask, and end their trials in a shuffled order.
 
     optimizer     what is tried
-    loss          the loss of a trial, None for one that fails; its metric is the loss, negated for "max"
+    loss          the loss of a trial at its `budget`, None for one that fails; its metric is negated for "max"
+    curve         the loss at a step, where the optimizer judges steps; `loss` at each of them if left out
+    stops         whether a stopping rule ends this run of a trial before it has reached its budget
     on_end        called with each trial that has ended, before the optimizer learns of it
     takes_budget  whether the training function would ask for a `budget`
-    steps         how many steps a trial has, where the optimizer judges them; its loss is the same at each
+    steps         how many steps a trial has, counted from 1, where the optimizer judges them
 
     Returns the suggested trials in order. Raises AssertionError where the optimizer breaks its contract in a way that
     would hang or flood an experiment.
     """
-    import numpy as np
-
-    optimizer = resolve(optimizer)
-    running: dict[int, Trial] = {}
-    finished: list[Trial] = []
-    draws = Draws(optimizer.sampler or Undrawn(), space, seed=seed, most=num_trials)
-    promised = optimizer.prepare(
-        Setting(
-            space=space,
-            num_trials=num_trials,
-            direction=direction,
-            running=MappingProxyType(running),
-            finished=ReadOnly(finished),
-            draws=draws,
-            takes_budget=takes_budget,
-        )
+    stage = Stage(
+        optimizer,
+        space,
+        num_trials=num_trials,
+        direction=direction,
+        seed=seed,
+        takes_budget=takes_budget,
+        on_end=on_end,
     )
     order = random.Random(seed)
-    suggested: list[Trial] = []
-    resumable: set[int] = set()
-    asks, exhausted = 0, False
+    step_of: dict[int, int] = {}
+    exhausted = False
     while True:
-        while not exhausted and len(running) < workers:
-            answer = optimizer.suggest(asks, np.random.default_rng([seed, asks, 2]))
-            asks += 1
-            if answer is None:
-                exhausted = True
-            elif isinstance(answer, Trial):
-                assert answer.trial_id is None, f"suggested trial {answer.trial_id} once more"
-                answer.trial_id, answer.state = len(suggested), TrialState.RUNNING
-                running[answer.trial_id] = answer
-                suggested.append(answer)
-                draws.history.began(answer.trial_id, answer.params)
-                assert len(suggested) <= promised, f"promised at most {promised} trials and suggested one more"
-                if answer.resumable:
-                    resumable.add(answer.trial_id)
-            elif isinstance(answer, Promotion):
-                assert optimizer.promotes, "promotes a trial and has not said that it would"
-                assert answer.trial in resumable, f"promotes trial {answer.trial}, which did not return to be promoted"
-                trial = suggested[answer.trial]
-                assert trial.state is TrialState.FINISHED, f"promotes trial {answer.trial}, which is {trial.state}"
-                assert trial.budget is not None and answer.budget > trial.budget, "promotes to a smaller budget"
-                trial.budget, trial.rung, trial.state = answer.budget, answer.rung, TrialState.RUNNING
-                trial.notes.append(answer.reason)
-                running[answer.trial] = trial
-                draws.history.went_on(answer.trial)
-                if not answer.resumable:
-                    resumable.discard(answer.trial)
-            else:
-                assert answer == IDLE, f"answered {answer!r}, not a Trial, a Promotion, 'IDLE' or None"
-                assert running, "answered 'IDLE' while no trial is running: the experiment would never go on"
+        while not exhausted and len(stage.running) < workers:
+            answer = stage.ask()
+            exhausted = answer is None
+            if answer == IDLE:
                 break
-        if not running:
+        if not stage.running:
             break
-        trial = running.pop(order.choice(sorted(running)))
-        assert trial.trial_id is not None
+        number = order.choice(sorted(stage.running))
+        trial = stage.running[number]
         result = loss(trial)
-        trial.state = TrialState.FAILED if result is None else TrialState.FINISHED
-        if optimizer.judges and result is not None:
-            for step in range(1, steps + 1):
-                trial.reason = optimizer.judge(trial, step, result)
-                if trial.reason is not None:
-                    trial.state = TrialState.STOPPED
-                    break
-        trial.final_metric = -result if result is not None and direction == "max" else result
-        if not any(each is trial for each in finished):
-            finished.append(trial)
-        on_end(trial)
-        losses = None if result is None else (result,)
-        draws.history.observed(trial.trial_id, losses, trial.budget, runs=False)
-        optimizer.observe(Report(trial=trial, loss=result, losses=losses))
-    optimizer.finalize()
-    return suggested
+        if result is not None and stage.optimizer.judges and not stops(trial):
+            step = step_of[number] = step_of.get(number, 0) + 1
+            at_step = result if curve is None else curve(trial, step)
+            if stage.report(trial, step, at_step) is not None or step < steps:
+                continue
+            result = at_step
+        stage.end(trial, result, TrialState.STOPPED if stops(trial) else TrialState.FINISHED)
+    stage.optimizer.finalize()
+    return stage.trials
 
 
 class OptimizerContract:
@@ -164,11 +110,18 @@ class OptimizerContract:
         """Their hyperparameters."""
         return [trial.params for trial in self.play(**changes)]
 
+    def story(self, **changes: Any) -> list[tuple[object, ...]]:
+        """What became of them: hyperparameters, state, the budgets they returned at, and whose checkpoint they took."""
+        return [
+            (trial.params, trial.state, [budget for budget, _ in trial.rungs], trial.parent)
+            for trial in self.play(**changes)
+        ]
+
     def test_it_suggests_something(self) -> None:
         assert self.play()
 
     def test_a_search_is_repeated_by_its_seed(self) -> None:
-        assert self.params(seed=7) == self.params(seed=7)
+        assert self.story(seed=7) == self.story(seed=7)
 
     def test_every_suggestion_has_one_value_of_the_space_for_each_hyperparameter(self) -> None:
         parameters = self.space().parameters
@@ -201,7 +154,7 @@ class OptimizerContract:
         assert {trial.trial_id: trial.to_json() for trial in trials} == ended
 
     def test_minimising_a_metric_is_maximising_its_negative(self) -> None:
-        assert self.params(direction="min") == self.params(direction="max")
+        assert self.story(direction="min") == self.story(direction="max")
 
     def test_it_gets_along_with_any_number_of_workers(self) -> None:
         for workers in (1, 2, 50):
@@ -209,3 +162,15 @@ class OptimizerContract:
 
     def test_it_gets_along_when_every_trial_fails(self) -> None:
         assert self.play(loss=lambda trial: None)
+
+    def test_it_gets_along_when_every_loss_is_nan(self) -> None:
+        assert self.play(loss=lambda trial: math.nan)
+
+    def test_it_gets_along_when_a_rule_stops_every_second_trial(self) -> None:
+        assert self.play(stops=lambda trial: (trial.trial_id or 0) % 2 == 1)
+
+    def test_whatever_it_decides_about_a_trial_has_a_reason_of_one_line(self) -> None:
+        for trial in self.play():
+            for reason in (*trial.notes, *([] if trial.reason is None else [trial.reason])):
+                assert reason.strip(), f"a decision about trial {trial.trial_id} has no reason"
+                assert "\n" not in reason
