@@ -5,7 +5,7 @@ import json
 import pytest
 
 from maggy.result import Result
-from maggy.trial import Trial, TrialState
+from maggy.trial import Objective, Trial, TrialState
 
 FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
 
@@ -24,7 +24,7 @@ TRIALS = [
 
 
 def search(trials=TRIALS, direction="max", interrupted=False):
-    return Result.of_search(trials, direction, experiment_dir="/runs/1", interrupted=interrupted)
+    return Result.of_search(trials, [Objective("Metric", direction)], experiment_dir="/runs/1", interrupted=interrupted)
 
 
 def test_a_search_has_the_keys_that_users_know():

@@ -23,7 +23,7 @@ def run(made, trial, *values, state=TrialState.FINISHED):
     """Let a suggested trial report these and end."""
     made.book.start(trial, attempt=0, worker=0, t=0.0)
     made.book.report(trial, list(range(1, len(values) + 1)), list(values))
-    made.observe(made.book.settle(trial, state, None, t=1.0))
+    made.observe(made.book.settle(trial, state, None, t=1.0), 1.0)
 
 
 # --- the optimizer
@@ -39,16 +39,14 @@ def test_the_answers_of_an_optimizer_become_events_with_trials_numbered_from_zer
     assert list(made.book.running) == [0, 1]
 
 
-def test_a_draw_depends_on_the_seed_and_the_number_of_the_ask_and_on_nothing_else():
-    def draw(number, *, seed=7, before=()):
+def test_the_nth_configuration_depends_on_the_seed_and_its_number_and_on_nothing_else():
+    def draws(*asks, seed=7):
         made = advisor(RandomSearch(), seed=seed)
-        for other in before:
-            ask(made, other)
-        return ask(made, number).params
+        return [ask(made, number).params for number in asks]
 
-    assert draw(3) == draw(3) == draw(3, before=[0, 1, 2]) == draw(3, before=[4])
-    assert draw(3) != draw(4)
-    assert draw(3) != draw(3, seed=8)
+    assert draws(0, 1, 2) == draws(0, 1, 2) == draws(0, 5, 9)
+    assert draws(0, 1)[0] != draws(0, 1)[1]
+    assert draws(0) != draws(0, seed=8)
 
 
 def test_the_generator_is_the_one_that_the_seed_and_the_number_make():
@@ -56,7 +54,7 @@ def test_the_generator_is_the_one_that_the_seed_and_the_number_make():
     made = advisor(optimizer, seed=7)
     ask(made, 0)
     ask(made, 5)
-    assert optimizer.draws == [int(np.random.default_rng([7, number]).integers(1000)) for number in (0, 5)]
+    assert optimizer.draws == [int(np.random.default_rng([7, number, 2]).integers(1000)) for number in (0, 5)]
 
 
 @pytest.mark.parametrize(("direction", "loss"), [("min", 0.5), ("max", -0.5)])
@@ -186,7 +184,7 @@ def test_a_rule_of_the_developer_api_sees_trials_in_the_users_sign_and_only_thos
 def test_without_a_rule_nothing_is_judged_and_no_curve_kept(rule, judges):
     made = advisor(Listed({"lr": 0.1}), rule)
     ask(made, 0)
-    assert made.judges == judges
+    assert made.judge_every == judges
     run(made, 0, 0.5)
     assert len(made.book.finished) == judges
 

@@ -5,15 +5,16 @@ import math
 import numpy as np
 import pytest
 
+from maggy.brain.events import Promoted
 from maggy.driver.book import Book, params_of
-from maggy.trial import Trial, TrialState
+from maggy.trial import Objective, Trial, TrialState
 
 FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
 
 
 def book(direction="max", *, keep_losses=True, keep_metrics=False):
     """A book with trial 0 running on worker 4."""
-    made = Book(direction, keep_losses=keep_losses, keep_metrics=keep_metrics)
+    made = Book([Objective("Metric", direction)], keep_losses=keep_losses, keep_metrics=keep_metrics)
     made.open(0, Trial({"lr": 0.1}))
     assert made.running[0].state is TrialState.PENDING
     made.start(0, attempt=0, worker=4, t=100.0)
@@ -61,8 +62,8 @@ def test_the_best_is_the_best_in_the_users_direction_and_the_result_counts_too(d
 
 
 def test_the_sign_is_flipped_for_max_and_only_there():
-    assert Book("max", keep_losses=False, keep_metrics=False).loss(0.5) == -0.5
-    assert Book("min", keep_losses=False, keep_metrics=False).loss(0.5) == 0.5
+    assert Book([Objective("Metric", "max")], keep_losses=False, keep_metrics=False).loss(0.5) == -0.5
+    assert Book([Objective("Metric", "min")], keep_losses=False, keep_metrics=False).loss(0.5) == 0.5
 
 
 @pytest.mark.parametrize("state", [FAILED, LOST])
@@ -76,14 +77,75 @@ def test_what_a_trial_reported_before_it_failed_is_no_result(state):
     assert len(made.results) == 0
 
 
-def test_a_second_attempt_starts_from_nothing():
+@pytest.mark.parametrize(
+    ("step", "points", "best"), [(1, 1, 0.25), (2, 2, 0.5), (3, 3, 0.75)], ids=["from nothing", "from 1", "from 2"]
+)
+def test_a_second_attempt_replaces_what_was_reported_from_the_step_on_at_which_it_begins(step, points, best):
     made = book(keep_metrics=True)
     made.report(0, [1, 2], [0.5, 0.75])
     made.start(0, attempt=1, worker=5, t=200.0)
     trial = made.running[0]
-    assert (trial.attempt, trial.worker, trial.start) == (1, 5, 200.0)
-    assert (trial.num_points, trial.final_metric, trial.best_metric) == (0, None, None)
-    assert len(trial.curve) == len(made.losses[0]) == 0
+    assert (trial.attempt, trial.worker, trial.start, trial.final_metric) == (1, 5, 200.0, None)
+    made.report(0, [step], [0.25])
+    assert (trial.num_points, trial.final_metric, trial.best_metric) == (points, 0.25, best)
+    assert trial.curve.steps == made.losses[0].steps == [1, 2, 3][:points]
+
+
+def test_a_second_attempt_that_reports_nothing_leaves_nothing_of_the_first():
+    made = book()
+    made.report(0, [1, 2], [0.5, 0.75])
+    made.start(0, attempt=1, worker=5, t=200.0)
+    made.note(0, final_metric=0.1)
+    trial = made.settle(0, FINISHED, None, t=201.0)
+    assert (trial.num_points, trial.best_metric, trial.run_s) == (0, 0.1, 1.0)
+
+
+# --- promotions
+
+
+def promoted(made, *, budget=9):
+    """Trial 0 returns at budget 3 with 0.5, is promoted, and runs on."""
+    made.running[0].budget, made.running[0].rung, made.running[0].resumable = 3, 0, True
+    made.report(0, [1, 2, 3], [0.25, 0.5, 0.5])
+    made.settle(0, FINISHED, None, t=110.0)
+    made.promote(Promoted(ask=1, trial=0, budget=budget, rung=1, reason="best of 3"))
+    made.start(0, attempt=1, worker=6, t=200.0)
+    return made.running[0]
+
+
+@pytest.mark.parametrize("keep_losses", [False, True])
+@pytest.mark.parametrize(("step", "points"), [(4, 4), (1, 1)], ids=["from its checkpoint", "from nothing"])
+def test_a_promoted_trial_goes_on_with_its_curve_or_begins_it_anew(step, points, keep_losses):
+    made = book(keep_losses=keep_losses)
+    trial = promoted(made)
+    made.report(0, [step], [0.75])
+    made.settle(0, FINISHED, None, t=220.0)
+    assert (trial.num_points, trial.final_metric, trial.rungs) == (points, 0.75, [(3, 0.5), (9, 0.75)])
+    assert (trial.budget, trial.rung, trial.notes, trial.run_s) == (9, 1, ["best of 3"], 30.0)
+    assert made.ended == made.results == [trial]
+    if keep_losses:
+        assert [(curve.steps, curve.since) for curve in made.finished] == [
+            ([1, 2, 3], -1),
+            ([1, 2, 3, 4][:points], 3),
+        ]
+
+
+def test_a_trial_that_fails_after_its_promotion_has_its_result_of_before_and_says_what_happened():
+    made = book()
+    trial = promoted(made)
+    made.report(0, [4], [0.9])
+    made.settle(0, FINISHED, "KeyError: 'x'", t=220.0, fell_back=True)
+    assert (trial.state, trial.final_metric, trial.best_metric, trial.num_points) == (FINISHED, 0.5, 0.5, 3)
+    assert (trial.budget, trial.rung, trial.rungs, trial.error) == (3, 0, [(3, 0.5)], "KeyError: 'x'")
+    assert trial.notes == ["best of 3", "failed on its way to budget 9: KeyError: 'x'"]
+
+
+def test_an_experiment_that_ends_while_a_promoted_trial_runs_keeps_its_result_of_before():
+    made = book()
+    trial = promoted(made)
+    made.report(0, [4], [0.9])
+    made.close()
+    assert (trial.state, trial.final_metric, trial.num_points, made.running) == (FINISHED, 0.5, 3, {})
 
 
 def test_curves_are_kept_only_where_somebody_needs_them():

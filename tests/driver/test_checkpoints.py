@@ -173,7 +173,7 @@ def test_the_janitor_deletes_on_any_store_and_what_is_gone_already_is_fine(tmp_p
         save(f"{folder}/{place(0, 0, number)}", number, 0)
     janitor = Janitor(folder, 0.0, warnings.append)
     janitor.delete(
-        [Remove(place(0, 0, 0)), Remove(place(0, 0, 0)), Sweep(0, place(0, 0, 2), True), Sweep(7, None, True)]
+        [Remove(place(0, 0, 0)), Remove(place(0, 0, 0)), Sweep(0, (place(0, 0, 2),), True), Sweep(7, (), True)]
     )
     janitor.close()
     assert load(f"{folder}/{place(0, 0, 2)}").state == 2

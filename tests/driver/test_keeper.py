@@ -49,7 +49,7 @@ class Disk:
                 self.files.discard(deletion.place)
             else:
                 own = {name for name in self.files if name.startswith(f"trials/{deletion.trial}/")}
-                self.files -= own - {deletion.keep}
+                self.files -= own - set(deletion.keep)
 
     def kept(self) -> set[int]:
         """Trials whose last checkpoint is there."""
@@ -127,7 +127,7 @@ def test_a_trial_that_lost_workers_is_swept_when_it_ends():
     keeper.ended(Trial({}, trial_id=0, attempt=1, state=FINISHED, final_metric=1.0))
     keeper.ended(Trial({}, trial_id=1, state=LOST))
     keeper.ended(Trial({}, trial_id=2, state=FINISHED, final_metric=1.0))
-    assert keeper.deletions() == [Sweep(0, None, True), Sweep(1, None, True)]
+    assert keeper.deletions() == [Sweep(0, (), True), Sweep(1, (), True)]
     assert keeper.deletions() == []
 
 

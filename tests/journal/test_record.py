@@ -22,6 +22,9 @@ VALUES = {
     "int": integers,
     "int | None": st.none() | integers,
     "float": finite,
+    "float | None": st.none() | finite,
+    "str | None": st.none() | st.text(),
+    "tuple[int, int] | None": st.none() | st.tuples(integers, integers),
     "str": st.text(),
     "bool": st.booleans(),
     "list[int]": st.lists(integers),
@@ -90,8 +93,8 @@ def test_a_record_in_the_wrong_place_is_refused():
 
 
 def test_a_record_of_a_version_with_other_events_is_not_taken_for_damage():
-    body = b'{"n":0,"t":0.0,"event":{"type":"Promoted","trial":3}}'
+    body = b'{"n":0,"t":0.0,"event":{"type":"Demoted","trial":3}}'
     with pytest.raises(
-        JournalError, match="record 0 is not readable by this version of Maggy: Invalid value 'Promoted'"
+        JournalError, match="record 0 is not readable by this version of Maggy: Invalid value 'Demoted'"
     ):
         from_line(b"%08x %s" % (crc32(body), body), 0)

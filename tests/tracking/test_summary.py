@@ -4,7 +4,7 @@ import pytest
 
 from maggy.result import Result
 from maggy.tracking.summary import saved_s, summary
-from maggy.trial import Checkpoint, Trial, TrialState
+from maggy.trial import Checkpoint, Objective, Trial, TrialState
 
 FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
 
@@ -22,7 +22,9 @@ def trial(number, state, metric=None, *, seconds=0.0, error=None):
 
 
 def search(*trials, interrupted=False):
-    return Result.of_search(trials, "max", experiment_dir="/runs/MNIST/1", interrupted=interrupted)
+    return Result.of_search(
+        trials, [Objective("Metric", "max")], experiment_dir="/runs/MNIST/1", interrupted=interrupted
+    )
 
 
 def test_a_search():

@@ -304,6 +304,7 @@ class Brain:
         live = self.live[event.trial]
         worker = live.worker
         assert worker is not None
+        live.reported = True
         if not event.stop:
             return [GoOn(worker=worker, trial=event.trial, attempt=event.attempt, step=event.step)]
         if live.state is TrialState.STOPPING:

@@ -160,7 +160,7 @@ class Book:
         return trial
 
     def close(self) -> None:
-        """The experiment is over: a trial that had been promoted and has not returned since has its result of before."""
+        """The experiment is over: a trial that was promoted and has not returned since has its result of before."""
         for trial_id, before in self._before.items():
             self._fall_back(self.running.pop(trial_id), before, None)
         self._before.clear()
