@@ -56,6 +56,8 @@ def check(function: Callable[..., Any], *, hyperparameters: Collection[str], oth
 def takes_budget(function: Callable[..., Any]) -> bool:
     """Whether a training function asks for a `budget`: as an argument, or as an entry of the hyperparameters it takes
     as a dict, which then stands as text in its code."""
+    if not callable(function):
+        return False
     names = {"budget", *(old for old, new in SYNONYMS.items() if new == "budget")}
     arguments = _arguments(function)
     if any(argument.name in names for argument in arguments if argument.kind in _BY_NAME):
