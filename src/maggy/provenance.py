@@ -14,6 +14,7 @@ from numbers import Integral
 from typing import Any
 
 from maggy import context
+from maggy.arguments import KeepsArguments
 from maggy.config import LagomConfig
 from maggy.searchspace import Searchspace
 
@@ -104,7 +105,11 @@ def _plain(value: Any) -> Any:
     if context.is_spark_table(value) or isinstance(value, context.ParquetFolder):
         return "a table"  # which one, nobody can compare
     kind = value if isinstance(value, type) else type(value)
-    return f"{kind.__module__}.{kind.__qualname__}"
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if isinstance(value, KeepsArguments):
+        given = ", ".join(f"{argument}={_plain(each)!r}" for argument, each in value.arguments.items())
+        return f"{name}({given})"
+    return name
 
 
 def _git_commit() -> str | None:

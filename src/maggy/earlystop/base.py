@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import ClassVar
 
+from maggy.arguments import KeepsArguments
 from maggy.earlystop.study import Study
 from maggy.trial import Curve, Direction, Trial
 
@@ -61,7 +62,7 @@ class Combinable:
         return Either(self.as_policy(), other.as_policy()) if isinstance(other, Combinable) else NotImplemented
 
 
-class StoppingPolicy(Combinable, ABC):
+class StoppingPolicy(KeepsArguments, Combinable, ABC):
     """What the driver asks: about each running trial, and about the study as a whole.
 
     A policy is a `StoppingRule`, a rule of the developer API, a study-level stopper, or a combination of these.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from maggy.arguments import KeepsArguments
 from maggy.searchspace import Searchspace
 from maggy.trial import Direction, Trial
 
@@ -78,7 +79,7 @@ class Report:
     losses: tuple[float, ...] | None = None
 
 
-class Optimizer(ABC):
+class Optimizer(KeepsArguments, ABC):
     """Decides what to try next. Everything behind this contract minimises a loss.
 
     Called from the driver's loop, one call at a time. A suggestion should take well under 100 microseconds: what takes
