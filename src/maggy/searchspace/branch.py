@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maggy.errors import SearchspaceError
 from maggy.searchspace.expressions import Grid
-from maggy.searchspace.parameters import several
+from maggy.searchspace.parameters import INJECTED_NAMES, several
 from maggy.searchspace.template import Flat, Template, Test
 
 if TYPE_CHECKING:
@@ -66,6 +66,43 @@ class Branch:
         """Raises SearchspaceError where a condition or a forbidden combination cannot be understood."""
         self.template.compile()
         _ = self._tests
+
+    def objection(self, params: Mapping[str, Any]) -> str | None:
+        """Why a configuration does not lie in the branch; None if it does. What `lagom` adds to it is ignored."""
+        template = self.template
+        template.check_visible()
+        params = {key: value for key, value in params.items() if key not in INJECTED_NAMES}
+        try:
+            flat = template.flat(params)
+        except SearchspaceError as error:
+            return str(error)
+        for name, value in flat.items():
+            if value not in template.parameters[name]:
+                return f"{name}={value!r} lies outside of {template.parameters[name]!r}"
+        if template.fill(flat) != params:
+            return "it has other keys or constants"
+        return "it is forbidden" if self.forbids(flat) else None
+
+    def completed(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A configuration in which constants and computed values were left out, with these.
+
+        Raises SearchspaceError where it does not lie in the branch.
+        """
+        params = self.template.fill(self.template.flat(given))
+        for key in given:
+            if key not in params or params[key] != given[key]:
+                raise SearchspaceError(f"{key!r} is {params[key]!r} there" if key in params else f"no {key!r} is there")
+        if objection := self.objection(params):
+            raise SearchspaceError(objection)
+        return params
+
+    def product(self, other: Branch) -> Branch:
+        """The keys of both. Raises SearchspaceError where they share one."""
+        ours, theirs = self.template.root, other.template.root
+        if shared := ours.keys() & theirs.keys():
+            raise SearchspaceError(f"both sides of a product have {sorted(shared)}; rename one, or leave it out of one")
+        both = Branch(Template({**ours, **theirs}), self.clauses, self.predicates)
+        return both.forbidding(other.clauses, other.predicates)
 
     def cells(self) -> Iterator[Branch]:
         """One branch for each combination of the grids that is not forbidden, the last grid changing fastest."""

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 LARGEST_INT = 2**53
 """Whole numbers beyond this are not exact in every reader of JSON (a browser is one)."""
 
+INJECTED_NAMES = frozenset(
+    {"hparams", "reporter", "model", "module", "dataset", "train_set", "test_set"}
+    | {"model_function", "dataset_function", "budget", "resource", "context"}
+)
+"""What `lagom` passes to a training function under these names is no hyperparameter."""
+
 Confidence = Literal["low", "medium", "high"]
 
 SPREAD: Mapping[str, float] = {"low": 0.5, "medium": 0.25, "high": 0.125}
@@ -73,6 +79,15 @@ def check_key(key: object) -> str:
     return key
 
 
+def check_name(name: object) -> None:
+    """Raises SearchspaceError for a name under which `lagom` passes something else."""
+    if name in INJECTED_NAMES:
+        raise SearchspaceError(
+            f"the name {name!r} is reserved: a training function that asks for it gets something else. "
+            "Choose another name for the hyperparameter."
+        )
+
+
 def key_of(value: Any) -> Hashable:
     """What tells values apart: 1, True and 1.0 mean different things to many libraries."""
     return (type(value), value) if isinstance(value, str | int | None) else json.dumps(value)
@@ -80,7 +95,7 @@ def key_of(value: Any) -> Hashable:
 
 def several(values: object) -> tuple[Any, ...]:
     """The values that a condition names: one, or a list of them."""
-    return tuple(map(plain, values)) if isinstance(values, list | tuple | set | frozenset) else (plain(values),)
+    return tuple(map(plain, values)) if isinstance(values, list | tuple) else (plain(values),)
 
 
 def number(value: object, rule: str) -> float:

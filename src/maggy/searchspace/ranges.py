@@ -103,8 +103,8 @@ class Range(Parameter):
         """Where the scale starts and how wide it is: a step owns what rounds to it, also at the ends."""
         low, high = self.low, self.high
         if self._steps is not None:
-            low, high = max(low - self.q / 2, low / 2), self._steps[-1] + self.q / 2
-        return math.log(low), math.log(high) - math.log(low)
+            low, high = max(low - self.q / 2, low / 2) or low, self._steps[-1] + self.q / 2
+        return math.log(low), (math.log(high) - math.log(low)) or 1.0
 
     def _nearest(self, value: float) -> int:
         assert self._steps is not None
@@ -188,8 +188,12 @@ class Normal(Parameter):
             raise SearchspaceError(f"sigma must be above 0 and its ninefold a floating-point number, got {sigma}")
         if q is not None and number(q, "q must be a number") <= 0:
             raise SearchspaceError(f"the step q={q} must be above 0")
+        if q is not None and 9 * sigma / q > LARGEST_INT:
+            raise SearchspaceError(f"the step q={q} is too small for sigma={sigma}; leave q out")
         if self.whole and not (isinstance(mu, int) and isinstance(q, int)):
             raise SearchspaceError(f"a whole number needs a whole mu and q, got {mu} and {q}")
+        if self.whole and abs(mu) + 9 * sigma > LARGEST_INT:
+            raise SearchspaceError(f"mu={mu} and sigma={sigma} lead beyond 2**53, which would not survive JSON exactly")
         object.__setattr__(self, "mu", mu if self.whole else float(mu))
         object.__setattr__(self, "sigma", sigma)
         object.__setattr__(self, "q", q if self.whole or q is None else float(q))

@@ -10,10 +10,10 @@ from typing import Any
 from maggy.errors import SearchspaceError
 from maggy.searchspace.branch import Branch
 from maggy.searchspace.listed import Listed
-from maggy.searchspace.parameters import Parameter
+from maggy.searchspace.parameters import Parameter, check_name
 from maggy.searchspace.ranges import Integer
-from maggy.searchspace.space import Space, check_name
-from maggy.searchspace.structure import TYPES, parse, read, walk
+from maggy.searchspace.space import Space
+from maggy.searchspace.structure import TYPES, holds_expression, parse, read, walk
 from maggy.searchspace.template import Template
 
 
@@ -46,7 +46,7 @@ class Searchspace(Space):
             self.add(name, value)
         self._branches[0].check()
         for clause in clauses:
-            self.forbid(**clause)
+            self.forbid(clause) if callable(clause) else self.forbid(**clause)
         self.start_with(*starts)
 
     def add(self, name: str, value: object) -> None:
@@ -56,6 +56,8 @@ class Searchspace(Space):
         value  e.g. `("DOUBLE", [0.01, 0.99])`, or a `Parameter`
         """
         self._check_name(name)
+        if self._starts:
+            raise SearchspaceError(f"add {name!r} before start_with(): the configurations there have no value for it.")
         (branch,) = self._branches
         root = branch.template.root
         known = {place.name: place.leaf for place in walk(root) if isinstance(place.leaf, Parameter)}
@@ -65,7 +67,6 @@ class Searchspace(Space):
             raise SearchspaceError(f"hyperparameter {name!r}: {error}.") from None
         template = Template({**root, name: read(value, name, known)})
         self._set((Branch(template, branch.clauses, branch.predicates),))
-        self._starts = ()
 
     def get(self, name: str, default: Any = None) -> Any:
         """The feasible region of a hyperparameter, `default` if there is none of that name."""
@@ -93,11 +94,6 @@ class Searchspace(Space):
             said["start_with"] = list(self.starts)
         return said
 
-    def json(self) -> str:
-        """The space as a JSON object; `Searchspace(**json.loads(text))` reads it back, and so does `from_json`."""
-        super().json()  # refuses what cannot be written
-        return json.dumps(self.to_dict())
-
     @classmethod
     def from_json(cls, text: str) -> Searchspace:
         """Read what `json` has written."""
@@ -113,9 +109,10 @@ class Searchspace(Space):
     def transform(self, hparams: Mapping[str, Any] | Sequence[Any], normalize_categorical: bool = False) -> list[float]:
         """Each hyperparameter as a number: from 0 to 1, or the position in its list.
 
-        hparams                a value for each hyperparameter, by name or in order
+        hparams                a value for each hyperparameter, by dotted name or in order
         normalize_categorical  whether positions are divided by the last one, so that they go from 0 to 1 too
         """
+        self._check_length(hparams)
         given = [hparams[name] for name in self.parameters] if isinstance(hparams, Mapping) else list(hparams)
         return [
             _number_of(parameter, value, normalize_categorical)
@@ -124,6 +121,7 @@ class Searchspace(Space):
 
     def inverse_transform(self, transformed: Sequence[float], normalize_categorical: bool = False) -> list[Any]:
         """The values, in order, that `transform` has made numbers of."""
+        self._check_length(transformed)
         return [
             _value_of(parameter, float(u), normalize_categorical)
             for parameter, u in zip(self.parameters.values(), transformed, strict=True)
@@ -160,7 +158,7 @@ class Searchspace(Space):
 
 def _parsed(value: object) -> object:
     """A tuple or list is the seeds' form here, unless it is a list with expressions; so is the bare name of a type."""
-    if isinstance(value, list) and any(isinstance(place.leaf, Parameter) for place in walk(read(value, "", {}))):
+    if isinstance(value, list) and holds_expression(value):
         return value
     if isinstance(value, tuple | list) or (isinstance(value, str) and value.upper() in TYPES):
         return parse(value)
@@ -175,21 +173,16 @@ def _seeds_form(value: Any) -> Any:
         options = {name: said for name, said in value.items() if name not in ("_expr_", "values")}
         form = (value["_expr_"], value["values"])
         return (*form, options) if options else form
-    if isinstance(value, list) and _holds_expression(value):
+    if isinstance(value, list) and holds_expression(value):
         return value
     return "CONSTANT", [value]
 
 
-def _holds_expression(value: Any) -> bool:
-    if isinstance(value, dict):
-        return "_expr_" in value or any(map(_holds_expression, value.values()))
-    return isinstance(value, list) and any(map(_holds_expression, value))
-
-
 def _number_of(parameter: Parameter, value: Any, normalize: bool) -> float:
     if isinstance(parameter, Listed):
-        index = parameter.grid.index(value)
-        return index / max(len(parameter.grid) - 1, 1) if normalize else index
+        last = len(parameter.grid) - 1
+        position = round(parameter.to_unit(value) * (last + 1) - 0.5)
+        return position / max(last, 1) if normalize else float(position)
     if isinstance(parameter, Integer) and not parameter.options:
         return float((value - parameter.low) / (parameter.high - parameter.low))
     return parameter.to_unit(value)

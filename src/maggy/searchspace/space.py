@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,12 +18,6 @@ from maggy.searchspace.template import Flat, Template
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-INJECTED_NAMES = frozenset(
-    {"hparams", "reporter", "model", "module", "dataset", "train_set", "test_set"}
-    | {"model_function", "dataset_function", "budget", "resource", "context"}
-)
-"""What `lagom` passes to a training function under these names is no hyperparameter."""
 
 BRANCH = "branch"
 """Name, among the flat ones, of the choice between the branches of a union."""
@@ -155,7 +149,7 @@ class Space:
         if len(self._branches) == 1:
             return self._branches[0].template.flat(params)
         for index, branch in enumerate(self._branches):
-            if _objection(branch, params) is None:
+            if branch.objection(params) is None:
                 return self._join(index, branch.template.flat(params))
         raise SearchspaceError(f"the configuration {dict(params)} lies in none of the {len(self._branches)} branches")
 
@@ -172,8 +166,7 @@ class Space:
 
         Coordinates are clipped into [0, 1]; NaN, where a hyperparameter does exist, is the middle.
         """
-        if len(vector) != len(self.parameters):
-            raise SearchspaceError(f"expected {len(self.parameters)} coordinates, got {len(vector)}")
+        self._check_length(vector)
         flat: Flat = {}
         for u, (name, parameter) in zip(vector, self.parameters.items(), strict=True):
             if self.is_active(name, flat):
@@ -182,11 +175,11 @@ class Space:
 
     def allows(self, params: Mapping[str, Any]) -> bool:
         """Whether the configuration lies in the space and is not forbidden."""
-        return any(_objection(branch, params) is None for branch in self._branches)
+        return any(branch.objection(params) is None for branch in self._branches)
 
     # What users say beyond the hyperparameters
 
-    def forbid(self, *predicates: Callable[[dict[str, Any]], object], **values: object) -> Self:
+    def forbid(self, /, *predicates: Callable[[dict[str, Any]], object], **values: object) -> Self:
         """Forbid a combination of values, and return the space.
 
         values      by name, one or a list of them: `space.forbid(optimizer="sgd", batch=[16, 32])`. What matches all
@@ -204,8 +197,9 @@ class Space:
         branches = [b.forbidding(clauses if b in holders else [], predicates) for b in self._branches]
         for branch in branches:
             branch.check()
+        if refused := [start for start in self._starts if all(branch.objection(start) for branch in branches)]:
+            raise SearchspaceError(f"this forbids a configuration to start with, {refused[0]}")
         self._set(tuple(branches))
-        self._keep(self._starts)
         return self
 
     def start_with(self, *configurations: Mapping[str, Any]) -> Self:
@@ -224,18 +218,13 @@ class Space:
         return deepcopy(self._starts)
 
     def _completed(self, given: dict[str, Any]) -> dict[str, Any]:
-        problem = None
+        problems = []
         for branch in self._branches:
             try:
-                params = branch.template.fill(branch.template.flat(given))
+                return branch.completed(given)
             except SearchspaceError as error:
-                problem = str(error)
-                continue
-            wrong = [key for key in given if key not in params or params[key] != given[key]]
-            problem = f"{wrong[0]!r} does not belong there" if wrong else _objection(branch, params)
-            if problem is None:
-                return params
-        raise SearchspaceError(f"the start {given} lies outside of the search space: {problem}")
+                problems.append(str(error))
+        raise SearchspaceError(f"the start {given} lies outside of the search space: {'; '.join(problems)}")
 
     # Algebra
 
@@ -254,7 +243,7 @@ class Space:
             return NotImplemented
         left, right = _starts(self) or ({},), _starts(other) or ({},)
         return Space._of(
-            [_product(a, b) for a in self._branches for b in _branches(other)],
+            [a.product(b) for a in self._branches for b in _branches(other)],
             [{**a, **b} for a in left for b in right],
         )
 
@@ -295,7 +284,7 @@ class Space:
 
     def json(self) -> str:
         """The space as JSON; `from_json` reads it back. Raises SearchspaceError for functions."""
-        return json.dumps(self._document(), default=_refuse)
+        return json.dumps(self.to_dict(), default=_refuse)
 
     @classmethod
     def from_json(cls, text: str) -> Space:
@@ -312,6 +301,10 @@ class Space:
             for branch in _branches(template)
         ]
         return Space._of(branches, ()).start_with(*starts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The space as dicts and lists, with functions as they are."""
+        return self._document()
 
     def _document(self) -> dict[str, Any]:
         return {
@@ -342,14 +335,16 @@ class Space:
         ours, theirs = (json.dumps(space._document(), default=id) for space in (self, other))
         return ours == theirs
 
-    __hash__ = None  # type: ignore[assignment]  # it can be added to
-
     def __repr__(self) -> str:
         roots = [branch.template.root for branch in self._branches]
         inside = (
             [", ".join(f"{key}={node!r}" for key, node in roots[0].items())] if len(roots) == 1 else map(repr, roots)
         )
         return f"{type(self).__name__}({', '.join(inside)})"
+
+    def _check_length(self, given: Sized) -> None:
+        if len(given) != len(self.parameters):
+            raise SearchspaceError(f"expected {len(self.parameters)} values, got {len(given)}")
 
     def _split(self, flat: Mapping[str, Any]) -> tuple[Branch, Flat]:
         """The branch that the values belong to, and their names within it."""
@@ -365,22 +360,11 @@ class Space:
         return {BRANCH: index, **{f"b{index}.{name}": value for name, value in inner.items()}}
 
 
-def check_name(name: object) -> None:
-    """Raises SearchspaceError for a name under which `lagom` passes something else."""
-    if name in INJECTED_NAMES:
-        raise SearchspaceError(
-            f"the name {name!r} is reserved: a training function that asks for it gets something else. "
-            "Choose another name for the hyperparameter."
-        )
-
-
 def _branches(source: object) -> Iterator[Branch]:
     """The branches that a template, a space or an iterable of these stands for; not checked yet."""
     if isinstance(source, Space):
         yield from source._branches
     elif isinstance(source, Mapping):
-        for key in source:
-            check_name(key)
         yield Branch(Template.of(source))
     elif isinstance(source, Iterable) and not isinstance(source, str):
         for each in source:
@@ -391,30 +375,6 @@ def _branches(source: object) -> Iterator[Branch]:
 
 def _starts(source: object) -> tuple[dict[str, Any], ...]:
     return source._starts if isinstance(source, Space) else ()
-
-
-def _product(a: Branch, b: Branch) -> Branch:
-    if shared := a.template.root.keys() & b.template.root.keys():
-        raise SearchspaceError(f"both sides of a product have {sorted(shared)}; rename one, or leave it out of one")
-    template = Template({**a.template.root, **b.template.root})
-    return Branch(template, (*a.clauses, *b.clauses), (*a.predicates, *b.predicates))
-
-
-def _objection(branch: Branch, params: Mapping[str, Any]) -> str | None:
-    """Why a configuration does not lie in a branch; None if it does."""
-    template = branch.template
-    template.check_visible()
-    params = {key: value for key, value in params.items() if key not in INJECTED_NAMES}
-    try:
-        flat = template.flat(params)
-    except SearchspaceError as error:
-        return str(error)
-    for name, value in flat.items():
-        if value not in template.parameters[name]:
-            return f"{name}={value!r} lies outside of {template.parameters[name]!r}"
-    if template.fill(flat) != params:
-        return "it has other keys or constants"
-    return "it is forbidden" if branch.forbids(flat) else None
 
 
 def _refuse(function: object) -> Any:

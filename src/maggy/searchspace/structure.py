@@ -17,6 +17,9 @@ Node = Any
 
 _KINDS: tuple[type[Parameter], ...] = (Integer, Double, Discrete, Categorical, Normal, Constant, Grid)
 TYPES = {kind.type: kind for kind in _KINDS}
+_FUNC, _SAME = "FUNC", "SAME"
+"""What `_expr_` says of a FuncParam, and of a parameter that stood elsewhere before."""
+
 _NOTES = ("when", "prior", "confidence")
 """Options that every type has."""
 
@@ -71,6 +74,8 @@ def read(value: object, name: str, known: dict[str, Parameter]) -> Node:
     """
     if isinstance(value, Mapping) and "_expr_" not in value:
         return {key: read(child, _below(name, _key(key, name)), known) for key, child in value.items()}
+    if isinstance(value, Mapping) and value["_expr_"] == _FUNC:
+        value = FuncParam(value["func"], *value["args"], **value["kwargs"])
     if isinstance(value, FuncParam):
         args = [read(child, _below(name, index), known) for index, child in enumerate(value.args)]
         return FuncParam(
@@ -79,7 +84,7 @@ def read(value: object, name: str, known: dict[str, Parameter]) -> Node:
     try:
         if isinstance(value, Mapping):
             value = _expression(value, known)
-        elif isinstance(value, tuple) and value and isinstance(value[0], str) and value[0].upper() in TYPES:
+        elif _says_type(value):
             value = parse(value)
         if isinstance(value, Parameter):
             known[name] = value
@@ -89,6 +94,19 @@ def read(value: object, name: str, known: dict[str, Parameter]) -> Node:
     except SearchspaceError as error:
         raise SearchspaceError(f"hyperparameter {name!r}: {error}.") from None
     return [read(child, _below(name, index), known) for index, child in enumerate(value)]
+
+
+def holds_expression(value: object) -> bool:
+    """Whether anything in what the user wrote is chosen or computed."""
+    if isinstance(value, Mapping):
+        return "_expr_" in value or any(map(holds_expression, value.values()))
+    if isinstance(value, list | tuple) and not _says_type(value):
+        return any(map(holds_expression, value))
+    return isinstance(value, Parameter | FuncParam | tuple)
+
+
+def _says_type(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and isinstance(value[0], str) and value[0].upper() in TYPES
 
 
 def _below(name: str, step: str | int) -> str:
@@ -106,7 +124,7 @@ def _expression(value: Mapping[str, Any], known: Mapping[str, Parameter]) -> Par
     """A parameter from its `jsondict`, or one that stood elsewhere before."""
     fields = dict(value)
     kind = fields.pop("_expr_")
-    if kind == "SAME" and fields.get("as") in known:
+    if kind == _SAME and fields.get("as") in known:
         return known[fields["as"]]
     return parse((kind, fields.pop("values", None), fields))
 
@@ -123,10 +141,10 @@ def written(node: Node, name: str, names: dict[int, str]) -> Any:
     if isinstance(node, FuncParam):
         args = [written(child, _below(name, index), names) for index, child in enumerate(node.args)]
         kwargs = {key: written(child, _below(name, key), names) for key, child in node.kwargs.items()}
-        return {"_expr_": "FUNC", "func": node.func, "args": args, "kwargs": kwargs}
+        return {"_expr_": _FUNC, "func": node.func, "args": args, "kwargs": kwargs}
     if isinstance(node, Parameter):
         first = names.setdefault(id(node), name)
-        return node.jsondict if first == name else {"_expr_": "SAME", "as": first}
+        return node.jsondict if first == name else {"_expr_": _SAME, "as": first}
     return node
 
 

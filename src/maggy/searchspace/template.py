@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maggy.errors import SearchspaceError
 from maggy.searchspace.expressions import FuncParam
-from maggy.searchspace.parameters import Constant, Parameter, key_of, plain_tree
+from maggy.searchspace.parameters import Constant, Parameter, check_key, check_name, key_of, plain_tree
 from maggy.searchspace.ranges import Double
 from maggy.searchspace.structure import Node, Place, read, walk, written
 
@@ -42,7 +42,10 @@ class Template:
     @classmethod
     def of(cls, params: Mapping[str, object]) -> Template:
         """Read what the user wrote."""
-        return cls(read(params, "", {}))
+        known: dict[str, Parameter] = {}
+        for name in params:
+            check_name(name)
+        return cls({key: read(value, check_key(key), known) for key, value in params.items()})
 
     @property
     def names(self) -> Set[str]:
