@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from maggy.optimizer.base import Optimizer, Setting, Suggestion
 from maggy.optimizer.history import History
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 class Sampler(Optimizer):
     """Draws configurations. Used as an optimizer, it gives each of them one full run.
 
+    pruner         "hyperband" or None: the historical way to say `Hyperband(sampler=...)`
+    pruner_kwargs  arguments of `Hyperband`: `min_budget`, `max_budget`, `eta`, `n_iterations`
+
     Multi-fidelity optimizers take their fresh configurations from one: `Asha(sampler="tpe")`.
     """
 
@@ -26,6 +31,12 @@ class Sampler(Optimizer):
 
     origin: ClassVar[str] = "random"
     """What a trial says about where its configuration comes from."""
+
+    pruner: str | None = None
+    pruner_kwargs: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, pruner: str | None = None, pruner_kwargs: Mapping[str, Any] | None = None) -> None:
+        self.pruner, self.pruner_kwargs = pruner, dict(pruner_kwargs or {})
 
     @property
     def sampler(self) -> Sampler:  # type: ignore[override]
