@@ -11,20 +11,31 @@ from maggy.optimizer.asha import Asha
 from maggy.optimizer.base import IDLE, Optimizer, Promotion, Report, Setting, Suggestion
 from maggy.optimizer.continuous_asha import ContinuousAsha
 from maggy.optimizer.draws import Draw, Draws
+from maggy.optimizer.evolution import CMAES, NSGA2
+from maggy.optimizer.gp import GP
 from maggy.optimizer.grid_search import GridSearch
 from maggy.optimizer.history import Fact, History, Observation
+from maggy.optimizer.hybrid import HybridSearch
 from maggy.optimizer.hyperband import Hyperband
-from maggy.optimizer.names import sampler_named
+from maggy.optimizer.hyperopt_tpe import HyperoptTPE
+from maggy.optimizer.names import SAMPLERS, is_of_optuna, sampler_named
+from maggy.optimizer.optuna_sampler import OptunaSampler
 from maggy.optimizer.pbt import PBT
 from maggy.optimizer.plan import Plan
+from maggy.optimizer.quasi_random import Halton, Sobol
 from maggy.optimizer.random_search import RandomSearch
 from maggy.optimizer.sampler import Sampler, Undrawn
 from maggy.optimizer.single_run import SingleRun
 from maggy.optimizer.successive_halving import SuccessiveHalving
+from maggy.optimizer.tpe import TPE
 
 __all__ = [
+    "CMAES",
+    "GP",
     "IDLE",
+    "NSGA2",
     "PBT",
+    "TPE",
     "AbstractOptimizer",
     "Asha",
     "ContinuousAsha",
@@ -32,11 +43,15 @@ __all__ = [
     "Draws",
     "Fact",
     "GridSearch",
+    "Halton",
     "History",
+    "HybridSearch",
     "Hyperband",
+    "HyperoptTPE",
     "Observation",
     "Optimizer",
     "OptimizerAdapter",
+    "OptunaSampler",
     "Plan",
     "Promotion",
     "RandomSearch",
@@ -44,6 +59,7 @@ __all__ = [
     "Sampler",
     "Setting",
     "SingleRun",
+    "Sobol",
     "SuccessiveHalving",
     "Suggestion",
     "Undrawn",
@@ -52,11 +68,7 @@ __all__ = [
 ]
 
 BY_NAME: dict[str, Callable[[], Optimizer]] = {
-    "randomsearch": RandomSearch,
-    "random": RandomSearch,
-    "gridsearch": GridSearch,
-    "grid": GridSearch,
-    "none": SingleRun,
+    **SAMPLERS,
     "asha": Asha,
     "mobster": lambda: Asha(sampler="gp"),
     "successivehalving": SuccessiveHalving,
@@ -71,7 +83,8 @@ BY_NAME: dict[str, Callable[[], Optimizer]] = {
 def resolve(optimizer: object) -> Optimizer:
     """Find the optimizer that a config means.
 
-    optimizer  a name in any case, an `Optimizer`, an `AbstractOptimizer`, a class of either, or None for `SingleRun`
+    optimizer  a name in any case, an `Optimizer`, an `AbstractOptimizer`, a class of either, a sampler of Optuna, or
+               None for `SingleRun`
 
     Raises UnknownNameError for an unknown name, ConfigError for anything else.
     """
@@ -89,6 +102,8 @@ def resolve(optimizer: object) -> Optimizer:
         return _pruned(optimizer)
     if isinstance(optimizer, Optimizer):
         return optimizer
+    if is_of_optuna(optimizer):
+        return sampler_named(optimizer)
     raise ConfigError(
         f"optimizer must be one of {', '.join(map(repr, BY_NAME))}, an Optimizer or an AbstractOptimizer, "
         f"got {optimizer!r}"

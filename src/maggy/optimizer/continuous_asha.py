@@ -36,7 +36,10 @@ class ContinuousAsha(Optimizer):
     """
 
     def __init__(
-        self, plan: Plan | Iterable[tuple[float, int]] = ((1, 27), (3, 9), (9, 3), (27, 1)), *, sampler: object = "random"
+        self,
+        plan: Plan | Iterable[tuple[float, int]] = ((1, 27), (3, 9), (9, 3), (27, 1)),
+        *,
+        sampler: object = "random",
     ) -> None:
         self.plan = Plan.of(plan)
         if self.plan.n is not None:

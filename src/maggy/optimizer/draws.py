@@ -8,7 +8,7 @@ from typing import Any
 
 from maggy.optimizer.history import History
 from maggy.optimizer.sampler import Sampler
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Params, Trial
 
 _MODEL = 1  # keeps the random streams of models apart from those of plain draws
@@ -48,10 +48,10 @@ class Draws:
     history  what the sampler knows; whoever uses this tells it what happens
     """
 
-    def __init__(self, sampler: Sampler, space: Searchspace, *, seed: int, most: int, objectives: int = 1) -> None:
+    def __init__(self, sampler: Sampler, space: Space, *, seed: int, most: int, objectives: int = 1) -> None:
         self.sampler, self.space, self.seed = sampler, space, seed
         self.history = History(space)
-        limit = sampler.begin(space, objectives)
+        limit = sampler.begin(space, objectives, seed)
         self.most = most if limit is None else limit
         self._starts = list(getattr(space, "starts", ())) if limit is None else []
         self._number = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History
 from maggy.optimizer.sampler import Sampler
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Params
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class GridSearch(Sampler):
     origin: ClassVar[str] = "grid"
     objectives = "many"
 
-    def begin(self, space: Searchspace, objectives: int = 1) -> int:
+    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> int:
         if not space:
             raise ConfigError("grid search has nothing to combine: the search space is empty; or use optimizer='none'")
         self._axes: dict[str, Sequence[Any]] = {}

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from math import isfinite
 
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Params
 
 
@@ -53,7 +53,7 @@ class History:
                   has begun with yet
     """
 
-    def __init__(self, space: Searchspace) -> None:
+    def __init__(self, space: Space) -> None:
         self.space = space
         self.facts: list[Fact] = []
         self.observations: list[Observation] = []

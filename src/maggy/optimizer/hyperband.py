@@ -51,7 +51,7 @@ class Hyperband(Synchronous):
         else:
             self._given = [Plan.of(plan) for plan in plans]
         sizes = [plan.n is None for plan in self._given]
-        if not sizes or any(sizes) and (not all(sizes) or n_iterations is not None):
+        if not sizes or (any(sizes) and (not all(sizes) or n_iterations is not None)):
             raise ConfigError(
                 "plans must be one or more, and either all of them say how many configurations enter, "
                 "Plan([(1, 9), (3, 3)], n=27), or none does; with n_iterations all must"

@@ -154,7 +154,9 @@ class PBT(Optimizer):
         self._forget(member.trial)
         params = perturbed(self.setting.space, parent.params, rng, resample=self.resample, factors=self.factors)
         lost = "has no result" if member.loss == inf else f"({member.metric:.6g}) was {ordinal(rank)} of {of}"
-        reason = f"goes on from trial {parent.trial} ({parent.metric:.6g}) in place of trial {member.trial}, which {lost}"
+        reason = (
+            f"goes on from trial {parent.trial} ({parent.metric:.6g}) in place of trial {member.trial}, which {lost}"
+        )
         return self._begun(Draw(params, "perturbed", reason), self._following(parent.budget), parent.trial)
 
     def _begun(self, draw: Draw, budget: float, parent: int | None = None) -> Trial:

@@ -31,7 +31,9 @@ class Plan:
         try:
             rungs = tuple((budget, keep) for budget, keep in self.rungs)
         except (TypeError, ValueError):
-            raise ConfigError(f"a plan is a list of (budget, keep), e.g. [(1, 9), (3, 1)], got {self.rungs!r}") from None
+            raise ConfigError(
+                f"a plan is a list of (budget, keep), e.g. [(1, 9), (3, 1)], got {self.rungs!r}"
+            ) from None
         if not rungs:
             raise ConfigError("a plan needs at least one rung, e.g. [(1, 9), (3, 1)]")
         before: float = 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History
 from maggy.optimizer.sampler import Sampler
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Params
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class RandomSearch(Sampler):
     needs_history: ClassVar[bool] = False
     objectives = "many"
 
-    def begin(self, space: Searchspace, objectives: int = 1) -> None:
+    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
         if not space:
             raise ConfigError("random search has nothing to draw: the search space is empty; or use optimizer='none'")
         self._space = space

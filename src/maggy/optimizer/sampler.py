@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from maggy.optimizer.base import Optimizer, Setting, Suggestion
 from maggy.optimizer.history import History
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Params
 
 if TYPE_CHECKING:
@@ -42,8 +42,10 @@ class Sampler(Optimizer):
     def sampler(self) -> Sampler:  # type: ignore[override]
         return self
 
-    def begin(self, space: Searchspace, objectives: int = 1) -> int | None:
+    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> int | None:
         """Start afresh on a space; return how many configurations there are, None if there is no end of them.
+
+        seed  of the experiment, for what is made once; a draw takes its chance from `rng` alone
 
         Raises ConfigError where it cannot search this space, or cannot weigh so many objectives.
         """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History
 from maggy.optimizer.sampler import Sampler
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Params
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class SingleRun(Sampler):
     origin: ClassVar[str] = "none"
     objectives = "many"
 
-    def begin(self, space: Searchspace, objectives: int = 1) -> None:
+    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
         if space:
             raise ConfigError(
                 f"nothing would choose a value for {', '.join(space.keys())}: optimizer='none' takes an empty "

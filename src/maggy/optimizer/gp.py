@@ -1,0 +1,69 @@
+"""Bayesian optimisation with a Gaussian process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from maggy.optimizer.model import FEWEST, INTERIM, unsupported
+from maggy.optimizer.optuna_sampler import OptunaSampler
+
+
+class GP(OptunaSampler):
+    """Fits a Gaussian process, and draws where it expects the largest improvement. Optuna's.
+
+    num_warmup_trials  how many trials must have a loss before it is asked; until then draws are random
+    random_fraction    the share of later draws that are random all the same
+
+    The other arguments are those of Maggy 1.x: only the values they had there unless given are accepted. The improvement is expected over
+    what running trials may turn out to be, so parallel draws spread; earlier strategies for that are not needed. Failed
+    trials count as the worst. Hyperparameters that do not exist under a condition stand in the middle. With several
+    objectives it improves the hypervolume.
+
+    It is fitted to 300 observations at most, which takes about half a second. Needs torch.
+
+    Source: Snoek et al., arXiv 1206.2944; Ament et al., arXiv 2310.20708.
+    """
+
+    def __init__(
+        self,
+        async_strategy: str | None = None,
+        impute_strategy: str | None = None,
+        acq_fun: str | None = None,
+        acq_fun_kwargs: Mapping[str, Any] | None = None,
+        acq_optimizer: str | None = None,
+        acq_optimizer_kwargs: Mapping[str, Any] | None = None,
+        num_warmup_trials: int = FEWEST,
+        random_fraction: float = 0.0,
+        interim_results: bool = False,
+        interim_results_interval: int | None = None,
+        pruner: str | None = None,
+        pruner_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            self._sampler,
+            num_warmup_trials=num_warmup_trials,
+            random_fraction=random_fraction,
+            pruner=pruner,
+            pruner_kwargs=pruner_kwargs,
+        )
+        running = "the improvement is expected over what running trials may turn out to be; leave it out"
+        acquisition = "the acquisition function is the expected improvement, in logarithms; leave it out"
+        unsupported(
+            "GP",
+            {
+                "async_strategy": (async_strategy, "impute", running),
+                "impute_strategy": (impute_strategy, "cl_min", running),
+                "acq_fun": (acq_fun, "EI", acquisition),
+                "acq_fun_kwargs": (acq_fun_kwargs, None, acquisition),
+                "acq_optimizer": (acq_optimizer, "lbfgs", acquisition),
+                "acq_optimizer_kwargs": (acq_optimizer_kwargs, None, acquisition),
+                "interim_results": (interim_results, False, INTERIM.format("gp")),
+                "interim_results_interval": (interim_results_interval, 10, INTERIM.format("gp")),
+            },
+        )
+
+    def _sampler(self, seed: int) -> Any:
+        from optuna.samplers import GPSampler
+
+        return GPSampler(seed=seed, n_startup_trials=0)
