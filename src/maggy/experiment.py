@@ -202,6 +202,7 @@ class _Experiment:
                 folder.discard()
             folder.close()
             raise
+        self._advisor.draws.go_live()
         begin = [*told.open, driver_started(self._config, self._advisor, epoch=folder.epoch)]
         interrupted = True
         try:

@@ -64,6 +64,7 @@ class Advisor:
         self._ahead: tuple[int, Suggestion] | None = None  # number of an ask, and its answer
         self._policy_failed = False
         self._idle_alone = False
+        self._unlearnt = 0  # trials that have been suggested or promoted, which is no fact yet
         self.recall: Callable[[int], Answer | None] = lambda ask: None
         """What the journal has as the answer to an ask, while it is replayed."""
         sampler = optimizer.sampler or Undrawn()
@@ -108,6 +109,7 @@ class Advisor:
         if suggestion is None:
             return Exhausted(ask=number)
         if isinstance(suggestion, Promotion):
+            self._unlearnt += 1
             return Promoted(
                 ask=number,
                 trial=suggestion.trial,
@@ -117,13 +119,14 @@ class Advisor:
                 resumable=suggestion.resumable,
             )
         if suggestion == IDLE:
-            if not self.book.running and not self._idle_alone:
+            if not (self.book.running or self._unlearnt or self._idle_alone):
                 self._idle_alone = True
                 self._warn("the optimizer says IDLE although no trial is running; it is asked again every second")
             return Idled(ask=number)
         assert isinstance(suggestion, Trial)
         suggestion.params = params_of(suggestion)
         self._suggested[number] = suggestion
+        self._unlearnt += 1
         self._next_trial += 1
         return Suggested(
             ask=number,
@@ -147,8 +150,15 @@ class Advisor:
         trial.resumable, trial.parent = answer.resumable, answer.parent
         trial.origin, trial.saw = answer.origin, answer.saw
         trial.notes = [answer.reason] if answer.reason else []
+        self._unlearnt = max(0, self._unlearnt - 1)
         self.book.open(answer.trial, trial)
         self.draws.history.began(answer.trial, answer.params)
+
+    def promote(self, answer: Promoted) -> None:
+        """A promotion has become a fact."""
+        self._unlearnt = max(0, self._unlearnt - 1)
+        self.book.promote(answer)
+        self.draws.history.went_on(answer.trial)
 
     def go_on_from(self, trial: int) -> None:
         """The next suggestion is this trial, whatever has been answered so far."""

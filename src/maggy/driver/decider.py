@@ -38,14 +38,15 @@ class Decider:
         """Write down what a trial has to say, while it still counts as running."""
         match event:
             case ev.DriverStarted():
+                self.advisor.watch.pause()
+            case ev.WorkerJoined():
                 self.advisor.watch.begin(t)
             case ev.Suggested():
                 self.advisor.take(event)
                 if event.parent is not None:
                     self.keeper.lend(self.advisor.book.running[event.trial], event.parent)
             case ev.Promoted():
-                self.advisor.book.promote(event)
-                self.advisor.draws.history.went_on(event.trial)
+                self.advisor.promote(event)
                 self.keeper.runs_on(event.trial)
             case ev.CheckpointSaved():
                 counts = self.brain.goes_on_from(event.trial, event.attempt)

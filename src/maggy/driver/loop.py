@@ -309,6 +309,8 @@ class Driver(threading.Thread):
     def _on_ready(self, peer: Peer, message: msg.Ready, now: float) -> None:
         member = self._crew.member_at(peer)
         if member is not None and member.number is None:
+            if not self._crew.joined:
+                self.advisor.draws.warm_up()
             joined = self._crew.enrol(member)
             self._happen(joined)
             if joined.replaces is not None:

@@ -31,6 +31,12 @@ def summary(result: Result) -> str:
             f"saved     about {saved:.1f} s of training by stopping early ({saved / (saved + spent):.0%} of what all "
             f"trials would have taken)"
         )
+    late = sum(trial.origin == "fallback" for trial in result.trials)
+    if late:
+        lines.append(
+            f"late      {late} of {len(result.trials)} configurations were drawn at random, because the model was still "
+            "at work when a worker asked"
+        )
     for trial in result.failed_trials[:3]:
         lines.append(
             f"failed    trial {trial.trial_id}: {(trial.error or 'for no reason that is known').splitlines()[-1]}"

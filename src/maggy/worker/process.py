@@ -71,6 +71,7 @@ class Worker:
         self._process = os.getpid()
         self._released = self._preempted = False
         self._reporter: Reporter | None = None  # of the running trial
+        self._told_to_stop: tuple[int, int] | None = None  # a lease, perhaps of a trial that is still to begin
         self._probe: Probe | None = None
         self._flusher = Flusher()
         self._link = connect(ticket, self._receive)
@@ -156,6 +157,8 @@ class Worker:
             full=lambda: self._link.full,
         )
         self._flusher.begin(reporter)
+        if self._told_to_stop == (order.trial, order.attempt):
+            reporter.stop(order.trial, order.attempt)
         if self._released:  # looked at last: the end may have come while this trial began
             reporter.stop_now()
         if self._preempted:
@@ -195,6 +198,8 @@ class Worker:
 
     def _receive(self, message: FromDriver) -> None:
         """In the link's thread."""
+        if isinstance(message, StopTrial):
+            self._told_to_stop = message.trial, message.attempt
         reporter = self._reporter
         if isinstance(message, GoOnTrial | StopTrial):
             if reporter is not None and isinstance(message, GoOnTrial):
