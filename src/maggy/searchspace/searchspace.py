@@ -173,9 +173,7 @@ def _seeds_form(value: Any) -> Any:
         options = {name: said for name, said in value.items() if name not in ("_expr_", "values")}
         form = (value["_expr_"], value["values"])
         return (*form, options) if options else form
-    if isinstance(value, list) and holds_expression(value):
-        return value
-    return "CONSTANT", [value]
+    return value if isinstance(value, list) else ("CONSTANT", [value])
 
 
 def _number_of(parameter: Parameter, value: Any, normalize: bool) -> float:
