@@ -241,10 +241,10 @@ class Space:
         """The product: each branch of one with each of the other. Raises SearchspaceError on a key that both have."""
         if not isinstance(other, Space | Mapping):
             return NotImplemented
-        left, right = _starts(self) or ({},), _starts(other) or ({},)
+        ours, theirs = _starts(self), _starts(other)
         return Space._of(
             [a.product(b) for a in self._branches for b in _branches(other)],
-            [{**a, **b} for a in left for b in right],
+            [{**a, **b} for a in ours or ({},) for b in theirs or ({},)] if ours or theirs else (),
         )
 
     def __rmul__(self, other: object) -> Space:

@@ -176,8 +176,8 @@ class Template:
                 return FuncParam(node.func, *assigned(node.args), **assigned(node.kwargs))
             if not isinstance(node, Parameter) or names[id(node)] not in values:
                 return node
-            value = deepcopy(values[names[id(node)]])
-            return Constant(value, conditions=node.conditions) if node.conditions else value
+            constant = Constant(values[names[id(node)]], conditions=node.conditions)
+            return constant.value if constant.is_scalar else constant
 
         return Template(assigned(self.root))
 
