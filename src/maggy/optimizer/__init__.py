@@ -12,8 +12,8 @@ from maggy.optimizer.grid_search import GridSearch
 from maggy.optimizer.history import Fact, History, Observation
 from maggy.optimizer.hybrid import HybridSearch
 from maggy.optimizer.hyperopt_tpe import HyperoptTPE
-from maggy.optimizer.names import SAMPLERS, is_of_optuna, sampler_named
-from maggy.optimizer.optuna_sampler import OptunaSampler
+from maggy.optimizer.names import SAMPLERS, sampler_named
+from maggy.optimizer.optuna_sampler import OptunaSampler, is_of_optuna
 from maggy.optimizer.quasi_random import Halton, Sobol
 from maggy.optimizer.random_search import RandomSearch
 from maggy.optimizer.sampler import Sampler, Undrawn
@@ -49,6 +49,7 @@ __all__ = [
     "Suggestion",
     "Undrawn",
     "resolve",
+    "sampler_named",
 ]
 
 BY_NAME: dict[str, type[Optimizer]] = {**SAMPLERS}

@@ -48,9 +48,7 @@ class Draws:
     history  what the sampler knows; whoever uses this tells it what happens
     """
 
-    def __init__(
-        self, sampler: Sampler, space: Space, *, seed: int, most: int, objectives: int = 1
-    ) -> None:
+    def __init__(self, sampler: Sampler, space: Space, *, seed: int, most: int, objectives: int = 1) -> None:
         self.sampler, self.space, self.seed = sampler, space, seed
         self.history = History(space)
         limit = sampler.begin(space, objectives, seed)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maggy.errors import ConfigError
-from maggy.optimizer.libraries import required
+from maggy.optimizer.libraries import require
 from maggy.optimizer.model import whole
 from maggy.optimizer.optuna_sampler import OptunaSampler
 from maggy.searchspace import Space
@@ -36,7 +36,7 @@ class CMAES(OptunaSampler):
         self._population = None if population is None else whole("population", population, 2)
 
     def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
-        required("cmaes", "CMAES", "search")
+        require("cmaes", "CMAES", "search")
         super().begin(space, objectives, seed)
         if all(isinstance(parameter, Categorical) for parameter in space.parameters.values()):
             raise ConfigError("CMA-ES moves numbers, and no hyperparameter of the search space has an order; use 'tpe'")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from maggy.optimizer.libraries import require
 from maggy.optimizer.model import FEWEST, INTERIM, unsupported
 from maggy.optimizer.optuna_sampler import OptunaSampler
+from maggy.searchspace import Space
 
 
 class GP(OptunaSampler):
@@ -62,6 +64,11 @@ class GP(OptunaSampler):
                 "interim_results_interval": (interim_results_interval, 10, INTERIM.format("gp")),
             },
         )
+
+    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
+        for library in ("torch", "scipy"):
+            require(library, "GP", "gp")
+        super().begin(space, objectives, seed)
 
     def _sampler(self, seed: int) -> Any:
         from optuna.samplers import GPSampler

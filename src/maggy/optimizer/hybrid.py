@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from copy import deepcopy
 from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from maggy.errors import ConfigError
 from maggy.optimizer.history import Fact, History

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History, Observation
-from maggy.optimizer.libraries import required
+from maggy.optimizer.libraries import require
 from maggy.optimizer.model import ModelSampler
 from maggy.optimizer.optuna_space import OptunaSpace
 from maggy.optimizer.optuna_studies import LivingStudy, RebuiltStudy, Study, quiet
@@ -35,6 +36,7 @@ class OptunaSampler(ModelSampler):
     """
 
     objectives = "many"
+    most = 1000
 
     def __init__(
         self,
@@ -54,39 +56,41 @@ class OptunaSampler(ModelSampler):
         self._given = sampler
 
     def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
-        super().begin(space, objectives, seed)
-        required("optuna", type(self).__name__, "search")
-        from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
-
-        with quiet():
-            sampler = self._make(seed)
-        if not isinstance(sampler, BaseSampler):
+        require("optuna", type(self).__name__, "search")
+        if not (is_of_optuna(self._given) or callable(self._given)):
             raise ConfigError(
                 "OptunaSampler takes a sampler of Optuna, e.g. OptunaSampler(optuna.samplers.TPESampler()), or a "
-                f"function that takes a seed and returns one; got {sampler!r}"
+                f"function that takes a seed and returns one; got {self._given!r}"
             )
-        if objectives > 1 and isinstance(sampler, CmaEsSampler):
-            raise ConfigError(f"CMA-ES cannot weigh {objectives} objectives against each other; use 'nsga2' or 'tpe'")
-        conditional = isinstance(sampler, TPESampler)
-        translated = OptunaSpace(space, conditional=conditional)
-        self._study: Study
-        if isinstance(sampler, GPSampler):
-            required("torch", type(self).__name__, "gp")
-            required("scipy", type(self).__name__, "gp")
-            self.most = 300
-        else:
-            self.most = 1000
-        if isinstance(sampler, TPESampler | GPSampler):
-            self._study = RebuiltStudy(sampler, translated, objectives, failed_is_bad=conditional)
-        else:
-            self._study = LivingStudy(sampler, translated, objectives)
+        super().begin(space, objectives, seed)
+        self._seed = seed
+        self._study: Study | None = None
 
-    def _make(self, seed: int) -> Any:
-        """The sampler to draw from."""
-        given = self._given
-        return given(seed) if callable(given) else deepcopy(given)
+    def load(self) -> None:
+        if self._study is None:
+            from optuna.samplers import GPSampler, TPESampler
+
+            with quiet():
+                sampler = self._given(self._seed) if callable(self._given) else deepcopy(self._given)
+            conditional = isinstance(sampler, TPESampler)
+            space = OptunaSpace(self._space, conditional=conditional)
+            if isinstance(sampler, GPSampler):
+                import torch  # noqa: F401  so that the first draw does not wait for it
+
+                self.most = 300
+            if isinstance(sampler, TPESampler | GPSampler):
+                self._study = RebuiltStudy(sampler, space, self._objectives, failed_is_bad=conditional)
+            else:
+                self._study = LivingStudy(sampler, space, self._objectives)
 
     def _proposals(
         self, history: History, known: Sequence[Observation], pending: Sequence[Params], rng: np.random.Generator
     ) -> Iterator[Params]:
+        assert self._study is not None
         return self._study.proposals(history, known, pending, rng)
+
+
+def is_of_optuna(value: object) -> bool:
+    """Whether it is a sampler of Optuna."""
+    optuna = sys.modules.get("optuna")  # whoever has made one has imported it
+    return optuna is not None and isinstance(value, optuna.samplers.BaseSampler)

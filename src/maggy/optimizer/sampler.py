@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from maggy.optimizer.base import Optimizer, Setting, Suggestion
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 class Sampler(Optimizer):
     """Draws configurations. Used as an optimizer, it gives each of them one full run.
 
+    pruner         "hyperband" or None: the historical way to say `Hyperband(sampler=...)`
+    pruner_kwargs  arguments of `Hyperband`: `min_budget`, `max_budget`, `eta`, `n_iterations`
+
     Multi-fidelity optimizers take their fresh configurations from one: `Asha(sampler="tpe")`.
     """
 
@@ -28,8 +32,11 @@ class Sampler(Optimizer):
     origin: ClassVar[str] = "random"
     """What a trial says about where its configuration comes from."""
 
+    pruner: str | None = None
+    pruner_kwargs: Mapping[str, Any] = MappingProxyType({})
+
     def __init__(self, pruner: str | None = None, pruner_kwargs: Mapping[str, Any] | None = None) -> None:
-        self.pruner, self.pruner_kwargs = pruner, pruner_kwargs
+        self.pruner, self.pruner_kwargs = pruner, dict(pruner_kwargs or {})
 
     @property
     def sampler(self) -> Sampler:  # type: ignore[override]
@@ -43,6 +50,12 @@ class Sampler(Optimizer):
         Raises ConfigError where it cannot search this space, or cannot weigh so many objectives.
         """
         return None
+
+    def load(self) -> None:
+        """Import and make what the first draw needs. Called after `begin`, in the process that draws.
+
+        `begin` itself is called in the driver's process as well, so it imports nothing heavy.
+        """
 
     def ready(self, history: History) -> bool:
         """Whether it knows enough to draw; until then configurations are drawn at random."""
