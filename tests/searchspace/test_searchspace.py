@@ -215,12 +215,11 @@ class Colour(StrEnum):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (("FLOAT", [0, 1]), "'x': unknown type 'FLOAT', known: INTEGER, DOUBLE, DISCRETE, CATEGORICAL"),
+        (("FLOAT", [0, 1]), "'x': unknown type 'FLOAT', known: INTEGER, DOUBLE, DISCRETE, CATEGORICAL, NORMAL"),
         (("INTEGER", 2, 8), "expected a pair of a type and a list"),
         (("INTEGER",), "expected a pair of a type and a list"),
         ([2, 8], "expected a pair of a type and a list"),
         ("INTEGER", "expected a pair of a type and a list"),
-        (5, "expected a pair of a type and a list"),
         (("CATEGORICAL", "relu"), "expected a list after CATEGORICAL"),
         (("DOUBLE", 0.5), "expected a list after DOUBLE"),
         (("CATEGORICAL", {"relu", "tanh"}), "expected a list after CATEGORICAL"),

@@ -1,6 +1,38 @@
-"""What can be chosen: typed parameters and the space they span."""
+"""What can be chosen: typed parameters, expressions, and the spaces they span."""
 
-from maggy.searchspace.parameters import Categorical, Discrete, Double, Integer, Parameter, plain
-from maggy.searchspace.space import Searchspace
+from maggy.searchspace.expressions import (
+    Choice,
+    FuncParam,
+    Grid,
+    NormalRand,
+    NormalRandInt,
+    Rand,
+    RandInt,
+    TransitionChoice,
+)
+from maggy.searchspace.listed import Categorical, Discrete
+from maggy.searchspace.parameters import Constant, Parameter, plain
+from maggy.searchspace.ranges import Double, Integer, Normal
+from maggy.searchspace.searchspace import Searchspace
+from maggy.searchspace.space import Space
 
-__all__ = ["Categorical", "Discrete", "Double", "Integer", "Parameter", "Searchspace", "plain"]
+__all__ = [
+    "Categorical",
+    "Choice",
+    "Constant",
+    "Discrete",
+    "Double",
+    "FuncParam",
+    "Grid",
+    "Integer",
+    "Normal",
+    "NormalRand",
+    "NormalRandInt",
+    "Parameter",
+    "Rand",
+    "RandInt",
+    "Searchspace",
+    "Space",
+    "TransitionChoice",
+    "plain",
+]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from copy import deepcopy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Hashable, Mapping, Sequence
+from copy import copy, deepcopy
+from dataclasses import MISSING, dataclass, field, fields
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from maggy.errors import SearchspaceError
 
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
 
 LARGEST_INT = 2**53
 """Whole numbers beyond this are not exact in every reader of JSON (a browser is one)."""
+
+INJECTED_NAMES = frozenset(
+    {"hparams", "reporter", "model", "module", "dataset", "train_set", "test_set"}
+    | {"model_function", "dataset_function", "budget", "resource", "context"}
+)
+"""What `lagom` passes to a training function under these names is no hyperparameter."""
+
+Confidence = Literal["low", "medium", "high"]
+
+SPREAD: Mapping[str, float] = {"low": 0.5, "medium": 0.25, "high": 0.125}
+"""Standard deviation, in the unit interval, of a prior of this confidence."""
+
+UNIFORM_SHARE = 1 / 3
+"""The share of draws that ignore the prior, so that one that is wrong does not ruin a search."""
 
 
 def plain(value: Any) -> Any:
@@ -48,14 +63,86 @@ def plain(value: Any) -> Any:
     )
 
 
+def plain_tree(value: Any) -> Any:
+    """As `plain`, for dicts with text as keys too, and with tuples as lists."""
+    if isinstance(value, Mapping):
+        return {check_key(key): plain_tree(element) for key, element in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_tree(element) for element in value]
+    return plain(value)
+
+
+def check_key(key: object) -> str:
+    """A key of a nested dict; dotted names are made of them."""
+    if not isinstance(key, str) or not key or "." in key or key == "_expr_":
+        raise SearchspaceError(f"{key!r} cannot be a key: keys are text without a dot, and not '_expr_'")
+    return key
+
+
+def check_name(name: object) -> None:
+    """Raises SearchspaceError for a name under which `lagom` passes something else."""
+    if name in INJECTED_NAMES:
+        raise SearchspaceError(
+            f"the name {name!r} is reserved: a training function that asks for it gets something else. "
+            "Choose another name for the hyperparameter."
+        )
+
+
+def key_of(value: Any) -> Hashable:
+    """What tells values apart: 1, True and 1.0 mean different things to many libraries."""
+    return (type(value), value) if isinstance(value, str | int | None) else json.dumps(value)
+
+
+def several(values: object) -> tuple[Any, ...]:
+    """The values that a condition names: one, or a list of them."""
+    return tuple(map(plain, values)) if isinstance(values, list | tuple) else (plain(values),)
+
+
+def number(value: object, rule: str) -> float:
+    """A finite int or float.
+
+    rule  what the error says where it is none, e.g. "sigma must be a number"
+    """
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SearchspaceError(f"{rule}, got {value!r}")
+    return value
+
+
 @dataclass(frozen=True)
+class Prior:
+    """Where a good value is believed to lie.
+
+    value       the most likely one
+    confidence  how close to it: "low", "medium" or "high"
+    """
+
+    value: Any
+    confidence: Confidence = "medium"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Parameter(ABC):
     """One hyperparameter, without its name.
 
-    type  the seeds' name of its type
+    type        the seeds' name of its type
+    conditions  pairs of a name and the values of that hyperparameter under which this one exists; see `when`
+    belief      where a good value is believed to lie, see `prior`
+
+    Two are equal if they say the same. Within one space an object that stands in several places is one variable.
     """
 
     type: ClassVar[str]
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+    """Names of the arguments beyond `values`."""
+
+    conditions: tuple[tuple[str, tuple[Any, ...]], ...] = field(default=(), kw_only=True)
+    belief: Prior | None = field(default=None, kw_only=True)
+
+    @classmethod
+    @abstractmethod
+    def of(cls, values: Sequence[Any], options: Mapping[str, Any]) -> Self:
+        """The parameter with these `values`, and those of its own `OPTIONS` that are given."""
 
     @property
     @abstractmethod
@@ -65,168 +152,157 @@ class Parameter(ABC):
     @property
     @abstractmethod
     def grid(self) -> Sequence[Any] | None:
-        """Every value in order, made on demand; None where the parameter is continuous."""
-
-    @abstractmethod
-    def draw(self, rng: np.random.Generator) -> Any:
-        """A value at random, as a plain Python type that belongs to the caller."""
+        """Every value in order, made on demand; None where there is no end of them."""
 
     @abstractmethod
     def __contains__(self, value: object) -> bool:
         """Whether the value may be chosen."""
 
+    @abstractmethod
+    def to_unit(self, value: Any) -> float:
+        """Where the value lies between 0 and 1: a log scale is linear here, and of k values each owns one kth."""
 
-@dataclass(frozen=True)
-class Integer(Parameter):
-    """A whole number from `low` to `high`, both included."""
+    @abstractmethod
+    def from_unit(self, u: float) -> Any:
+        """The value at `u` between 0 and 1; the inverse of `to_unit`, up to rounding."""
 
-    type: ClassVar[str] = "INTEGER"
-    low: int
-    high: int
+    @abstractmethod
+    def _draw(self, rng: np.random.Generator) -> Any:
+        """A value at random, without the prior."""
 
-    def __post_init__(self) -> None:
-        low, high = _bounds(self.low, self.high, self.type)
-        for bound in (low, high):
-            if not isinstance(bound, int):
-                raise SearchspaceError(f"the bounds of an INTEGER must be whole numbers, got {bound!r}; or use DOUBLE")
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
+    def draw(self, rng: np.random.Generator) -> Any:
+        """A value at random, as a plain Python type that belongs to the caller."""
+        if self.belief is None or rng.random() < UNIFORM_SHARE:
+            return self._draw(rng)
+        return self._draw_believed(self.belief, rng)
+
+    def generate(self, seed: int | None = None) -> Any:
+        """A value at random, always the same for the same seed."""
+        return self.generate_many(1, seed)[0]
+
+    def generate_many(self, n: int, seed: int | None = None) -> list[Any]:
+        """A list of `n` values at random, always the same for the same seed."""
+        import numpy as np
+
+        rng = np.random.default_rng(seed)
+        return [self.draw(rng) for _ in range(n)]
+
+    def when(self, /, **values: object) -> Self:
+        """The same hyperparameter, but existing only where others have one of these values.
+
+        values  by name, one or a list of them: `Rand(0, 1).when(optimizer=["sgd", "rmsprop"])`. A dotted name is
+                given as `.when(**{"optim.name": "sgd"})`. All have to hold.
+        """
+        if not values:
+            raise SearchspaceError("when() needs a condition, e.g. .when(optimizer='sgd')")
+        if twice := values.keys() & dict(self.conditions).keys():
+            raise SearchspaceError(f"there is a condition on {sorted(twice)} already")
+        return self._with(conditions=(*self.conditions, *((name, several(value)) for name, value in values.items())))
+
+    def prior(self, value: Any, confidence: Confidence = "medium") -> Self:
+        """The same hyperparameter, but with most draws near `value`.
+
+        value       a value that is known to be good
+        confidence  "low", "medium" or "high": a standard deviation of 1/2, 1/4 or 1/8 of the range
+
+        A third of the draws ignore it. Where the values have no order, `value` is 2, 4 or 8 times as likely as any
+        other.
+        """
+        value = plain(value)
+        if confidence not in SPREAD:
+            raise SearchspaceError(f"the confidence of a prior is 'low', 'medium' or 'high', got {confidence!r}")
+        if value not in self:
+            raise SearchspaceError(f"the prior {value!r} lies outside of {self!r}")
+        return self._with(belief=Prior(value, confidence))
 
     @property
-    def values(self) -> list[int]:
-        return [self.low, self.high]
+    def options(self) -> dict[str, Any]:
+        """What is said beyond `values`: the third element of the seeds' form."""
+        said = {name: value for name in self.OPTIONS if (value := getattr(self, name)) != self._default(name)}
+        if self.belief is not None:
+            said |= {"prior": self.belief.value, "confidence": self.belief.confidence}
+        if self.conditions:
+            said["when"] = {name: list(values) for name, values in self.conditions}
+        return said
 
     @property
-    def grid(self) -> range:
-        return range(self.low, self.high + 1)
+    def jsondict(self) -> dict[str, Any]:
+        """The hyperparameter as a dict that JSON can hold; templates read it back."""
+        return {"_expr_": self.type, "values": self.values, **self.options}
 
-    def draw(self, rng: np.random.Generator) -> int:
-        return int(rng.integers(self.low, self.high, endpoint=True))
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Parameter):
+            return NotImplemented
+        return json.dumps(self.jsondict) == json.dumps(other.jsondict)
 
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.jsondict))
+
+    def __repr__(self) -> str:
+        said = self.options
+        arguments = [*self._written(), *(f"{name}={said[name]!r}" for name in self.OPTIONS if name in said)]
+        calls = "".join(f".when({name}={list(values)!r})" for name, values in self.conditions)
+        if self.belief is not None:
+            calls += f".prior({self.belief.value!r}, {self.belief.confidence!r})"
+        return f"{type(self).__name__}({', '.join(arguments)}){calls}"
+
+    def _written(self) -> list[str]:
+        """`values` as arguments of the class."""
+        return list(map(repr, self.values))
+
+    @classmethod
+    def _default(cls, name: str) -> Any:
+        return next(f.default for f in fields(cls) if f.name == name and f.default is not MISSING)
+
+    def _with(self, **changes: Any) -> Self:
+        changed = copy(self)
+        for name, value in changes.items():
+            object.__setattr__(changed, name, value)
+        return changed
+
+    def _draw_believed(self, belief: Prior, rng: np.random.Generator) -> Any:
+        """From a normal distribution around the prior, cut off at the ends of the unit interval."""
+        normal = NormalDist(self.to_unit(belief.value), SPREAD[belief.confidence])
+        low, high = normal.cdf(0.0), normal.cdf(1.0)
+        share = min(max(low + (high - low) * float(rng.random()), 1e-15), 1 - 1e-15)
+        return self.from_unit(min(max(normal.inv_cdf(share), 0.0), 1.0))
 
 
-@dataclass(frozen=True)
-class Double(Parameter):
-    """A real number from `low` to `high`."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Constant(Parameter):
+    """Always the same value; with a condition, a value that may be absent.
 
-    type: ClassVar[str] = "DOUBLE"
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        low, high = map(float, _bounds(self.low, self.high, self.type))
-        if not math.isfinite(high - low):
-            raise SearchspaceError(f"the range from {low} to {high} is too wide for floating-point numbers")
-        object.__setattr__(self, "low", low)
-        object.__setattr__(self, "high", high)
-
-    @property
-    def values(self) -> list[float]:
-        return [self.low, self.high]
-
-    @property
-    def grid(self) -> None:
-        return None
-
-    def draw(self, rng: np.random.Generator) -> float:
-        return min(float(rng.uniform(self.low, self.high)), self.high)  # rounding may carry the sum past `high`
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
-
-
-@dataclass(frozen=True)
-class Choice(Parameter):
-    """One of several values; base of the two types that are given as a list.
-
-    choices  a sequence of different values, kept as a tuple
+    value  anything that JSON can hold
     """
 
-    choices: Sequence[Any]
+    type: ClassVar[str] = "CONSTANT"
+    value: Any
 
     def __post_init__(self) -> None:
-        choices = tuple(plain(value) for value in self.choices)
-        if not choices:
-            raise SearchspaceError("the list of values is empty")
-        seen = set()
-        for value in choices:
-            key = json.dumps(value)  # tells 1 from True and from 1.0, which mean different things to many libraries
-            if key in seen:
-                raise SearchspaceError(f"the value {value!r} occurs twice")
-            seen.add(key)
-        object.__setattr__(self, "choices", choices)
+        object.__setattr__(self, "value", plain_tree(self.value))
+
+    @classmethod
+    def of(cls, values: Sequence[Any], options: Mapping[str, Any]) -> Self:
+        if len(values) != 1:
+            raise SearchspaceError(f"CONSTANT takes one value, [value], got {len(values)} values; or use DISCRETE")
+        return cls(values[0])
 
     @property
     def values(self) -> list[Any]:
-        return deepcopy(list(self.choices))
+        return [deepcopy(self.value)]
 
     @property
     def grid(self) -> Sequence[Any]:
-        return self.choices
-
-    def draw(self, rng: np.random.Generator) -> Any:
-        # A copy, because a choice may be a list and trials must not share it.
-        return deepcopy(self.choices[int(rng.integers(len(self.choices)))])
+        return (self.value,)
 
     def __contains__(self, value: object) -> bool:
-        return any(type(value) is type(choice) and value == choice for choice in self.choices)
+        return value == self.value and type(value) is type(self.value)
 
+    def to_unit(self, value: Any) -> float:
+        return 0.5
 
-@dataclass(frozen=True)
-class Discrete(Choice):
-    """One of several values that stand in an order, e.g. batch sizes."""
+    def from_unit(self, u: float) -> Any:
+        return deepcopy(self.value)
 
-    type: ClassVar[str] = "DISCRETE"
-
-
-@dataclass(frozen=True)
-class Categorical(Choice):
-    """One of several values without an order, e.g. names of activations."""
-
-    type: ClassVar[str] = "CATEGORICAL"
-
-
-TYPES: dict[str, type[Integer | Double | Choice]] = {
-    kind.type: kind for kind in (Integer, Double, Discrete, Categorical)
-}
-
-
-def parse(value: object) -> Parameter:
-    """Read the seeds' form of a parameter, e.g. `("INTEGER", [2, 8])`; a `Parameter` is returned as it is.
-
-    value  a pair of a type name in any case and a list, tuple, range or one-dimensional array of values
-
-    Raises SearchspaceError where it says no parameter.
-    """
-    if isinstance(value, Parameter):
-        return value
-    if not isinstance(value, tuple | list) or len(value) != 2 or not isinstance(value[0], str):
-        raise SearchspaceError(f"expected a pair of a type and a list, e.g. ('INTEGER', [2, 8]), got {value!r}")
-    name, values = value
-    kind = TYPES.get(name.upper())
-    if kind is None:
-        raise SearchspaceError(f"unknown type {name!r}, known: {', '.join(TYPES)}")
-    if hasattr(values, "tolist"):
-        values = values.tolist()
-    if not isinstance(values, list | tuple | range):
-        raise SearchspaceError(f"expected a list after {kind.type}, e.g. ('INTEGER', [2, 8]), got {values!r}")
-    if not values:
-        raise SearchspaceError("the list of values is empty")
-    if issubclass(kind, Choice):
-        return kind(values)
-    if len(values) != 2:
-        raise SearchspaceError(f"{kind.type} takes two bounds, [low, high], got {len(values)} values; or use DISCRETE")
-    return kind(*values)
-
-
-def _bounds(low: Any, high: Any, type_name: str) -> tuple[Any, Any]:
-    low, high = plain(low), plain(high)
-    for bound in (low, high):
-        if isinstance(bound, bool) or not isinstance(bound, int | float):
-            raise SearchspaceError(f"the bounds of {type_name} must be numbers, got {bound!r}")
-    if low >= high:
-        hint = "; for a constant use ('DISCRETE', [value])" if low == high else ""
-        raise SearchspaceError(f"the lower bound {low} must be less than the upper bound {high}{hint}")
-    return low, high
+    def _draw(self, rng: np.random.Generator) -> Any:
+        return deepcopy(self.value)
