@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History, Observation
@@ -35,7 +35,7 @@ class OptunaSampler(ModelSampler):
     told what happens in the order in which it happens.
     """
 
-    objectives = "many"
+    objectives: Literal["one", "many"] = "many"
     most = 1000
 
     def __init__(
@@ -90,7 +90,7 @@ class OptunaSampler(ModelSampler):
         return self._study.proposals(history, known, pending, rng)
 
 
-def is_of_optuna(value: object) -> bool:
+def is_of_optuna(value: object) -> TypeGuard[BaseSampler]:
     """Whether it is a sampler of Optuna."""
     optuna = sys.modules.get("optuna")  # whoever has made one has imported it
     return optuna is not None and isinstance(value, optuna.samplers.BaseSampler)
