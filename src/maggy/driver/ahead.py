@@ -159,6 +159,7 @@ class AheadDraws(Draws):
         self._orders.put(None)
         for thread in self._threads:
             thread.join()
+        self._answers.clear()  # the reader has said that it is dead
         self._process = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
@@ -21,11 +22,50 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 
-class OptunaSampler(ModelSampler):
-    """Draws from a sampler of Optuna.
+class StudySampler(ModelSampler):
+    """Draws from a sampler of Optuna, which `_make` makes."""
 
-    sampler            the sampler, which stays as it is: a copy of it is used; or a function that takes a seed and
-                       returns one
+    objectives: Literal["one", "many"] = "many"
+    most = 1000
+
+    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
+        require("optuna", type(self).__name__, "search")
+        super().begin(space, objectives, seed)
+        self._seed = seed
+        self._study: Study | None = None
+
+    def load(self) -> None:
+        if self._study is None:
+            from optuna.samplers import GPSampler, TPESampler
+
+            with quiet():
+                sampler = self._make(self._seed)
+            conditional = isinstance(sampler, TPESampler)
+            space = OptunaSpace(self._space, conditional=conditional)
+            if isinstance(sampler, GPSampler):
+                import torch  # noqa: F401  so that the first draw does not wait for it
+
+                self.most = 300
+            if isinstance(sampler, TPESampler | GPSampler):
+                self._study = RebuiltStudy(sampler, space, self._objectives, failed_is_bad=conditional)
+            else:
+                self._study = LivingStudy(sampler, space, self._objectives)
+
+    @abstractmethod
+    def _make(self, seed: int) -> BaseSampler:
+        """The sampler of Optuna. What it warns of is ignored."""
+
+    def _proposals(
+        self, history: History, known: Sequence[Observation], pending: Sequence[Params], rng: np.random.Generator
+    ) -> Iterator[Params]:
+        assert self._study is not None
+        return self._study.proposals(history, known, pending, rng)
+
+
+class OptunaSampler(StudySampler):
+    """Draws from any sampler of Optuna.
+
+    sampler            the sampler, of which a copy is used; or a function that takes a seed and returns one
     num_warmup_trials  how many trials must have a loss before it is asked; what it does itself at its start comes then
     random_fraction    the share of later draws that are random all the same
 
@@ -34,9 +74,6 @@ class OptunaSampler(ModelSampler):
     1,000 observations for TPE and 300 for a Gaussian process, and what runs. Any other has a study of its own that is
     told what happens in the order in which it happens.
     """
-
-    objectives: Literal["one", "many"] = "many"
-    most = 1000
 
     def __init__(
         self,
@@ -53,41 +90,15 @@ class OptunaSampler(ModelSampler):
             pruner=pruner,
             pruner_kwargs=pruner_kwargs,
         )
-        self._given = sampler
-
-    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
-        require("optuna", type(self).__name__, "search")
-        if not (is_of_optuna(self._given) or callable(self._given)):
+        if not (is_of_optuna(sampler) or callable(sampler)):
             raise ConfigError(
                 "OptunaSampler takes a sampler of Optuna, e.g. OptunaSampler(optuna.samplers.TPESampler()), or a "
-                f"function that takes a seed and returns one; got {self._given!r}"
+                f"function that takes a seed and returns one; got {sampler!r}"
             )
-        super().begin(space, objectives, seed)
-        self._seed = seed
-        self._study: Study | None = None
+        self._given = sampler
 
-    def load(self) -> None:
-        if self._study is None:
-            from optuna.samplers import GPSampler, TPESampler
-
-            with quiet():
-                sampler = self._given(self._seed) if callable(self._given) else deepcopy(self._given)
-            conditional = isinstance(sampler, TPESampler)
-            space = OptunaSpace(self._space, conditional=conditional)
-            if isinstance(sampler, GPSampler):
-                import torch  # noqa: F401  so that the first draw does not wait for it
-
-                self.most = 300
-            if isinstance(sampler, TPESampler | GPSampler):
-                self._study = RebuiltStudy(sampler, space, self._objectives, failed_is_bad=conditional)
-            else:
-                self._study = LivingStudy(sampler, space, self._objectives)
-
-    def _proposals(
-        self, history: History, known: Sequence[Observation], pending: Sequence[Params], rng: np.random.Generator
-    ) -> Iterator[Params]:
-        assert self._study is not None
-        return self._study.proposals(history, known, pending, rng)
+    def _make(self, seed: int) -> BaseSampler:
+        return self._given(seed) if callable(self._given) else deepcopy(self._given)
 
 
 def is_of_optuna(value: object) -> TypeGuard[BaseSampler]:
