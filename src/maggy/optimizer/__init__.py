@@ -18,8 +18,8 @@ from maggy.optimizer.history import Fact, History, Observation
 from maggy.optimizer.hybrid import HybridSearch
 from maggy.optimizer.hyperband import Hyperband
 from maggy.optimizer.hyperopt_tpe import HyperoptTPE
-from maggy.optimizer.names import SAMPLERS, is_of_optuna, sampler_named
-from maggy.optimizer.optuna_sampler import OptunaSampler
+from maggy.optimizer.names import SAMPLERS, sampler_named
+from maggy.optimizer.optuna_sampler import OptunaSampler, is_of_optuna
 from maggy.optimizer.pbt import PBT
 from maggy.optimizer.plan import Plan
 from maggy.optimizer.quasi_random import Halton, Sobol

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maggy.errors import ConfigError
-from maggy.optimizer.libraries import required
+from maggy.optimizer.libraries import require
 from maggy.optimizer.model import whole
-from maggy.optimizer.optuna_sampler import OptunaSampler
+from maggy.optimizer.optuna_sampler import StudySampler
 from maggy.searchspace import Space
 from maggy.searchspace.listed import Categorical
 
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
 
-class CMAES(OptunaSampler):
+
+class CMAES(StudySampler):
     """Moves a normal distribution towards the better half of each generation. Optuna's, by the library cmaes.
 
     population  how many trials make a generation; None for 4 + 3 ln d, with d hyperparameters
@@ -32,22 +35,22 @@ class CMAES(OptunaSampler):
         pruner: str | None = None,
         pruner_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(self._sampler, pruner=pruner, pruner_kwargs=pruner_kwargs)
+        super().__init__(num_warmup_trials=1, pruner=pruner, pruner_kwargs=pruner_kwargs)
         self._population = None if population is None else whole("population", population, 2)
 
     def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
-        required("cmaes", "CMAES", "search")
+        require("cmaes", "CMAES", "search")
         super().begin(space, objectives, seed)
         if all(isinstance(parameter, Categorical) for parameter in space.parameters.values()):
             raise ConfigError("CMA-ES moves numbers, and no hyperparameter of the search space has an order; use 'tpe'")
 
-    def _sampler(self, seed: int) -> Any:
+    def _make(self, seed: int) -> BaseSampler:
         from optuna.samplers import CmaEsSampler
 
         return CmaEsSampler(seed=seed, popsize=self._population)
 
 
-class NSGA2(OptunaSampler):
+class NSGA2(StudySampler):
     """Crosses and mutates the best of the generation before, for one objective or several. Optuna's NSGA-II.
 
     population  how many trials make a generation, the first of which is random
@@ -64,10 +67,10 @@ class NSGA2(OptunaSampler):
         pruner: str | None = None,
         pruner_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(self._sampler, pruner=pruner, pruner_kwargs=pruner_kwargs)
+        super().__init__(num_warmup_trials=1, pruner=pruner, pruner_kwargs=pruner_kwargs)
         self._population = whole("population", population, 2)
 
-    def _sampler(self, seed: int) -> Any:
+    def _make(self, seed: int) -> BaseSampler:
         from optuna.samplers import NSGAIISampler
 
         return NSGAIISampler(seed=seed, population_size=self._population)

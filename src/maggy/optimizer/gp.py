@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from maggy.optimizer.libraries import require
 from maggy.optimizer.model import FEWEST, INTERIM, unsupported
-from maggy.optimizer.optuna_sampler import OptunaSampler
+from maggy.optimizer.optuna_sampler import StudySampler
+from maggy.searchspace import Space
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
 
 
-class GP(OptunaSampler):
+class GP(StudySampler):
     """Fits a Gaussian process, and draws where it expects the largest improvement. Optuna's.
 
     num_warmup_trials  how many trials must have a loss before it is asked; until then draws are random
     random_fraction    the share of later draws that are random all the same
 
-    The other arguments are those of Maggy 1.x: only the values they had there unless given are accepted. The improvement is expected over
-    what running trials may turn out to be, so parallel draws spread; earlier strategies for that are not needed. Failed
-    trials count as the worst. Hyperparameters that do not exist under a condition stand in the middle. With several
+    The other arguments are those of Maggy 1.x: only the values they had there unless given are accepted.
+
+    The improvement is expected over what running trials may turn out to be, so parallel draws spread. Failed trials
+    count as bad as the worst. Hyperparameters that do not exist under a condition stand in the middle. With several
     objectives it improves the hypervolume.
 
     It is fitted to 300 observations at most, which takes about half a second. Needs torch.
@@ -41,7 +47,6 @@ class GP(OptunaSampler):
         pruner_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
-            self._sampler,
             num_warmup_trials=num_warmup_trials,
             random_fraction=random_fraction,
             pruner=pruner,
@@ -63,7 +68,12 @@ class GP(OptunaSampler):
             },
         )
 
-    def _sampler(self, seed: int) -> Any:
+    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
+        for library in ("torch", "scipy"):
+            require(library, "GP", "gp")
+        super().begin(space, objectives, seed)
+
+    def _make(self, seed: int) -> BaseSampler:
         from optuna.samplers import GPSampler
 
         return GPSampler(seed=seed, n_startup_trials=0)

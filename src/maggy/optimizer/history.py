@@ -67,6 +67,11 @@ class History:
         """How many facts it knows."""
         return len(self.facts)
 
+    @property
+    def largest_level(self) -> int:
+        """How many trials have a loss at the budget at which most have one."""
+        return max(self._counts.values(), default=0)
+
     def learn(self, fact: Fact) -> None:
         """Take in one more fact."""
         self.facts.append(fact)

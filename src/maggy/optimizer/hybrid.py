@@ -32,15 +32,15 @@ class HybridSearch(Sampler):
     share    "promise", or "even" for equally many trials in each cell
     least    how many trials each cell gets before its promise counts
 
-    A cell is one combination of the grids, in one branch of a union: `space.cells()`. So `grid * random.sample(n) * rest`
-    is a first level of grid points and samples, and `rest` is searched within each. A cell with nothing left to choose
-    is tried once. A trial that runs counts for its cell.
+    A cell is one combination of the grids, in one branch of a union; see `Space.cells`. So in
+    `grid * some.sample(n) * rest` the cells are grid points and samples, and `rest` is searched within each. A cell with
+    nothing left to choose is tried once. A trial that runs counts for its cell.
 
-    By promise, each draw goes to a cell chosen by bootstrapped Thompson sampling: of each cell's losses, and one that is
-    picked from those of all cells, as many are picked with replacement as there are, and the cell with the lowest mean of
-    the best quarter of these wins. A failed trial counts as the worst of all. So a cell is chosen as often as it
-    plausibly is the best; the loss that comes from elsewhere keeps a cell that began badly in the game. Where trials
-    have budgets, losses at the budget that has most of them are compared.
+    By promise, each draw goes to a cell chosen by bootstrapped Thompson sampling: of each cell's losses, and one of any
+    cell's, as many are picked with replacement as there are, and the cell with the lowest mean of the best quarter of
+    these wins. So a cell is chosen as often as it plausibly is the best, and the loss from elsewhere keeps a cell that
+    began badly in the game. A failed trial counts as bad as the worst. Where trials have budgets, losses at the budget
+    that has most of them are compared.
 
     Source: Eckles and Kaptein, arXiv 1410.4009; Osband and Van Roy, arXiv 1507.00300 for the loss from elsewhere.
     """

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from maggy.optimizer.history import History, Observation
-from maggy.optimizer.libraries import required
+from maggy.optimizer.libraries import require
 from maggy.optimizer.model import FEWEST, ModelSampler, share, whole
 from maggy.searchspace import Parameter, Space
 from maggy.searchspace.listed import Categorical
@@ -52,18 +51,16 @@ class HyperoptTPE(ModelSampler):
         self._gamma, self._n_samples = share("gamma", gamma), whole("n_samples", n_samples, 1)
 
     def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
+        require("hyperopt", "HyperoptTPE", "hyperopt")
         super().begin(space, objectives, seed)
-        hyperopt = required("hyperopt", "HyperoptTPE", "hyperopt")
-        self._domain = hyperopt.Domain(
-            None, {name: _expression(name, parameter) for name, parameter in space.parameters.items()}
-        )
-        self._suggest = partial(
-            hyperopt.tpe.suggest,
-            n_startup_jobs=0,
-            n_EI_candidates=self._n_samples,
-            gamma=self._gamma,
-            verbose=False,
-        )
+        self._domain: Any = None
+
+    def load(self) -> None:
+        if self._domain is None:
+            import hyperopt
+
+            expressions = {name: _expression(name, parameter) for name, parameter in self._space.parameters.items()}
+            self._domain = hyperopt.Domain(None, expressions)
 
     def _proposals(
         self, history: History, known: Sequence[Observation], pending: Sequence[Params], rng: np.random.Generator
@@ -75,7 +72,16 @@ class HyperoptTPE(ModelSampler):
         while True:
             trials = hyperopt.trials_from_docs(documents, validate=False)
             number = len(documents)
-            answer = self._suggest([number], self._domain, trials, seed=int(rng.integers(2**31)))
+            answer = hyperopt.tpe.suggest(
+                [number],
+                self._domain,
+                trials,
+                seed=int(rng.integers(2**31)),
+                n_startup_jobs=0,
+                n_EI_candidates=self._n_samples,
+                gamma=self._gamma,
+                verbose=False,
+            )
             params = self._params({name: values[0] for name, values in answer[0]["misc"]["vals"].items()})
             documents = [*documents, self._document(number, params, None)]
             yield params

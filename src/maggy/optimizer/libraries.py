@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from importlib.util import find_spec
 
 from maggy.errors import ConfigError
 
 
-def required(library: str, who: str, extra: str) -> Any:
-    """Import a library, or say how it is installed.
+def require(library: str, who: str, extra: str) -> None:
+    """Make sure that a library is there, without importing it.
 
     library  its name
-    who      what needs it, as the user calls it
+    who      the optimizer that needs it, as the user calls it
     extra    of `maggy`, which brings it
 
     Raises ConfigError if it is not there.
     """
-    try:
-        return import_module(library)
-    except ImportError as error:
-        raise ConfigError(f"optimizer {who} needs {library}: pip install 'maggy[{extra}]' ({error})") from error
+    if find_spec(library) is None:
+        raise ConfigError(f"optimizer {who} needs {library}: pip install 'maggy[{extra}]'")

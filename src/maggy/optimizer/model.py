@@ -62,12 +62,13 @@ class ModelSampler(Sampler):
         self._space, self._objectives = space, objectives
 
     def ready(self, history: History) -> bool:
-        return sum(each.loss is not None for each in self._level(history)) >= self.num_warmup_trials
+        return history.largest_level >= self.num_warmup_trials
 
     def draw(self, number: int, history: History, rng: np.random.Generator) -> Params:
+        self.load()
         if self.random_fraction and rng.random() < self.random_fraction:
             return self._space.draw(rng)
-        known = selected(self._level(history), self.most)
+        known = selected(history.level(max(FEWEST, self.num_warmup_trials)), self.most)
         pending = list(history.pending.values())
         taken = [*pending, *(each.params for each in known)]
         for proposal in islice(self._proposals(history, known, pending, rng), ATTEMPTS):
@@ -84,9 +85,6 @@ class ModelSampler(Sampler):
         known    the observations to fit it to
         pending  configurations that run, or are about to
         """
-
-    def _level(self, history: History) -> list[Observation]:
-        return history.level(max(FEWEST, self.num_warmup_trials))
 
 
 def whole(name: str, value: object, least: int) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.optimizer.evolution import CMAES, NSGA2
 from maggy.optimizer.gp import GP
 from maggy.optimizer.grid_search import GridSearch
 from maggy.optimizer.hybrid import HybridSearch
 from maggy.optimizer.hyperopt_tpe import HyperoptTPE
-from maggy.optimizer.optuna_sampler import OptunaSampler
+from maggy.optimizer.optuna_sampler import OptunaSampler, is_of_optuna
 from maggy.optimizer.quasi_random import Halton, Sobol
 from maggy.optimizer.random_search import RandomSearch
 from maggy.optimizer.sampler import Sampler
@@ -49,15 +47,11 @@ def sampler_named(value: object) -> Sampler:
     if isinstance(value, type) and issubclass(value, Sampler):
         return value()
     if isinstance(value, Sampler):
+        if value.pruner is not None:
+            raise ConfigError(f"a sampler within another optimizer has no pruner, got pruner={value.pruner!r}")
         return value
     if is_of_optuna(value):
         return OptunaSampler(value)
     raise ConfigError(
         f"sampler must be one of {', '.join(map(repr, SAMPLERS))}, a Sampler or a sampler of Optuna, got {value!r}"
     )
-
-
-def is_of_optuna(value: object) -> bool:
-    """Whether it is a sampler of Optuna."""
-    optuna = sys.modules.get("optuna")  # whoever has made one has imported it
-    return optuna is not None and isinstance(value, optuna.samplers.BaseSampler)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History, Observation
-from maggy.optimizer.libraries import required
+from maggy.optimizer.libraries import require
 from maggy.optimizer.model import ModelSampler
 from maggy.optimizer.optuna_space import OptunaSpace
 from maggy.optimizer.optuna_studies import LivingStudy, RebuiltStudy, Study, quiet
@@ -20,11 +22,50 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 
-class OptunaSampler(ModelSampler):
-    """Draws from a sampler of Optuna.
+class StudySampler(ModelSampler):
+    """Draws from a sampler of Optuna, which `_make` makes."""
 
-    sampler            the sampler, which stays as it is: a copy of it is used; or a function that takes a seed and
-                       returns one
+    objectives: Literal["one", "many"] = "many"
+    most = 1000
+
+    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
+        require("optuna", type(self).__name__, "search")
+        super().begin(space, objectives, seed)
+        self._seed = seed
+        self._study: Study | None = None
+
+    def load(self) -> None:
+        if self._study is None:
+            from optuna.samplers import GPSampler, TPESampler
+
+            with quiet():
+                sampler = self._make(self._seed)
+            conditional = isinstance(sampler, TPESampler)
+            space = OptunaSpace(self._space, conditional=conditional)
+            if isinstance(sampler, GPSampler):
+                import torch  # noqa: F401  so that the first draw does not wait for it
+
+                self.most = 300
+            if isinstance(sampler, TPESampler | GPSampler):
+                self._study = RebuiltStudy(sampler, space, self._objectives, failed_is_bad=conditional)
+            else:
+                self._study = LivingStudy(sampler, space, self._objectives)
+
+    @abstractmethod
+    def _make(self, seed: int) -> BaseSampler:
+        """The sampler of Optuna. What it warns of is ignored."""
+
+    def _proposals(
+        self, history: History, known: Sequence[Observation], pending: Sequence[Params], rng: np.random.Generator
+    ) -> Iterator[Params]:
+        assert self._study is not None
+        return self._study.proposals(history, known, pending, rng)
+
+
+class OptunaSampler(StudySampler):
+    """Draws from any sampler of Optuna.
+
+    sampler            the sampler, of which a copy is used; or a function that takes a seed and returns one
     num_warmup_trials  how many trials must have a loss before it is asked; what it does itself at its start comes then
     random_fraction    the share of later draws that are random all the same
 
@@ -33,8 +74,6 @@ class OptunaSampler(ModelSampler):
     1,000 observations for TPE and 300 for a Gaussian process, and what runs. Any other has a study of its own that is
     told what happens in the order in which it happens.
     """
-
-    objectives = "many"
 
     def __init__(
         self,
@@ -51,42 +90,18 @@ class OptunaSampler(ModelSampler):
             pruner=pruner,
             pruner_kwargs=pruner_kwargs,
         )
-        self._given = sampler
-
-    def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
-        super().begin(space, objectives, seed)
-        required("optuna", type(self).__name__, "search")
-        from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
-
-        with quiet():
-            sampler = self._make(seed)
-        if not isinstance(sampler, BaseSampler):
+        if not (is_of_optuna(sampler) or callable(sampler)):
             raise ConfigError(
                 "OptunaSampler takes a sampler of Optuna, e.g. OptunaSampler(optuna.samplers.TPESampler()), or a "
                 f"function that takes a seed and returns one; got {sampler!r}"
             )
-        if objectives > 1 and isinstance(sampler, CmaEsSampler):
-            raise ConfigError(f"CMA-ES cannot weigh {objectives} objectives against each other; use 'nsga2' or 'tpe'")
-        conditional = isinstance(sampler, TPESampler)
-        translated = OptunaSpace(space, conditional=conditional)
-        self._study: Study
-        if isinstance(sampler, GPSampler):
-            required("torch", type(self).__name__, "gp")
-            required("scipy", type(self).__name__, "gp")
-            self.most = 300
-        else:
-            self.most = 1000
-        if isinstance(sampler, TPESampler | GPSampler):
-            self._study = RebuiltStudy(sampler, translated, objectives, failed_is_bad=conditional)
-        else:
-            self._study = LivingStudy(sampler, translated, objectives)
+        self._given = sampler
 
-    def _make(self, seed: int) -> Any:
-        """The sampler to draw from."""
-        given = self._given
-        return given(seed) if callable(given) else deepcopy(given)
+    def _make(self, seed: int) -> BaseSampler:
+        return self._given(seed) if callable(self._given) else deepcopy(self._given)
 
-    def _proposals(
-        self, history: History, known: Sequence[Observation], pending: Sequence[Params], rng: np.random.Generator
-    ) -> Iterator[Params]:
-        return self._study.proposals(history, known, pending, rng)
+
+def is_of_optuna(value: object) -> TypeGuard[BaseSampler]:
+    """Whether it is a sampler of Optuna."""
+    optuna = sys.modules.get("optuna")  # whoever has made one has imported it
+    return optuna is not None and isinstance(value, optuna.samplers.BaseSampler)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History
-from maggy.optimizer.libraries import required
+from maggy.optimizer.libraries import require
 from maggy.optimizer.sampler import Sampler
 from maggy.searchspace import Space
 from maggy.trial import Params
@@ -33,7 +33,10 @@ class QuasiRandom(Sampler):
                 "or use optimizer='none'"
             )
         self._space = space
-        self._points = self._sequence(required("scipy.stats", type(self).__name__, "search").qmc, seed)
+        require("scipy", type(self).__name__, "search")
+        from scipy.stats import qmc
+
+        self._points = self._sequence(qmc, seed)
 
     @abstractmethod
     def _sequence(self, qmc: Any, seed: int) -> Any:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maggy.optimizer.model import FEWEST, INTERIM, share, unsupported, whole
-from maggy.optimizer.optuna_sampler import OptunaSampler
+from maggy.optimizer.optuna_sampler import StudySampler
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
 
 
-class TPE(OptunaSampler):
+class TPE(StudySampler):
     """Prefers values that are denser among the good trials than among the others. Optuna's, multivariate.
 
     gamma              which share of the observations counts as good, 25 at most; None for a tenth
@@ -19,10 +22,11 @@ class TPE(OptunaSampler):
     num_warmup_trials  how many trials must have a loss before it is asked; until then draws are random
     random_fraction    the share of later draws that are random all the same
 
-    The other arguments are those of Maggy 1.x: only the values they had there unless given are accepted. Running trials count as bad, so
-    parallel draws spread. Failed trials are the worst. Hyperparameters that exist under a condition are modelled among
-    the trials that have them. With several objectives a trial is the better the earlier the Pareto front it is in, and
-    hyperparameters are modelled one by one.
+    The other arguments are those of Maggy 1.x: only the values they had there unless given are accepted.
+
+    Running trials count as bad, so parallel draws spread. Failed trials are the worst. Hyperparameters that exist under
+    a condition are modelled among the trials that have them. With several objectives a trial is the better the earlier
+    the Pareto front it is in, and hyperparameters are modelled one by one.
 
     Source: Bergstra et al., NIPS 2011; Watanabe, arXiv 2304.11127.
     """
@@ -41,7 +45,6 @@ class TPE(OptunaSampler):
         pruner_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
-            self._sampler,
             num_warmup_trials=num_warmup_trials,
             random_fraction=random_fraction,
             pruner=pruner,
@@ -60,7 +63,7 @@ class TPE(OptunaSampler):
         self._gamma = None if gamma is None else _Gamma(share("gamma", gamma))
         self._n_samples = whole("n_samples", n_samples, 1)
 
-    def _sampler(self, seed: int) -> Any:
+    def _make(self, seed: int) -> BaseSampler:
         from optuna.samplers import TPESampler
 
         return TPESampler(
