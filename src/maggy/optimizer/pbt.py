@@ -99,6 +99,7 @@ class PBT(Optimizer):
         self._returned: deque[_Member] = deque()  # those that wait for a decision
         self._failed: list[_Member] = []  # those that wait for a parent
         self._first = 0  # first members that are still to return
+        self._goals: dict[int, float] = {}  # the budgets that members are on their way to, which have returned before
         self._training = 0  # trials that run and have not got their last budget
         return setting.draws.most * ceil(self.budget_max / self.interval)
 
@@ -118,23 +119,24 @@ class PBT(Optimizer):
     def observe(self, report: Report) -> None:
         trial = report.trial
         assert trial.trial_id is not None and trial.budget is not None
-        self._first -= trial.parent is None and trial.rung == 0
-        self._training -= trial.budget < self.budget_max
+        self._first -= trial.parent is None and trial.trial_id not in self._goals
+        budget = self._goals.pop(trial.trial_id, trial.budget)
+        self._training -= budget < self.budget_max
         self._forget(trial.trial_id)
         loss = loss_at_budget(report)
-        member = _Member(trial.trial_id, trial.params, loss, trial.final_metric, trial.budget)
+        member = _Member(trial.trial_id, trial.params, loss, trial.final_metric, budget)
         self._members[trial.trial_id] = member
         insort(self._ranking, member.place)
         if loss == inf:
             self._failed.append(member)
-        elif trial.budget < self.budget_max:
+        elif budget < self.budget_max:
             self._returned.append(member)
 
     def _decide(self, member: _Member, rng: np.random.Generator) -> Suggestion:
         rank = bisect_left(self._ranking, member.place) + 1
         if rank > len(self._ranking) - self._part() and (parent := self._parent(member, rng)):
             return self._take_over(member, parent, rng)
-        budget = self._following(member.budget)
+        budget = self._goals[member.trial] = self._following(member.budget)
         self._training += budget < self.budget_max
         return Promotion(
             trial=member.trial,
