@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maggy.errors import ConfigError, UnknownNameError
-from maggy.optimizer import IDLE, Hyperband, Plan, RandomSearch, SuccessiveHalving, resolve
+from maggy.optimizer import GP, IDLE, TPE, Asha, Hyperband, Plan, RandomSearch, SuccessiveHalving, resolve
 from maggy.searchspace import Searchspace
 from maggy.testing import OptimizerContract, Stage, play
 from maggy.trial import TrialState
@@ -41,6 +41,13 @@ class TestHyperbandOverPlans(OptimizerContract):
 
     def make(self):
         return Hyperband(plans=[[(1, 9), (3, 3)], [(3, 4), (9, 1)]])
+
+
+class TestBohb(OptimizerContract):
+    num_trials = 20
+
+    def make(self):
+        return resolve("bohb")
 
 
 class TestRandomSearchWithAPruner(OptimizerContract):
@@ -281,6 +288,21 @@ def test_plans_with_n_are_run_over_again():
     trials = play(Hyperband(plans=plans), space, num_trials=8, loss=x)
     assert [sum(trial.bracket == bracket for trial in trials) for bracket in range(4)] == [3, 1, 3, 1]
     assert len(play(Hyperband(plans=plans, n_iterations=3), space, num_trials=1)) == 7
+
+
+def test_bohb_and_mobster_are_hyperband_and_asha_over_a_model():
+    bohb, mobster = resolve("BOHB"), resolve("mobster")
+    assert (type(bohb), type(bohb.sampler)) == (Hyperband, TPE)
+    assert (type(mobster), type(mobster.sampler)) == (Asha, GP)
+
+
+def test_a_model_learns_from_every_budget_at_which_trials_return():
+    optimizer = resolve("bohb")
+    trials = play(optimizer, space, num_trials=40, loss=x)
+    assert {trial.origin for trial in trials} == {"random", "model"}
+    history = optimizer.setting.draws.history
+    seen = [(each.trial, each.budget) for each in history.observations]
+    assert sorted(seen) == sorted((trial.trial_id, budget) for trial in trials for budget, _ in trial.rungs)
 
 
 def test_the_historical_pruner_means_hyperband_over_that_sampler():

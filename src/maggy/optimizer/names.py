@@ -49,6 +49,8 @@ def sampler_named(value: object) -> Sampler:
     if isinstance(value, type) and issubclass(value, Sampler):
         return value()
     if isinstance(value, Sampler):
+        if value.pruner is not None:
+            raise ConfigError(f"a sampler within another optimizer has no pruner, got pruner={value.pruner!r}")
         return value
     if is_of_optuna(value):
         return OptunaSampler(value)
