@@ -88,6 +88,8 @@ class OptimizerContract:
     """The suite. Say how your optimizer is made, and give it a space that it can search."""
 
     num_trials = 12
+    takes_budget = True
+    """Whether the training function would ask for a `budget`."""
 
     def make(self) -> Optimizer | AbstractOptimizer:
         """A new optimizer, made the same way at every call."""
@@ -104,7 +106,8 @@ class OptimizerContract:
 
     def play(self, **changes: Any) -> list[Trial]:
         """The trials that a new optimizer suggests, see `maggy.testing.play`."""
-        return play(self.make(), self.space(), **{"num_trials": self.num_trials, **changes})
+        settings = {"num_trials": self.num_trials, "takes_budget": self.takes_budget, **changes}
+        return play(self.make(), self.space(), **settings)
 
     def params(self, **changes: Any) -> list[Params]:
         """Their hyperparameters."""
@@ -149,7 +152,7 @@ class OptimizerContract:
         def remember(trial: Trial) -> None:
             ended[trial.trial_id] = trial.to_json()
 
-        trials = play(self.make(), space, num_trials=self.num_trials, on_end=remember)
+        trials = play(self.make(), space, num_trials=self.num_trials, takes_budget=self.takes_budget, on_end=remember)
         assert space == self.space()
         assert {trial.trial_id: trial.to_json() for trial in trials} == ended
 
