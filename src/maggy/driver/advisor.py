@@ -13,7 +13,7 @@ from maggy.driver.watch import Watch
 from maggy.earlystop import GO_ON, StoppingPolicy, TrialView, Verdict
 from maggy.errors import ConfigError
 from maggy.optimizer import IDLE, Draw, Draws, Optimizer, Promotion, Report, Setting, Suggestion, Undrawn
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Objective, Trial
 
 _T = TypeVar("_T")
@@ -36,7 +36,7 @@ class Advisor:
         optimizer: Optimizer,
         policy: StoppingPolicy,
         *,
-        space: Searchspace,
+        space: Space,
         num_trials: int,
         objectives: Sequence[Objective],
         seed: int,

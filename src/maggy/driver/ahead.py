@@ -16,7 +16,7 @@ from typing import Any
 
 from maggy import context
 from maggy.optimizer import Draw, Draws, Fact, History, Sampler
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Params
 
 _MOST_AHEAD = 64
@@ -27,7 +27,7 @@ _STARTS = 3  # a process that dies is started again, but not for ever
 class _Passed(History):
     """A history that passes every fact on."""
 
-    def __init__(self, space: Searchspace, pass_on: Callable[[Fact], None]) -> None:
+    def __init__(self, space: Space, pass_on: Callable[[Fact], None]) -> None:
         super().__init__(space)
         self._pass_on = pass_on
 
@@ -49,7 +49,7 @@ class AheadDraws(Draws):
     def __init__(
         self,
         sampler: Sampler,
-        space: Searchspace,
+        space: Space,
         *,
         seed: int,
         most: int,
