@@ -24,6 +24,7 @@ BENCHMARKS = {
     "noop": ("local",),
     "scale": ("local",),
     "handover": ENGINES,
+    "models": ("local",),
     "stop": ENGINES,
     "utilisation": ENGINES,
 }

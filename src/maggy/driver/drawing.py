@@ -20,11 +20,13 @@ import cloudpickle
 from maggy.optimizer import Draws, Fact
 
 _WARM_UP_TRIALS = 12
+_NICE = 5  # driver and workers on this machine come first
 
 
 def main() -> None:
     """Learn facts, and draw when asked to, from all that has been told by then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
+    os.nice(_NICE)
     orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what a sampler prints must not get between the answers
