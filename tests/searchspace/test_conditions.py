@@ -280,6 +280,7 @@ def test_starts_go_along_where_they_lie_in_what_a_space_becomes():
     assert (space + {"b": 1}).starts == space.starts
     assert (space * {"b": 1}).starts == ()  # incomplete: b is not said
     assert (space * Space(b=Choice(1, 2)).start_with({"b": 2})).starts[0] == {"a": 1, "x": 0.5, "b": 2}
+    assert (space * {"b": FuncParam(abs, Rand(0, 1))}).starts == ()
     assert (space * {}).starts == space.starts
     assert space.sample(3, seed=0).starts == ()
 

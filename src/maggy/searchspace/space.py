@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import suppress
 from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -70,8 +71,13 @@ class Space:
         return space
 
     def _keep(self, starts: Iterable[dict[str, Any]]) -> None:
-        """Take over those starts that lie in this space."""
-        self._starts = tuple(deepcopy(start) for start in starts if self.allows(start))
+        """Take over those starts that lie in this space, as far as they tell."""
+        kept = []
+        for start in starts:
+            with suppress(SearchspaceError):  # a FuncParam may hide what they say
+                if self.allows(start):
+                    kept.append(deepcopy(start))
+        self._starts = tuple(kept)
 
     # What optimizers use
 
@@ -102,7 +108,7 @@ class Space:
         if name not in self.parameters:
             raise SearchspaceError(f"the search space has no hyperparameter {name!r}, only {list(self.parameters)}")
         if len(self._branches) == 1:
-            return self._branches[0].template.is_active(name, dict(flat))
+            return self._branches[0].template.is_active(name, flat)
         if name == BRANCH:
             return True
         prefix, _, inner = name.partition(".")
