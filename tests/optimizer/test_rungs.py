@@ -32,12 +32,12 @@ def test_the_best_third_of_three_is_one_and_of_five_is_one_and_of_six_are_two():
 def test_a_trial_that_comes_later_may_take_the_place_of_one_that_was_next():
     rung = filled(0.3, 0.1, 0.2)
     rung.promote()  # trial 1
+    assert rung.promotable(3) is None
     rung.add(0.05, 3)
-    rung.add(0.9, 4)
-    assert rung.promotable(3) is None or rung.promotable(3) == (3, 1)
-    rung.add(0.8, 5)
     assert rung.promotable(3) == (3, 1)
     rung.promote()
+    rung.add(0.9, 4)
+    rung.add(0.8, 5)
     assert rung.promotable(3) is None  # trial 2 is third of six
 
 
