@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from maggy.errors import ConfigError
 from maggy.optimizer.libraries import require
@@ -26,7 +26,7 @@ class CMAES(StudySampler):
     Source: Hansen, arXiv 1604.00772.
     """
 
-    objectives = "one"
+    objectives: Literal["one", "many"] = "one"
 
     def __init__(
         self,
@@ -41,6 +41,8 @@ class CMAES(StudySampler):
     def begin(self, space: Space, objectives: int = 1, seed: int = 0) -> None:
         require("cmaes", "CMAES", "search")
         super().begin(space, objectives, seed)
+        if objectives > 1:
+            raise ConfigError(f"CMA-ES cannot weigh {objectives} objectives against each other; use 'nsga2' or 'tpe'")
         if all(isinstance(parameter, Categorical) for parameter in space.parameters.values()):
             raise ConfigError("CMA-ES moves numbers, and no hyperparameter of the search space has an order; use 'tpe'")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from maggy.errors import ConfigError
@@ -17,8 +17,11 @@ from maggy.trial import Params
 if TYPE_CHECKING:
     import numpy as np
 
-ATTEMPTS = 5
-"""How many proposals of a model are looked at before a configuration is drawn at random instead."""
+PROPOSALS = 3
+"""How many proposals of a model are looked at before configurations are drawn at random instead."""
+
+RANDOM_DRAWS = 100
+"""How many of those are looked at."""
 
 FEWEST = 10
 """How many trials have to have a loss at a budget before a model is fitted to that budget alone."""
@@ -31,8 +34,8 @@ class ModelSampler(Sampler):
     random_fraction    the share of later draws that are random all the same
 
     The model is fitted to the observations at the largest budget that has enough of them, see `History.level`, and to
-    at most `most` of those, see `selected`. A proposal that is forbidden, or that equals a configuration that runs or
-    that the model knows, is passed over; after five of them the draw is random.
+    at most `most` of those, see `selected`. What is forbidden, or equals a configuration that runs or that the model
+    knows, is passed over: after three such proposals the draw is random, and after a hundred more it is any.
     """
 
     fits_models: ClassVar[bool] = True
@@ -71,9 +74,10 @@ class ModelSampler(Sampler):
         known = selected(history.level(max(FEWEST, self.num_warmup_trials)), self.most)
         pending = list(history.pending.values())
         taken = [*pending, *(each.params for each in known)]
-        for proposal in islice(self._proposals(history, known, pending, rng), ATTEMPTS):
-            if proposal not in taken and self._space.allows(proposal):
-                return proposal
+        proposals = islice(self._proposals(history, known, pending, rng), PROPOSALS)
+        for params in chain(proposals, (self._space.draw(rng) for _ in range(RANDOM_DRAWS))):
+            if params not in taken and self._space.allows(params):
+                return params
         return self._space.draw(rng)
 
     @abstractmethod

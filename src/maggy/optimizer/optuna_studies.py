@@ -149,6 +149,7 @@ class LivingStudy:
     def _ask(self) -> tuple[Params, optuna.Trial]:
         with quiet():
             trial = self._study.ask()
+            _ = trial.relative_params  # now the sampler makes its notes, even if all values are given
             return self._space.asked(trial), trial
 
     def _tell(self, trial: optuna.Trial, observation: Observation) -> None:
