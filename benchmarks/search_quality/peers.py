@@ -214,7 +214,7 @@ PEERS: dict[str, Callable[[], Contestant]] = {
     "optuna-gp": lambda: Optuna("GPSampler"),
     "optuna-tpe-asha": lambda: Optuna("TPESampler", "SuccessiveHalvingPruner"),
     "optuna-tpe-hyperband": lambda: Optuna("TPESampler", "HyperbandPruner"),
-    "optuna-random-asha": lambda: Optuna("RandomSampler", "SuccessiveHalvingPruner"),
+    "optuna-asha": lambda: Optuna("RandomSampler", "SuccessiveHalvingPruner"),
     "hyperopt-tpe": lambda: Hyperopt("tpe"),
     "hyperopt-random": lambda: Hyperopt("rand"),
     "synetune-tpe": lambda: SyneTune("TPE"),

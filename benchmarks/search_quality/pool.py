@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,8 +108,3 @@ class _Pool:
         self.result.asking_s += took_s
         self.result.slowest_s = max(self.result.slowest_s, took_s)
         return answer
-
-
-def at_shares(regrets: list[float], steps: int, shares: Iterator[float] | list[float]) -> list[float]:
-    """The regrets when these shares of the budget were spent."""
-    return [regrets[min(max(round(share * steps), 1), len(regrets)) - 1] for share in shares]
