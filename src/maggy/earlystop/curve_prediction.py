@@ -38,8 +38,8 @@ class CurvePredictionRule(StoppingRule):
     _finished: Sequence[Curve] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_number("CurvePredictionRule", probability=self.probability, least=0, most=1)
-        check_whole("CurvePredictionRule", least=2, **{"least (points)": self.least})
+        check_number("CurvePredictionRule", probability=self.probability, minimum=0, maximum=1)
+        check_whole("CurvePredictionRule", minimum=2, least=self.least)
         given = {"horizon": self.horizon, "every": self.every}
         check_whole("CurvePredictionRule", **{name: value for name, value in given.items() if value is not None})
 

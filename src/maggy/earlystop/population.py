@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from maggy.errors import ConfigError
 from maggy.trial import Curve
 
 if TYPE_CHECKING:
@@ -77,15 +78,18 @@ class Population:
         return len(self._curves)
 
     def add(self, curve: Curve) -> None:
-        """A trial has ended; nothing happens if it did not reach the horizon, or had reached it before."""
-        if len(self) < CURVES_KEPT and curve.since < self.horizon <= curve.steps[-1]:
+        """A trial has ended. It counts if it has reached the horizon, had not reached it before, and has a loss there."""
+        if len(self) == CURVES_KEPT or not curve.since < self.horizon <= curve.steps[-1]:
+            return
+        end = _loss_at(curve, self.horizon)
+        if isfinite(end):
             self._curves.append(curve)
-            self._ends.append(_loss_at(curve, self.horizon))
+            self._ends.append(end)
 
     def units(self, curve: Curve) -> Units:
         """The units of this population; those of the running curve where there is none.
 
-        Raises ValueError where there is not a single finite loss.
+        Raises ConfigError where there is not a single finite loss.
         """
         if len(self) < ENOUGH:
             return _units_of([curve])
@@ -134,7 +138,7 @@ def _units_of(curves: Sequence[Curve]) -> Units:
     losses = np.concatenate([curve.values for curve in curves])
     losses = losses[np.isfinite(losses)]
     if not len(losses):
-        raise ValueError("there is no finite loss to predict from")
+        raise ConfigError("a curve without a single finite loss cannot be predicted")
     low, tenth, middle, ninth, high = np.percentile(losses, [5, 10, 50, 90, 95])
     scale = (ninth - tenth) or np.ptp(losses) or abs(middle) or 1.0
     return Units(centre=float(middle), scale=float(scale), worst=float(2 * high - low + (high == low) * scale))

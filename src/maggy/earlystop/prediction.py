@@ -28,6 +28,7 @@ from math import erf, sqrt
 from typing import TYPE_CHECKING, Any
 
 from maggy.earlystop.population import Population, Prior
+from maggy.errors import ConfigError
 from maggy.trial import Curve
 
 if TYPE_CHECKING:
@@ -95,10 +96,10 @@ def predict(curve: Curve, horizon: int, finished: Sequence[Curve] = ()) -> Predi
     horizon   the step, after the newest of the curve
     finished  losses of other trials; those that reached the horizon say what to expect
 
-    Raises ValueError for a horizon that is not ahead, or without a single finite loss.
+    Raises ConfigError for a horizon that is not ahead, and without a single finite loss.
     """
     if not curve.steps or curve.steps[-1] >= horizon:
-        raise ValueError(f"the horizon, step {horizon}, is not ahead of the curve")
+        raise ConfigError(f"the horizon, step {horizon}, is not ahead of the curve: nothing is left to predict")
     population = Population(horizon)
     for other in finished:
         population.add(other)
@@ -157,7 +158,7 @@ def _design(steps: tuple[int, ...], horizon: int) -> _Design:
     import numpy as np
 
     n = len(steps)
-    time = np.array([*steps, horizon], dtype=float) + 1 - min(steps[0], 0)
+    time = np.array([*steps, horizon], dtype=float) + 1
     shapes, log_share = _shapes(time)
     log_time = np.log(time / time[0]) / np.log(time[-1] / time[0])
     walks = np.array(WALKS)
