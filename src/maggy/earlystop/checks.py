@@ -26,10 +26,10 @@ def check_number(
     bounds = {"above": above, "of at least": minimum, "of at most": maximum}
     text = " and".join(f" {words} {bound:g}" for words, bound in bounds.items() if isfinite(bound))
     for name, value in given.items():
-        if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
-            if above < value and minimum <= value <= maximum:
-                continue
-        raise ConfigError(f"{owner}: {name} has to be a number{text}, got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise ConfigError(f"{owner}: {name} has to be a number{text}, got {value!r}")
+        if not (above < value and minimum <= value <= maximum):
+            raise ConfigError(f"{owner}: {name} has to be a number{text}, got {value!r}")
 
 
 def seconds(owner: str, period: object) -> float:
