@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
+POINTS = 64
+"""Of each curve about so many points decide about the units."""
+
 CURVES_KEPT = 256
 """So many curves are kept, the first ones: the later ones are those that a rule has let through."""
 
@@ -154,7 +157,7 @@ def _fit(ends: Array, gains: Array) -> Prior:
 def _units_of(curves: Sequence[Curve]) -> Units:
     import numpy as np
 
-    losses = np.concatenate([curve.values for curve in curves])
+    losses = np.concatenate([curve.values[:: 1 + len(curve) // POINTS] for curve in curves])
     losses = losses[np.isfinite(losses)]
     if not len(losses):
         raise ConfigError("a curve without a single finite loss cannot be predicted")
