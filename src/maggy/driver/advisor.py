@@ -14,7 +14,7 @@ from maggy.earlystop import GO_ON, StoppingPolicy, TrialView, Verdict
 from maggy.errors import ConfigError
 from maggy.optimizer import IDLE, Draw, Draws, Optimizer, Promotion, Report, Setting, Suggestion, Undrawn
 from maggy.searchspace import Space
-from maggy.trial import Objective, Trial
+from maggy.trial import Objective, Trial, TrialState
 
 _T = TypeVar("_T")
 _SUGGEST = 2  # keeps the random streams of optimizers apart from those of draws
@@ -169,15 +169,17 @@ class Advisor:
         if self._ahead is None and not self._optimizer.needs_history and self._next_trial < self.num_trials:
             self._ahead = self._next_ask, self._suggest(self._next_ask)
 
-    def observe(self, trial: Trial, t: float, *, fell_back: bool = False) -> None:
+    def observe(self, trial: Trial, t: float, *, budget: float | None = None, fell_back: bool = False) -> None:
         """Tell the policies how a trial ended.
 
+        budget     what it was to reach
         fell_back  it failed after it was promoted; what the trial shows is its result of before
         """
         losses = None if fell_back else self.book.losses_of(trial)
         loss = None if trial.final_metric is None or fell_back else self.book.loss(trial.final_metric)
         assert trial.trial_id is not None
-        self.draws.history.observed(trial.trial_id, losses, trial.budget, runs=False)
+        reached = None if trial.state is TrialState.STOPPED else budget
+        self.draws.history.observed(trial.trial_id, losses, reached, runs=False)
         self.watch.ended(trial, loss, t)
         self._optimizer.observe(Report(trial=trial, loss=loss, losses=losses))
 

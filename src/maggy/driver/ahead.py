@@ -39,9 +39,9 @@ class _Passed(History):
 class AheadDraws(Draws):
     """Draws whose model works in a process of its own, on what is known when it begins.
 
-    The process is up before the first trial begins. What it has drawn lies ready when a worker asks; as soon as more is known, it draws anew, and the newer draws
-    replace what is left of the older ones. Where nothing lies ready, a configuration is drawn at random instead, and
-    says so (`origin` "fallback").
+    The process is up before the first trial begins. What it has drawn lies ready when a worker asks; as soon as more is
+    known it draws anew, and the newer draws replace what is left of the older ones. Where nothing lies ready, a
+    configuration is drawn at random instead, and says so (`origin` "fallback").
 
     warn  called with one line if the sampler fails; all that follows is drawn at random
     """

@@ -80,9 +80,10 @@ class Decider:
             case do.Stop():
                 self.advisor.book.note(command.trial, reason=command.reason)
             case do.Settle():
+                budget = self.advisor.book.running[command.trial].budget
                 trial = self.advisor.book.settle(
                     command.trial, command.state, command.error, t, fell_back=command.fell_back
                 )
                 self.keeper.ended(trial)
-                self.advisor.observe(trial, t, fell_back=command.fell_back)
+                self.advisor.observe(trial, t, budget=budget, fell_back=command.fell_back)
         return None

@@ -34,8 +34,8 @@ def summary(result: Result) -> str:
     late = sum(trial.origin == "fallback" for trial in result.trials)
     if late:
         lines.append(
-            f"late      {late} of {len(result.trials)} configurations were drawn at random, because the model was still "
-            "at work when a worker asked"
+            f"late      {late} of {len(result.trials)} configurations were drawn at random, because the model was "
+            "still at work when a worker asked"
         )
     for trial in result.failed_trials[:3]:
         lines.append(
