@@ -19,14 +19,16 @@ GP_SEEDS, GP_TRIALS, GP_WORKERS = 10, 60, (1, 8)
 STEPS = {name: function.steps for name, function in FUNCTIONS.items()} | dict.fromkeys(NAMES, 81)
 """By problem: how many steps a trial takes."""
 GPS = ("maggy-gp", "optuna-gp", "synetune-gp")
-STOPPING = ("maggy-asha", "maggy-bohb", "optuna-asha", "optuna-tpe-asha", "optuna-tpe-hyperband")
-STOPPING += ("synetune-asha", "synetune-bohb")
+STOPPING = ("maggy-asha", "maggy-asha-stopping", "maggy-asha-tpe", "maggy-bohb")
+STOPPING += ("optuna-asha", "optuna-tpe-asha", "optuna-tpe-hyperband", "synetune-asha", "synetune-bohb")
 """Who stops trials, and so runs where there are steps only."""
 RIVALS = {
     "maggy-tpe": ("optuna-tpe", "hyperopt-tpe", "synetune-tpe"),
     "maggy-gp": ("optuna-gp", "synetune-gp"),
     "maggy-asha": ("optuna-asha", "synetune-asha"),
-    "maggy-bohb": ("optuna-tpe-asha", "optuna-tpe-hyperband", "synetune-bohb"),
+    "maggy-asha-stopping": ("optuna-asha", "synetune-asha"),
+    "maggy-asha-tpe": ("optuna-tpe-asha",),
+    "maggy-bohb": ("optuna-tpe-hyperband", "synetune-bohb"),
 }
 """Who does by our side what ours does."""
 
