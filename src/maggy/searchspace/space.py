@@ -99,6 +99,13 @@ class Space:
         absent = (key for b in self._branches for key in {*self.keys()} - {*b.template.root} | b.template.optional)
         return frozenset(absent)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether any values by name make a configuration: no conditions, nothing forbidden, and no union."""
+        branch, *others = self._branches
+        bound = any(parameter.conditions for parameter in branch.template.parameters.values())
+        return not (others or bound or branch.clauses or branch.predicates)
+
     def keys(self) -> list[str]:
         """The keys of a configuration: the names that a training function sees."""
         return list(dict.fromkeys(key for branch in self._branches for key in branch.template.root))
