@@ -340,4 +340,6 @@ class _Experiment:
         trials = self._advisor.book.ended
         if not isinstance(self._config, HyperparameterOptConfig):
             return Result.of_run(trials, experiment_dir=folder.url, interrupted=interrupted)
-        return Result.of_search(trials, self._config.objectives, experiment_dir=folder.url, interrupted=interrupted)
+        result = Result.of_search(trials, self._config.objectives, experiment_dir=folder.url, interrupted=interrupted)
+        result.study_stopped = self._advisor.watch.stopped
+        return result

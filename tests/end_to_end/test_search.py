@@ -193,7 +193,8 @@ def test_a_study_ends_when_its_stopper_says_so_and_what_runs_is_told_to_stop(eng
     ended = [trial for trial in result.trials if trial.state is TrialState.FINISHED]
     assert len(ended) == 6 and len(result.trials) <= 8
     assert all(trial.reason == "6 trials have ended" for trial in result.trials[6:])
-    assert [event.reason for event in of_kind(result, ev.StudyStopped)] == ["6 trials have ended"]
+    assert [event.reason for event in of_kind(result, ev.StudyStopped)] == [result.study_stopped]
+    assert result.study_stopped == "6 trials have ended"
 
 
 def test_a_time_budget_ends_a_study_in_which_nothing_ever_returns():

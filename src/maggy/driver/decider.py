@@ -41,6 +41,8 @@ class Decider:
                 self.advisor.watch.pause()
             case ev.WorkerJoined():
                 self.advisor.watch.begin(t)
+            case ev.StudyStopped():
+                self.advisor.watch.stopped = event.reason
             case ev.Suggested():
                 self.advisor.take(event)
                 if event.parent is not None:

@@ -80,7 +80,6 @@ class Driver(threading.Thread):
         self._ended = False  # as soon as it is decided; `over` once it is on record
         self._writes = True
         self._stillborn = 0
-        self._study_stopped = False
         self._check_study_at = inf
         self._closing = False
         self._receivers: dict[type[Item], Callable[[Peer, Any, float], None]] = {
@@ -419,14 +418,12 @@ class Driver(threading.Thread):
     def _watch_study(self, now: float) -> None:
         """End the study if a stopper says so, and know when to ask it again."""
         self._check_study_at = inf
-        if self._ended or self._study_stopped:
+        if self._ended or self.advisor.watch.stopped is not None:
             return
         reason = self.advisor.study_verdict(self._clock.time())
         if reason is None:
             self._check_study_at = now + self.advisor.study_check_in_s()
             return
-        self._study_stopped = True
-        self._say(f"the study is stopped: {reason}")
         self._happen(ev.StudyStopped(reason=reason))
 
     def _drop_surplus(self) -> None:
