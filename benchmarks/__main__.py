@@ -23,6 +23,7 @@ BENCHMARKS = {
     "startup": ENGINES,
     "noop": ("local",),
     "scale": ("local",),
+    "simulation": ("local",),
     "handover": ENGINES,
     "models": ("local",),
     "stop": ENGINES,

@@ -76,7 +76,8 @@ def simulate(
         return {**facts, "takes_budget": takes_budget}
 
     with recording(experiment_dir, config.name, about) as records:
-        folder = "" if records.folder is None else records.folder.url
+        url = "" if records.folder is None else records.folder.url
+        folder = url or "simulated"
         timeline = Timeline()
         listener = SimulatedListener(timeline)
         checkpoints = Checkpoints(folder)
@@ -118,7 +119,7 @@ def simulate(
         advisor.finalize()
         advisor.book.close()
         result = SimulationResult(
-            Result.of_search(advisor.book.ended, config.objectives, experiment_dir=folder, interrupted=False),
+            Result.of_search(advisor.book.ended, config.objectives, experiment_dir=url, interrupted=False),
             simulated_s=timeline.now,
             busy_share=world.busy_s / world.there_s if world.there_s else 0.0,
             num_events=records.journal.count,

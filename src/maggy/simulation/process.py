@@ -69,7 +69,7 @@ class SimulatedProcess:
 
     def _hear(self, message: FromDriver) -> None:
         match message:
-            case GoOnTrial():
+            case GoOnTrial() if self._awaits_verdict:
                 self._awaits_verdict = False
                 self._go_on()
             case RunTrial():

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from maggy.context.checkpoint import place
-from maggy.context.metric import read_return
+from maggy.context.metric import as_number, read_return
 from maggy.driver.keeper import Deletion, Remove
-from maggy.errors import ReturnKeyError
+from maggy.errors import ReturnKeyError, ReturnTypeError
 from maggy.simulation.curves import CurveSource, LearningCurve
 from maggy.trial import Objective
 from maggy.wire.messages import CheckpointSaved, RunTrial
@@ -114,6 +114,11 @@ class Training:
         budget = params.pop("budget", None) if self._has_budget else None
         answer = self._source(params)
         if not isinstance(answer, LearningCurve):
+            if not isinstance(answer, Mapping) and as_number(answer) is None:
+                raise ReturnTypeError(
+                    f"curves returned {type(answer).__name__} {str(answer)[:60]!r} for {params}; it has to return a "
+                    "LearningCurve, a number, or a dict of numbers"
+                )
             metric, outputs = read_return(answer, self._keys[0], self._keys[1:])
             only = None if outputs is None else {key: [value] for key, value in outputs.items()}
             return Run(order, [metric], only, [1.0], step=0, end=1, reports=False)
