@@ -58,8 +58,8 @@ class GridSearch(Sampler):
         if not space.is_free:
             if self._size > _MOST_SIFTED:
                 raise ConfigError(
-                    f"grid search would have to look at {self._size:,} combinations for those that conditions and forbidden "
-                    f"ones leave, more than {_MOST_SIFTED:,}; give fewer values"
+                    f"grid search would have to look at {self._size:,} combinations for those that conditions and "
+                    f"forbidden ones leave, more than {_MOST_SIFTED:,}; give fewer values"
                 )
             self._numbers = [number for number in range(self._size) if self._is_first(number)]
             self._size = len(self._numbers)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from maggy.optimizer import IDLE, AbstractOptimizer, Optimizer
-from maggy.optimizer.abstract import BUDGET_NAMES
 from maggy.searchspace import Searchspace
 from maggy.testing.stage import Stage
 from maggy.testing.streams import global_streams
