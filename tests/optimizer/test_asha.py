@@ -264,8 +264,8 @@ def test_steps_between_milestones_are_not_judged_and_steps_may_skip_them():
 def test_a_trial_ends_at_the_last_rung_and_without_one_never():
     stage = Stage(Asha(2, 1, 4, form="stopping"), space, takes_budget=False)
     trial = stage.ask()
-    assert [stage.report(trial, step, 0.1) for step in (1, 2, 3)] == [None] * 3
-    assert stage.report(trial, 4, 0.1) == "asha: it has come to step 4, the last rung"
+    assert [stage.report(trial, step, 0.1) for step in (1, 2, 3, 4)] == [None] * 4  # it may be about to return
+    assert stage.report(trial, 5, 0.1) == "asha: it has gone beyond step 4, the last rung"
     endless = Stage(Asha(form="stopping"), space, takes_budget=False)
     trial = endless.ask()
     assert not any(endless.report(trial, step, 0.1) for step in (*range(1000), 10**9))

@@ -51,7 +51,7 @@ def test_every_trial_ends_at_the_last_rung():
     stage = stage_of((1, 2), (3, 2))
     trial = stage.ask()
     assert [stage.report(trial, step, 0.5) for step in (0, 1, 2)] == [None] * 3
-    assert stage.report(trial, 4, 0.5) == "continuous asha: it has come to step 3, the last rung"
+    assert stage.report(trial, 4, 0.5) == "continuous asha: it has gone beyond step 3, the last rung"
 
 
 def test_no_trial_begins_when_all_rungs_are_full():
@@ -60,9 +60,9 @@ def test_no_trial_begins_when_all_rungs_are_full():
     for trial in (first, second):
         assert stage.report(trial, 1, 0.5) is None
     assert stage.ask() is not None  # the last rung has room
-    assert stage.report(first, 3, 0.5) is not None
+    assert stage.report(first, 3, 0.5) is None
     assert stage.ask() is None
-    assert stage.report(second, 3, 0.4) is not None  # what runs runs on
+    assert stage.report(second, 3, 0.4) is None  # what runs runs on
 
 
 def test_a_failed_trial_takes_no_place_and_nan_neither():
@@ -105,7 +105,7 @@ def test_the_direction_is_honoured():
             num_trials=30,
             direction=direction,
             takes_budget=False,
-            steps=3,
+            steps=4,
             loss=lambda trial: trial.params["x"],
         )
         assert {trial.state for trial in trials} == {TrialState.STOPPED}
@@ -131,9 +131,9 @@ def test_every_judgement_is_that_of_the_definition(reports, keep):
             continue
         step[number] += 1
         reason = stage.report(trials[number], step[number], loss)
-        if step[number] == 4:
+        if step[number] == 5:
             assert reason is not None
-        elif step[number] == 3:
+        elif step[number] in (3, 4):
             assert reason is None
         else:
             heap = best[step[number]]

@@ -49,8 +49,8 @@ class Asha(Optimizer):
 
     Stopping form (as in Syne Tune): with the first step at or beyond a budget a trial is ranked there among the n
     trials that have come so far, itself included. It goes on if at most ceil(n / eta) - 1 are better, and is stopped
-    otherwise; so the first one to arrive goes on. At the largest budget it is stopped in any case. A trial that fails
-    or that a rule stops counts as the worst at the next budget.
+    otherwise; so the first one to arrive goes on. Beyond the largest budget it is stopped in any case. A trial that
+    fails or that a rule stops counts as the worst at the next budget.
 
     With several brackets a fresh configuration enters the one that will have cost least with it: a configuration of
     bracket s counts `eta**s` times the number of its rungs. So all brackets cost about the same, as in Hyperband.
@@ -111,14 +111,16 @@ class Asha(Optimizer):
     def judge(self, trial: Trial, step: int, loss: float) -> str | None:
         assert trial.trial_id is not None
         bracket = trial.bracket or 0
-        number = self._milestones[bracket].reached(trial.trial_id, step)
-        if number is None:
+        rungs, milestones = self._rungs[bracket], self._milestones[bracket]
+        number = milestones.reached(trial.trial_id, step)
+        if number is not None:
+            rung = rungs[number]
+            self.setting.draws.history.observed(trial.trial_id, (loss,), rung.budget, runs=True)
+            rank = rung.add(worst_if_not_finite(loss), trial.trial_id)
+        if milestones.ends(step):
+            reason = f"asha: it has gone beyond step {show(rungs[-1].budget)}, the last rung"
+        elif number is None or number == len(rungs) - 1:
             return None
-        rung = self._rungs[bracket][number]
-        self.setting.draws.history.observed(trial.trial_id, (loss,), rung.budget, runs=True)
-        rank = rung.add(worst_if_not_finite(loss), trial.trial_id)
-        if number == len(self._rungs[bracket]) - 1:
-            reason = f"asha: it has come to step {show(rung.budget)}, the last rung"
         elif worst_if_not_finite(loss) == inf:
             reason = f"asha: its metric at step {show(rung.budget)} is no finite number"
         elif (rank - 1) * self.reduction_factor < len(rung):
