@@ -11,6 +11,10 @@ comma := ,
 bin := $(VENV)/bin
 demo_extras := demo$(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)
 test_extras := test,spark,java
+bench_extras := $(test_extras),bench
+ours := maggy-tpe maggy-gp maggy-asha maggy-asha-stopping maggy-asha-tpe maggy-bohb
+bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --seeds 2 --workers 8 \
+	--problems branin hartmann6 digits_mlp boosting --out benchmarks/results/sample.jsonl
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -33,12 +37,18 @@ check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels
 	$(bin)/lint-imports
 	$(bin)/python -m maggy.brain.diagram --check docs/architecture.md
 
-bench: $(VENV)/.installed-$(test_extras) ## measure overheads beside a process pool; JSON goes to benchmarks/results
+bench: $(VENV)/.installed-$(bench_extras) ## measure overheads beside a process pool, and a sample of the quality; 15 minutes
 	$(bin)/python -m benchmarks
+	$(bin)/python -m benchmarks.search_quality $(bench_sample)
+	$(bin)/python -m benchmarks.search_quality.report --results benchmarks/results/sample.jsonl
+	$(bin)/python -m benchmarks.seed_table --repeats 1 --out benchmarks/results/seed_table_sample.jsonl
 
-bench-full: $(VENV_PEERS)/.installed ## run what benchmarks/results lacks of the comparison of searches; hours, may be interrupted
+bench-full: $(VENV)/.installed-$(bench_extras) $(VENV_PEERS)/.installed ## run what benchmarks/results lacks of the quality of searches; hours, may be interrupted
+	$(bin)/python -m benchmarks.seed_table
+	$(bin)/python -m benchmarks.stopping_quality
 	$(VENV_PEERS)/bin/python -m benchmarks.search_quality
-	$(VENV_PEERS)/bin/python -m benchmarks.search_quality.report
+	$(bin)/python -m benchmarks.search_quality $(ours)
+	$(bin)/python -m benchmarks.search_quality.report
 
 peers: $(VENV_PEERS)/.installed ## install Optuna, Hyperopt and Syne Tune, into an environment of their own
 
