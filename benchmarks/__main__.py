@@ -23,7 +23,9 @@ BENCHMARKS = {
     "startup": ENGINES,
     "noop": ("local",),
     "scale": ("local",),
+    "simulation": ("local",),
     "handover": ENGINES,
+    "models": ("local",),
     "stop": ENGINES,
     "utilisation": ENGINES,
 }

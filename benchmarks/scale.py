@@ -13,6 +13,7 @@ from maggy.brain import Brain, Rules
 from maggy.driver import Advisor, Decider, Driver, Janitor, Keeper, Logs
 from maggy.earlystop import MedianStoppingRule, NoStoppingRule
 from maggy.journal import ExperimentFolder, JournalWriter
+from maggy.trial import Objective
 from maggy.wire.memory import MemoryLink, MemoryListener
 from maggy.wire.messages import (
     Finished,
@@ -109,7 +110,7 @@ def drive(trials: int, points: int, parent: Path) -> Watch:
         MedianStoppingRule() if points else NoStoppingRule(),
         space=SPACE,
         num_trials=trials,
-        direction="min",
+        objectives=[Objective("Metric", "min")],
         seed=SEED,
         es_min=10,
         warn=print,
@@ -122,7 +123,6 @@ def drive(trials: int, points: int, parent: Path) -> Watch:
         logs=logs,
         task=b"",
         heartbeat_s=1.0,
-        judge_every=1 if points else 0,
         start_timeout_s=inf,
         describe=lambda: "",
         experiment=folder.id,

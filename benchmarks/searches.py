@@ -46,6 +46,7 @@ class WatchedSearch(RandomSearch):
     """Random search that notes, in the driver's own thread, how the search goes."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.watch = Watch()
 
     def observe(self, report: Report) -> None:

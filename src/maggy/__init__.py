@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from maggy.experiment import lagom
     from maggy.result import Result
     from maggy.searchspace import Searchspace
+    from maggy.simulation import simulate
     from maggy.trial import Trial
     from maggy.worker.reporter import Reporter
 
-__all__ = ["Reporter", "Result", "Searchspace", "Trial", "experiment", "lagom", "load_checkpoint"]
+__all__ = ["Reporter", "Result", "Searchspace", "Trial", "experiment", "lagom", "load_checkpoint", "simulate"]
 
 _HOMES = {
     "Reporter": "maggy.worker.reporter",
@@ -26,6 +27,7 @@ _HOMES = {
     "Trial": "maggy.trial",
     "lagom": "maggy.experiment",
     "load_checkpoint": "maggy.context.checkpoint",
+    "simulate": "maggy.simulation",
 }
 
 

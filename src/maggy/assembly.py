@@ -13,13 +13,13 @@ from maggy.engine.base import Engine
 from maggy.errors import UnknownNameError
 from maggy.optimizer import Draws, SingleRun
 from maggy.optimizer import resolve as resolve_optimizer
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Searchspace, Space
 from maggy.trial import Objective
 
 _ENGINES = ("local", "spark", "inline")
 
 
-def space_of(config: LagomConfig) -> Searchspace:
+def space_of(config: LagomConfig) -> Space:
     """What can be chosen; nothing in a single run."""
     space = config.searchspace if isinstance(config, HyperparameterOptConfig) else None
     return Searchspace() if space is None else space

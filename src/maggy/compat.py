@@ -8,7 +8,7 @@ from typing import Any
 
 from maggy.config import LIMITS, BaseConfig, HyperparameterOptConfig, LagomConfig
 from maggy.errors import ConfigError, UnknownNameError
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 
 _TYPES = ("optimization", "ablation")
 _SEARCH = (
@@ -64,7 +64,7 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
             )
         return second
     if second is not None:
-        place = "searchspace" if isinstance(second, Searchspace) else "name" if isinstance(second, str) else None
+        place = "searchspace" if isinstance(second, Space) else "name" if isinstance(second, str) else None
         if place is None:
             raise ConfigError(
                 f"the second argument of lagom has to be a config, e.g. HyperparameterOptConfig, "

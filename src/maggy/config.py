@@ -13,7 +13,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, get_args
 
 from maggy.errors import ConfigError
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Searchspace, Space
 from maggy.trial import Direction, Objective
 
 if TYPE_CHECKING:
@@ -111,14 +111,14 @@ class HyperparameterOptConfig(LagomConfig):
     """A search for good hyperparameters.
 
     num_trials        how many configurations are tried; early-stopped and failed ones count
-    optimizer         'randomsearch', 'gridsearch', 'none', or an object
+    optimizer         what to try next: a name, e.g. 'randomsearch', 'tpe', 'asha', 'none', or an object
     searchspace       what can be chosen
     optimization_key  where the metric is, if the function returns a dict; a list of such keys for several objectives,
                       of which the first is the metric that is reported and by which trials are stopped
     direction         'max' or 'min'; a list of as many for several objectives
     es_interval       a running trial is judged every so many steps
     es_min            nobody is stopped before more than so many trials have finished
-    es_policy         'median', 'none', or an object
+    es_policy         what to stop: a name, e.g. 'median', 'curve', 'none', or an object; `|` and `&` combine them
     name              names the experiment's folder
     hb_interval       seconds between two signs of life of a worker; has nothing to do with metrics
     model, dataset, train_set, test_set  arguments that the function gets under these names, if they are given
@@ -126,7 +126,7 @@ class HyperparameterOptConfig(LagomConfig):
 
     num_trials: int
     optimizer: OptimizerLike
-    searchspace: Searchspace | None
+    searchspace: Space | None
     optimization_key: str | Sequence[str] = "Metric"
     direction: Direction | Sequence[Direction] = "max"
     es_interval: int = 1
@@ -149,8 +149,8 @@ class HyperparameterOptConfig(LagomConfig):
         if self.searchspace is None:
             self.searchspace = Searchspace()
         _check(
-            isinstance(self.searchspace, Searchspace),
-            f"searchspace has to be a Searchspace, got {type(self.searchspace).__name__}",
+            isinstance(self.searchspace, Space),
+            f"searchspace has to be a Searchspace or a Space, got {type(self.searchspace).__name__}",
         )
 
     @property
@@ -182,7 +182,7 @@ class OptimizationConfig(HyperparameterOptConfig):
         self,
         num_trials: int,
         optimizer: OptimizerLike,
-        searchspace: Searchspace | None,
+        searchspace: Space | None,
         optimization_key: str | Sequence[str] = "metric",
         *args: Any,
         **kwargs: Any,

@@ -31,7 +31,7 @@ from maggy.optimizer import Draws
 from maggy.provenance import describe
 from maggy.result import Result
 from maggy.resuming import Begun
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.tracking.progress import Progress
 from maggy.tracking.summary import summary
 from maggy.tracking.tally import Tally
@@ -46,7 +46,7 @@ _PATIENCE_BEATS, _LEAST_PATIENCE_S = 10, 30.0
 
 def lagom(
     train_fn: Callable[..., Any] | None = None,
-    config: LagomConfig | Searchspace | str | None = None,
+    config: LagomConfig | Space | str | None = None,
     *,
     engine: str | Engine | None = None,
     resume: str | os.PathLike[str] | None = None,
@@ -148,6 +148,7 @@ class _Experiment:
         context.check(
             function,
             hyperparameters=[*space_of(config).keys(), *self._hparams],
+            optional=space_of(config).optional,
             others=["reporter", "hparams", *(["budget"] if self._advisor.gives_budget else []), *self._fixed],
         )
         self._resources = dict(config.resources_per_worker or {})
@@ -202,6 +203,7 @@ class _Experiment:
                 folder.discard()
             folder.close()
             raise
+        self._advisor.draws.go_live()
         begin = [*told.open, driver_started(self._config, self._advisor, epoch=folder.epoch)]
         interrupted = True
         try:
@@ -338,4 +340,6 @@ class _Experiment:
         trials = self._advisor.book.ended
         if not isinstance(self._config, HyperparameterOptConfig):
             return Result.of_run(trials, experiment_dir=folder.url, interrupted=interrupted)
-        return Result.of_search(trials, self._config.objectives, experiment_dir=folder.url, interrupted=interrupted)
+        result = Result.of_search(trials, self._config.objectives, experiment_dir=folder.url, interrupted=interrupted)
+        result.study_stopped = self._advisor.watch.stopped
+        return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import platform
 import subprocess
@@ -16,7 +17,8 @@ from typing import Any
 from maggy import context
 from maggy.arguments import KeepsArguments
 from maggy.config import LagomConfig
-from maggy.searchspace import Searchspace
+from maggy.errors import SearchspaceError
+from maggy.searchspace import Space
 
 _MAY_CHANGE = frozenset(
     {
@@ -94,8 +96,11 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, Integral):
         return int(value)
-    if isinstance(value, Searchspace):
-        return _plain(value.to_dict())
+    if isinstance(value, Space):
+        try:
+            return json.loads(value.json())
+        except SearchspaceError:  # it holds a function
+            return repr(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -23,6 +23,7 @@ class Result(dict[str, Any]):
     trials          every trial that ended, in that order
     experiment_dir  the folder that holds everything
     interrupted     whether somebody ended the experiment before it was complete
+    study_stopped   why a study-level stopper ended it, in one line; None if none did
     pareto          with several objectives: the trials that no other beats in every one of them, in order; the key
                     'pareto_ids' has their numbers
     """
@@ -42,6 +43,7 @@ class Result(dict[str, Any]):
         self.experiment_dir = experiment_dir
         self.interrupted = interrupted
         self.pareto: list[Trial] = []
+        self.study_stopped: str | None = None
 
     @classmethod
     def of_search(

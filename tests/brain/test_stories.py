@@ -59,22 +59,22 @@ def test_a_failed_trial_is_one_failed_trial_and_the_search_goes_on():
 def test_no_more_is_asked_for_than_there_are_places_for_trials():
     brain = script(trials=2)
     assert brain.at(0, Joined(0)) == [Ask(0)]
-    assert brain.at(0, Joined(1)) == [Ask(1)]
-    assert brain.at(0, Joined(2)) == []  # two trials are as good as given away
-    assert brain.at(0, Suggested(ask=0, trial=0)) == [Run(trial=0, worker=0)]
+    assert brain.at(0, Joined(1)) == []  # one ask at a time
+    assert brain.at(0, Joined(2)) == []
+    assert brain.at(0, Suggested(ask=0, trial=0)) == [Run(trial=0, worker=0), Ask(1)]
     assert brain.at(0, Suggested(ask=1, trial=1)) == [Run(trial=1, worker=1)]
     assert brain.at(1, Finished(trial=0)) == [Settle(0, FINISHED)]  # the other may still be lost and need a worker
     assert brain.at(2, Finished(trial=1)) == [Settle(1, FINISHED), Conclude(COMPLETE)]
 
 
-def test_the_worker_that_asked_is_served_before_those_that_wait_longer():
+def test_who_has_waited_longest_is_served_first():
     brain = script(trials=3, retry_s=1.0)
     brain.at(0, Joined(0))
     brain.at(0, Idled(ask=0))
     assert brain.at(0.5, Joined(1)) == []  # an idle optimizer is not pestered
-    assert brain.at(1.0, Tick()) == [Ask(1), Ask(2)]
-    assert brain.at(1.0, Suggested(ask=2, trial=0)) == [Run(trial=0, worker=1)]
-    assert brain.at(1.0, Suggested(ask=1, trial=1)) == [Run(trial=1, worker=0)]
+    assert brain.at(1.0, Tick()) == [Ask(1)]
+    assert brain.at(1.0, Suggested(ask=1, trial=0)) == [Run(trial=0, worker=0), Ask(2)]
+    assert brain.at(1.0, Suggested(ask=2, trial=1)) == [Run(trial=1, worker=1)]
 
 
 def test_the_trial_of_a_worker_that_died_while_it_asked_goes_to_another():
@@ -223,7 +223,17 @@ def test_an_idle_optimizer_is_asked_at_once_when_a_trial_ends():
     brain = script(trials=3, retry_s=1.0).running(1)
     assert brain.at(0, Joined(1)) == [Ask(1)]
     assert brain.at(0, Idled(ask=1)) == []
-    assert brain.at(0.3, Finished(trial=0)) == [Settle(0, FINISHED), Ask(2), Ask(3)]
+    assert brain.at(0.3, Finished(trial=0)) == [Settle(0, FINISHED), Ask(2)]
+
+
+def test_an_optimizer_that_idles_is_asked_once_however_many_workers_wait():
+    brain = script(trials=9, retry_s=1.0).running(3)
+    for worker in range(3, 6):
+        brain.at(0, Joined(worker))
+    brain.at(0, Idled(ask=3))
+    assert brain.at(1, Finished(trial=0)) == [Settle(0, FINISHED), Ask(4)]
+    assert brain.at(1, Suggested(ask=4, trial=3)) == [Run(trial=3, worker=3), Ask(5)]
+    assert brain.at(1, Idled(ask=5)) == []
 
 
 def test_an_exhausted_optimizer_is_not_asked_again_and_its_last_trials_are_awaited():
@@ -241,12 +251,10 @@ def test_an_optimizer_that_is_exhausted_from_the_start_ends_the_experiment():
 
 
 def test_an_experiment_is_not_complete_while_an_answer_is_awaited():
-    brain = script(trials=2)
-    assert brain.at(0, Joined(0)) == [Ask(0)]
+    brain = script(trials=2).running(1)
     assert brain.at(0, Joined(1)) == [Ask(1)]
-    assert brain.at(0, Exhausted(ask=0)) == []
-    assert brain.at(0, Suggested(ask=1, trial=0)) == [Run(trial=0, worker=1)]
-    assert brain.at(1, Finished(trial=0)) == [Settle(0, FINISHED), Conclude(COMPLETE)]
+    assert brain.at(1, Finished(trial=0)) == [Settle(0, FINISHED)]
+    assert brain.at(1, Exhausted(ask=1)) == [Conclude(COMPLETE)]
 
 
 # --- stopping
@@ -320,15 +328,15 @@ def test_one_success_among_the_first_trials_is_hope():
     brain = script(trials=100, alike_limit=2).running(4)
     brain.at(1, Failed(trial=0, error="KeyError"))
     brain.at(2, Finished(trial=1))
-    assert brain.at(3, Failed(trial=2, error="KeyError")) == [Settle(2, FAILED, error="KeyError"), Ask(6)]
-    assert brain.at(4, Failed(trial=3, error="KeyError")) == [Settle(3, FAILED, error="KeyError"), Ask(7)]
+    assert brain.at(3, Failed(trial=2, error="KeyError")) == [Settle(2, FAILED, error="KeyError")]
+    assert brain.at(4, Failed(trial=3, error="KeyError")) == [Settle(3, FAILED, error="KeyError")]
 
 
 def test_different_errors_are_hope_too():
     brain = script(trials=100, alike_limit=2).running(3)
     brain.at(1, Failed(trial=0, error="KeyError"))
     brain.at(2, Failed(trial=1, error="ValueError"))
-    assert brain.at(3, Failed(trial=2, error="ValueError")) == [Settle(2, FAILED, error="ValueError"), Ask(5)]
+    assert brain.at(3, Failed(trial=2, error="ValueError")) == [Settle(2, FAILED, error="ValueError")]
 
 
 def test_an_experiment_with_fewer_trials_than_the_limit_is_hopeless_when_all_fail_alike():

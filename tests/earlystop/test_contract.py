@@ -6,6 +6,7 @@ import pytest
 
 from maggy.earlystop import (
     AbstractEarlyStop,
+    CurvePredictionRule,
     MedianStoppingRule,
     NoStoppingRule,
     PatienceRule,
@@ -32,6 +33,11 @@ class TestMedian(RuleContract):
 class TestPercentile(RuleContract):
     def make(self):
         return PercentileStoppingRule()
+
+
+class TestCurvePrediction(RuleContract):
+    def make(self):
+        return CurvePredictionRule()
 
 
 class TestPatience(RuleContract):
@@ -79,7 +85,8 @@ class TestACustomRule(RuleContract):
 
 
 @pytest.mark.parametrize(
-    "suite", [TestMedian, TestPercentile, TestPatience, TestThreshold, TestCombined, TestACustomRule]
+    "suite",
+    [TestMedian, TestPercentile, TestCurvePrediction, TestPatience, TestThreshold, TestCombined, TestACustomRule],
 )
 def test_the_curves_of_the_suite_make_a_rule_stop_some_trials_and_not_others(suite):
     stops = watch(suite().make(), some_losses())

@@ -13,7 +13,7 @@ from maggy.optimizer import (
     SingleRun,
     resolve,
 )
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Choice, Grid, Searchspace, Space
 from maggy.testing import play
 
 
@@ -73,6 +73,22 @@ def test_a_grid_too_large_to_be_built_is_searched_anyway():
     assert "".join(str(value) for value in params.values()) == "0" * 21 + "123456789"
     assert set(sampler.draw(10**30 - 1, history, rng(0)).values()) == {9}
     assert sampler.draw(10**30, history, rng(0)) is None
+
+
+def test_a_grid_has_each_configuration_once_under_conditions_and_in_unions_and_none_that_is_forbidden():
+    space = Searchspace(
+        opt=Choice("sgd", "adam"), momentum=Choice(0.1, 0.9).when(opt="sgd"), net={"width": Grid(1, 2), "act": "relu"}
+    )
+    space.forbid(opt="adam", **{"net.width": 2})
+    assert [trial.params for trial in play(GridSearch(), space)] == [
+        {"opt": "sgd", "momentum": 0.1, "net": {"width": 1, "act": "relu"}},
+        {"opt": "sgd", "momentum": 0.1, "net": {"width": 2, "act": "relu"}},
+        {"opt": "sgd", "momentum": 0.9, "net": {"width": 1, "act": "relu"}},
+        {"opt": "sgd", "momentum": 0.9, "net": {"width": 2, "act": "relu"}},
+        {"opt": "adam", "net": {"width": 1, "act": "relu"}},
+    ]
+    union = Space(a=Grid(1, 2)) + Space(b=Choice(3, 4))
+    assert [trial.params for trial in play(GridSearch(), union)] == [{"a": 1}, {"a": 2}, {"b": 3}, {"b": 4}]
 
 
 def test_a_grid_over_continuous_parameters_names_them_and_shows_how_to_discretise_them():
@@ -140,7 +156,7 @@ def test_an_unknown_name_lists_the_known_ones():
         UnknownNameError, match=r"unknown optimizer 'RandomSerch'\. Did you mean 'randomsearch'"
     ) as caught:
         resolve("RandomSerch")
-    assert caught.value.known == ("randomsearch", "random", "gridsearch", "grid", "none")
+    assert {"randomsearch", "gridsearch", "none", "asha", "hyperband"} <= set(caught.value.known)
 
 
 @pytest.mark.parametrize("given", [5, object, lambda: None, ["random"]])

@@ -114,7 +114,7 @@ def test_the_suite_catches_what_it_is_there_to_catch():
         broken_suite(lambda n: Trial({"k": random.random()})).test_a_search_is_repeated_by_its_seed()
     with pytest.raises(AssertionError):
         broken_suite(lambda n: Trial({"k": random.random()})).test_the_global_random_streams_are_left_alone()
-    with pytest.raises(AssertionError, match="k=10 lies outside"):
+    with pytest.raises(AssertionError, match="'k': 10} lies outside"):
         broken_suite(
             lambda n: Trial({"k": 10})
         ).test_every_suggestion_has_one_value_of_the_space_for_each_hyperparameter()

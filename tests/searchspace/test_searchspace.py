@@ -9,9 +9,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from searchspace.strategies import templates
 
 from maggy.errors import SearchspaceError
-from maggy.searchspace import Categorical, Discrete, Double, Integer, Searchspace
+from maggy.searchspace import (
+    Categorical,
+    Constant,
+    Discrete,
+    Double,
+    FuncParam,
+    Grid,
+    Integer,
+    NormalRand,
+    Rand,
+    RandInt,
+    Searchspace,
+)
+from maggy.searchspace.structure import holds_expression
 from maggy.testing.streams import global_streams
 
 
@@ -288,3 +302,132 @@ def test_a_name_cannot_be_added_twice():
     with pytest.raises(SearchspaceError, match="there is a hyperparameter 'lr' already"):
         sp.add("lr", ("DOUBLE", [0, 2]))
     assert sp.lr == [0, 1]
+
+
+def rich_space() -> Searchspace:
+    rate = Rand(1e-5, 1e-1, log=True).prior(1e-3, "high")
+    return Searchspace(
+        rate=rate,
+        warm_up_rate=rate,  # the same object: one variable
+        units=("INTEGER", [8, 64], {"q": 8}),
+        optimizer=("CATEGORICAL", ["sgd", None], {"prior": None}),
+        momentum=("double", [0, 1], {"when": {"optimizer": "sgd"}, "log": False, "q": None}),
+        noise=("NORMAL", [0, 1], {"q": 0.5}),
+        cell=Grid("a", "b"),
+        depth=3,
+        kind="INTEGER-like",
+        shape=Constant([1, ["DOUBLE", [0, 1]]]),
+        network={"name": "mlp", "layers": [RandInt(1, 9), ("DISCRETE", [1, 2]), rate, {"deep": rate}]},
+        towers=[RandInt(1, 3), ("INTEGER", [1, 3])],
+        note=Constant("sgd only").when(optimizer="sgd"),
+    ).forbid(units=8, **{"network.layers.1": [2]})
+
+
+def test_tuples_may_have_options():
+    sp = rich_space()
+    assert sp.parameters["rate"] == Rand(1e-5, 1e-1, log=True).prior(1e-3, "high")
+    assert sp.parameters["units"] == RandInt(8, 64, q=8)
+    assert sp.parameters["momentum"] == Double(0, 1).when(optimizer="sgd")
+    assert sp.parameters["optimizer"] == Categorical(["sgd", None]).prior(None)
+    assert sp.parameters["noise"] == NormalRand(0, 1, q=0.5)
+    assert sp.to_dict()["rate"] == ("DOUBLE", [1e-5, 1e-1], {"log": True, "prior": 1e-3, "confidence": "high"})
+    assert sp.to_dict()["depth"] == ("CONSTANT", [3])
+
+
+def test_nested_hyperparameters_have_dotted_names_and_constants_are_none():
+    sp = rich_space()
+    assert list(sp.names()) == [
+        *["rate", "units", "optimizer", "momentum", "noise", "cell"],
+        *["network.layers.0", "network.layers.1", "towers.0", "towers.1"],
+    ]
+    assert len(sp) == len(sp.keys()) == 13
+    assert sp.get("network.layers.0") == [1, 9]
+    assert sp.get("depth") is None
+    assert "depth" in sp
+    params = sp.draw(np.random.default_rng(0))
+    assert params["depth"] == 3
+    assert params["shape"] == [1, ["DOUBLE", [0, 1]]]
+    assert params["network"]["layers"][2] == params["network"]["layers"][3]["deep"] == params["rate"]
+    assert sp.decode(sp.encode(params)).keys() == params.keys()
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda sp: Searchspace(**sp.to_dict()),
+        lambda sp: Searchspace(**json.loads(sp.json())),
+        lambda sp: Searchspace.from_json(sp.json()),
+        lambda sp: pickle.loads(pickle.dumps(sp)),
+        copy.copy,
+        copy.deepcopy,
+        lambda sp: eval(repr(sp)),
+    ],
+)
+def test_whatever_a_space_holds_is_read_back(again):
+    sp = rich_space()
+    params = sp.draw(np.random.default_rng(1))
+    sp.start_with(params)
+    assert again(sp) == sp
+    assert again(sp).starts == (params,)
+    assert again(sp) != rich_space()
+    assert again(sp).draw(np.random.default_rng(2)) == sp.draw(np.random.default_rng(2))
+
+
+def nothing(params):
+    return False
+
+
+def test_functions_are_read_back_from_the_dict_and_refused_by_json():
+    sp = Searchspace(x=("INTEGER", [1, 9]), y=FuncParam(abs, RandInt(-9, -1))).forbid(nothing)
+    assert Searchspace(**sp.to_dict()) == sp
+    with pytest.raises(SearchspaceError, match=r"the function .*, which cannot be written as JSON"):
+        sp.json()
+
+
+@given(template=templates())
+def test_any_template_makes_a_searchspace_that_json_holds(template):
+    sp = Searchspace(
+        **{
+            name: Constant(value) if isinstance(value, str | list) and not holds_expression(value) else value
+            for name, value in template.items()
+        }
+    )
+    assert Searchspace.from_json(sp.json()) == sp
+    assert Searchspace(**sp.to_dict()) == sp
+
+
+def test_numbers_and_back_as_in_the_earlier_versions():
+    sp = Searchspace(lr=("DOUBLE", [0, 2]), units=("INTEGER", [10, 20]), act=("CATEGORICAL", ["relu", "tanh", 1, True]))
+    assert sp.transform([0.5, 15, "tanh"]) == [0.25, 0.5, 1.0]
+    assert sp.transform({"units": 20, "act": True, "lr": 2}) == [1.0, 1.0, 3.0]
+    assert sp.transform([0, 10, True], normalize_categorical=True) == [0.0, 0.0, 1.0]
+    assert sp.inverse_transform([0.25, 0.51, 1.0]) == [0.5, 15, "tanh"]
+    assert sp.inverse_transform([0.25, 0.5, 2 / 3], normalize_categorical=True) == [0.5, 15, 1]
+    for params in sp.get_random_parameter_values(20, seed=0):
+        for normalize in (False, True):
+            again = sp.inverse_transform(sp.transform(params, normalize), normalize)
+            assert again == [pytest.approx(params["lr"]), params["units"], params["act"]]
+    with pytest.raises(SearchspaceError, match="expected 3 values, got 2"):
+        sp.transform([0.5, 15])
+    with pytest.raises(SearchspaceError, match="'elu' is none of"):
+        sp.transform([0.5, 15, "elu"])
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (("DOUBLE", [0, 1], {"lgo": True}), "DOUBLE has no option 'lgo', only log, q, when, prior, confidence"),
+        (("CATEGORICAL", ["a"], {"log": True}), "CATEGORICAL has no option 'log'"),
+        (("DOUBLE", [0, 1], {"log": True}), "a log scale needs a lower bound above 0"),
+        (("DOUBLE", [0, 1], True), "expected a pair of a type and a list"),
+        (("DOUBLE", [0, 1], {"prior": 2}), "the prior 2 lies outside of"),
+        (("NORMAL", [0]), "NORMAL takes two numbers, .mu, sigma., got 1 values"),
+        (("CONSTANT", [0, 1]), "CONSTANT takes one value, .value., got 2 values"),
+        ([], "expected a pair of a type and a list"),
+        ({"a": [1, object()]}, "'x.a.1': a value must be a str"),
+    ],
+)
+def test_what_makes_no_sense_as_a_hyperparameter_is_refused(value, message):
+    with pytest.raises(SearchspaceError, match=message) as caught:
+        Searchspace(x=value)
+    assert str(caught.value).startswith("hyperparameter 'x")

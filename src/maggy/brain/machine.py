@@ -38,7 +38,7 @@ class Brain:
         self.settled = 0  # how often a trial has come to a final state; a promoted one does so again
         self.ending: Ending | None = None
         self._seats: dict[int, int] = {}  # seat -> the worker that holds it, parked ones aside
-        self._asks: dict[int, int] = {}  # ask number -> worker that waits for the answer
+        self._asking = False  # one ask at a time: what comes of it decides whether there is another
         self._next_ask = 0
         self._idle: dict[int, None] = {}  # an ordered set: whoever waits longest is served first
         self._queue: deque[int] = deque()  # trials that wait for a worker
@@ -233,14 +233,14 @@ class Brain:
     # --- answers of the optimizer
 
     def _suggested(self, event: ev.Suggested, now: float) -> list[AnyCommand]:
-        self._answered(event.ask)
+        self._asking = False
         self.suggested += 1
         self.live[event.trial] = Live(event.params, event.budget, event.resumable)
         self._queue.append(event.trial)
         return []
 
     def _promoted(self, event: ev.Promoted, now: float) -> list[AnyCommand]:
-        self._answered(event.ask)
+        self._asking = False
         live = self.live[event.trial] = self._resting.pop(event.trial)
         live.budget, live.resumable, live.promoted = event.budget, event.resumable, True
         live.attempt += 1
@@ -252,23 +252,18 @@ class Brain:
         return []
 
     def _idled(self, event: ev.Idled, now: float) -> list[AnyCommand]:
-        self._answered(event.ask)
+        self._asking = False
         self._retry_at = now + self.rules.retry_s
         return []
 
     def _out_of_ideas(self, event: ev.Exhausted, now: float) -> list[AnyCommand]:
-        self._answered(event.ask)
+        self._asking = False
         self._exhausted = True
         return []
 
     def _retry(self, event: ev.RetryFell, now: float) -> list[AnyCommand]:
         self._retry_at = inf
         return []
-
-    def _answered(self, ask: int) -> None:
-        worker = self._asks.pop(ask)
-        if worker in self.workers:
-            self._idle = {worker: None, **self._idle}  # it asked, so it is served first
 
     def _study_stopped(self, event: ev.StudyStopped, now: float) -> list[AnyCommand]:
         self._exhausted = self._study_over = True
@@ -351,11 +346,12 @@ class Brain:
     # --- what follows
 
     def _fill(self, now: float) -> list[AnyCommand]:
-        """Give every idle worker a trial, or ask for one."""
+        """Give every idle worker a trial; if there are not enough, ask for one."""
         commands: list[AnyCommand] = []
         while self._idle and self.ending is None:
             if self._queue:
-                worker = self._take_idle()
+                worker = next(iter(self._idle))
+                del self._idle[worker]
                 trial = self._queue.popleft()
                 live = self.live[trial]
                 live.worker, self.workers[worker].trial = worker, trial
@@ -364,26 +360,21 @@ class Brain:
                     Run(worker=worker, trial=trial, attempt=live.attempt, params=live.params, budget=live.budget)
                 )
             elif self._may_ask():
-                self._asks[self._next_ask] = self._take_idle()
                 commands.append(Ask(number=self._next_ask))
                 self._next_ask += 1
+                self._asking = True
             else:
                 break
         return commands
 
-    def _take_idle(self) -> int:
-        worker = next(iter(self._idle))
-        del self._idle[worker]
-        return worker
-
     def _may_ask(self) -> bool:
-        if self._exhausted or self._retry_at != inf:
+        if self._exhausted or self._asking or self._retry_at != inf:
             return False
-        return self.rules.promotes or self.rules.num_trials - self.suggested - len(self._asks) > 0
+        return self.rules.promotes or self.suggested < self.rules.num_trials
 
     def _nothing_left(self) -> bool:
         no_more = self._exhausted or (not self.rules.promotes and self.suggested >= self.rules.num_trials)
-        return no_more and not self.live and not self._asks
+        return no_more and not self.live and not self._asking
 
     def _move(self, trial: int, cause: Cause, now: float) -> TrialState:
         live = self.live[trial]

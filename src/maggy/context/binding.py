@@ -16,11 +16,18 @@ SYNONYMS = {"module": "model", "resource": "budget"}
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def check(function: Callable[..., Any], *, hyperparameters: Collection[str], others: Collection[str]) -> None:
+def check(
+    function: Callable[..., Any],
+    *,
+    hyperparameters: Collection[str],
+    others: Collection[str],
+    optional: Collection[str] = (),
+) -> None:
     """Show that `function` can be called, and that no hyperparameter is ignored.
 
     hyperparameters  names in the search space; each has to be taken by name, through `hparams` or through **kwargs
     others           further names that can be provided, e.g. "reporter"
+    optional         hyperparameters that not every configuration has
 
     Raises SignatureError.
     """
@@ -43,6 +50,11 @@ def check(function: Callable[..., Any], *, hyperparameters: Collection[str], oth
             raise SignatureError(
                 f"{name}() asks for {argument.name!r}, which nobody provides.{hint} "
                 f"Provided here: {', '.join(sorted(offered))}. Rename the argument, or give it a default."
+            )
+        if argument.kind in _BY_NAME and needed and argument.name in optional:
+            raise SignatureError(
+                f"{name}() asks for {argument.name!r}, which some configurations do not have: it exists only under a "
+                f"condition, or in a part of the search space. Give the argument a default."
             )
     taken = {argument.name for argument in arguments if argument.kind in _BY_NAME}
     ignored = [parameter for parameter in hyperparameters if parameter not in taken]

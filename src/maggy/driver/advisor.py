@@ -13,8 +13,8 @@ from maggy.driver.watch import Watch
 from maggy.earlystop import GO_ON, StoppingPolicy, TrialView, Verdict
 from maggy.errors import ConfigError
 from maggy.optimizer import IDLE, Draw, Draws, Optimizer, Promotion, Report, Setting, Suggestion, Undrawn
-from maggy.searchspace import Searchspace
-from maggy.trial import Objective, Trial
+from maggy.searchspace import Space
+from maggy.trial import Objective, Trial, TrialState
 
 _T = TypeVar("_T")
 _SUGGEST = 2  # keeps the random streams of optimizers apart from those of draws
@@ -36,7 +36,7 @@ class Advisor:
         optimizer: Optimizer,
         policy: StoppingPolicy,
         *,
-        space: Searchspace,
+        space: Space,
         num_trials: int,
         objectives: Sequence[Objective],
         seed: int,
@@ -64,6 +64,7 @@ class Advisor:
         self._ahead: tuple[int, Suggestion] | None = None  # number of an ask, and its answer
         self._policy_failed = False
         self._idle_alone = False
+        self._unlearnt = 0  # trials that have been suggested or promoted, which is no fact yet
         self.recall: Callable[[int], Answer | None] = lambda ask: None
         """What the journal has as the answer to an ask, while it is replayed."""
         sampler = optimizer.sampler or Undrawn()
@@ -108,6 +109,7 @@ class Advisor:
         if suggestion is None:
             return Exhausted(ask=number)
         if isinstance(suggestion, Promotion):
+            self._unlearnt += 1
             return Promoted(
                 ask=number,
                 trial=suggestion.trial,
@@ -117,13 +119,14 @@ class Advisor:
                 resumable=suggestion.resumable,
             )
         if suggestion == IDLE:
-            if not self.book.running and not self._idle_alone:
+            if not (self.book.running or self._unlearnt or self._idle_alone):
                 self._idle_alone = True
                 self._warn("the optimizer says IDLE although no trial is running; it is asked again every second")
             return Idled(ask=number)
         assert isinstance(suggestion, Trial)
         suggestion.params = params_of(suggestion)
         self._suggested[number] = suggestion
+        self._unlearnt += 1
         self._next_trial += 1
         return Suggested(
             ask=number,
@@ -147,8 +150,15 @@ class Advisor:
         trial.resumable, trial.parent = answer.resumable, answer.parent
         trial.origin, trial.saw = answer.origin, answer.saw
         trial.notes = [answer.reason] if answer.reason else []
+        self._unlearnt = max(0, self._unlearnt - 1)
         self.book.open(answer.trial, trial)
         self.draws.history.began(answer.trial, answer.params)
+
+    def promote(self, answer: Promoted) -> None:
+        """A promotion has become a fact."""
+        self._unlearnt = max(0, self._unlearnt - 1)
+        self.book.promote(answer)
+        self.draws.history.went_on(answer.trial)
 
     def go_on_from(self, trial: int) -> None:
         """The next suggestion is this trial, whatever has been answered so far."""
@@ -159,15 +169,17 @@ class Advisor:
         if self._ahead is None and not self._optimizer.needs_history and self._next_trial < self.num_trials:
             self._ahead = self._next_ask, self._suggest(self._next_ask)
 
-    def observe(self, trial: Trial, t: float, *, fell_back: bool = False) -> None:
+    def observe(self, trial: Trial, t: float, *, budget: float | None = None, fell_back: bool = False) -> None:
         """Tell the policies how a trial ended.
 
+        budget     what it was to reach
         fell_back  it failed after it was promoted; what the trial shows is its result of before
         """
         losses = None if fell_back else self.book.losses_of(trial)
         loss = None if trial.final_metric is None or fell_back else self.book.loss(trial.final_metric)
         assert trial.trial_id is not None
-        self.draws.history.observed(trial.trial_id, losses, trial.budget, runs=False)
+        reached = None if trial.state is TrialState.STOPPED else budget
+        self.draws.history.observed(trial.trial_id, losses, reached, runs=False)
         self.watch.ended(trial, loss, t)
         self._optimizer.observe(Report(trial=trial, loss=loss, losses=losses))
 

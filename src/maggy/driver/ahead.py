@@ -16,17 +16,18 @@ from typing import Any
 
 from maggy import context
 from maggy.optimizer import Draw, Draws, Fact, History, Sampler
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Params
 
 _MOST_AHEAD = 64
+_WARM_UP_S = 30.0
 _STARTS = 3  # a process that dies is started again, but not for ever
 
 
 class _Passed(History):
     """A history that passes every fact on."""
 
-    def __init__(self, space: Searchspace, pass_on: Callable[[Fact], None]) -> None:
+    def __init__(self, space: Space, pass_on: Callable[[Fact], None]) -> None:
         super().__init__(space)
         self._pass_on = pass_on
 
@@ -38,9 +39,9 @@ class _Passed(History):
 class AheadDraws(Draws):
     """Draws whose model works in a process of its own, on what is known when it begins.
 
-    What it has drawn lies ready when a worker asks; as soon as more is known, it draws anew, and the newer draws
-    replace what is left of the older ones. Where nothing lies ready, a configuration is drawn at random instead, and
-    says so (`origin` "fallback").
+    The process is up before the first trial begins. What it has drawn lies ready when a worker asks; as soon as more is
+    known it draws anew, and the newer draws replace what is left of the older ones. Where nothing lies ready, a
+    configuration is drawn at random instead, and says so (`origin` "fallback").
 
     warn  called with one line if the sampler fails; all that follows is drawn at random
     """
@@ -48,7 +49,7 @@ class AheadDraws(Draws):
     def __init__(
         self,
         sampler: Sampler,
-        space: Searchspace,
+        space: Space,
         *,
         seed: int,
         most: int,
@@ -70,11 +71,16 @@ class AheadDraws(Draws):
         self._taken = 0  # draws since then
         self._takes_s: float | None = None
         self._starts_left = _STARTS
+        self._warm = threading.Event()
 
     def go_live(self) -> None:
         super().go_live()
-        if self.sampler.fits_models and self.history.facts:
+        if self.sampler.fits_models:
             self._want()
+
+    def warm_up(self) -> None:
+        if self._process is not None:
+            self._warm.wait(_WARM_UP_S)
 
     def close(self) -> None:
         self._starts_left = 0
@@ -99,11 +105,11 @@ class AheadDraws(Draws):
 
     def _want(self) -> None:
         """Ask for draws from what is known now, if more is known than when they were asked for last."""
-        if self._asked is not None or self._asked_for == self.history.seen or not self._starts_left:
+        if self._asked is not None or not self._starts_left:
             return
         if self._process is None:
             self._start()  # before it is needed: it has much to import
-        if not self.sampler.ready(self.history):
+        if self._asked_for == self.history.seen or not self.sampler.ready(self.history):
             return
         self._asked, self._asked_for = time.monotonic(), self.history.seen
         self._orders.put(min(self._taken + 1, _MOST_AHEAD))
@@ -146,7 +152,9 @@ class AheadDraws(Draws):
             self._orders.put(order)
         self._threads = [
             threading.Thread(target=_write, args=(self._process, self._orders), name="maggy-draws", daemon=True),
-            threading.Thread(target=_read, args=(self._process, self._answers), name="maggy-draws", daemon=True),
+            threading.Thread(
+                target=_read, args=(self._process, self._answers, self._warm), name="maggy-draws", daemon=True
+            ),
         ]
         for thread in self._threads:
             thread.start()
@@ -172,11 +180,14 @@ def _write(process: subprocess.Popen[bytes], orders: queue.SimpleQueue[Any]) -> 
                 pipe.flush()
 
 
-def _read(process: subprocess.Popen[bytes], answers: deque[Any]) -> None:
+def _read(process: subprocess.Popen[bytes], answers: deque[Any], warm: threading.Event) -> None:
     assert process.stdout is not None
     try:
         with process.stdout as pipe:
+            pickle.load(pipe)  # it is up
+            warm.set()
             while True:
                 answers.append(pickle.load(pipe))
     except (EOFError, OSError, pickle.UnpicklingError):
         answers.append(f"its process ended with exit status {process.wait()}")
+        warm.set()

@@ -38,14 +38,17 @@ class Decider:
         """Write down what a trial has to say, while it still counts as running."""
         match event:
             case ev.DriverStarted():
+                self.advisor.watch.pause()
+            case ev.WorkerJoined():
                 self.advisor.watch.begin(t)
+            case ev.StudyStopped():
+                self.advisor.watch.stopped = event.reason
             case ev.Suggested():
                 self.advisor.take(event)
                 if event.parent is not None:
                     self.keeper.lend(self.advisor.book.running[event.trial], event.parent)
             case ev.Promoted():
-                self.advisor.book.promote(event)
-                self.advisor.draws.history.went_on(event.trial)
+                self.advisor.promote(event)
                 self.keeper.runs_on(event.trial)
             case ev.CheckpointSaved():
                 counts = self.brain.goes_on_from(event.trial, event.attempt)
@@ -79,9 +82,10 @@ class Decider:
             case do.Stop():
                 self.advisor.book.note(command.trial, reason=command.reason)
             case do.Settle():
+                budget = self.advisor.book.running[command.trial].budget
                 trial = self.advisor.book.settle(
                     command.trial, command.state, command.error, t, fell_back=command.fell_back
                 )
                 self.keeper.ended(trial)
-                self.advisor.observe(trial, t, fell_back=command.fell_back)
+                self.advisor.observe(trial, t, budget=budget, fell_back=command.fell_back)
         return None

@@ -11,21 +11,30 @@ import signal
 import threading
 import traceback
 from collections import deque
+from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 import cloudpickle
 
 from maggy.optimizer import Draws, Fact
 
+_WARM_UP_TRIALS = 12
+_NICE = 5  # driver and workers on this machine come first
+
 
 def main() -> None:
     """Learn facts, and draw when asked to, from all that has been told by then."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
+    os.nice(_NICE)
     orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # what a sampler prints must not get between the answers
     sampler, space, seed, most, objectives = cloudpickle.loads(pickle.load(orders))
+    _warm_up(Draws(deepcopy(sampler), space, seed=seed, most=most, objectives=objectives), objectives)
     draws = Draws(sampler, space, seed=seed, most=most, objectives=objectives)
+    pickle.dump(None, answers)
+    answers.flush()
     told: deque[Any] = deque()
     arrived = threading.Event()
     threading.Thread(target=_listen, args=(orders, told, arrived), daemon=True).start()
@@ -39,6 +48,18 @@ def main() -> None:
             else:
                 pickle.dump(_answer(draws, order), answers)
                 answers.flush()
+
+
+def _warm_up(draws: Draws, objectives: int) -> None:
+    """Let the sampler's libraries load and compile what they need, on a few made-up results."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    with suppress(Exception):  # what is wrong shows again when it matters
+        for trial in range(_WARM_UP_TRIALS):
+            draws.history.began(trial, draws.space.draw(rng))
+            draws.history.observed(trial, tuple(rng.random(objectives)), None, runs=False)
+        draws.modelled()
 
 
 def _answer(draws: Draws, count: int) -> Any:

@@ -18,10 +18,8 @@ from maggy.brain import commands as do
 from maggy.brain import events as ev
 from maggy.driver.crew import Crew
 from maggy.driver.decider import Decider
-from maggy.driver.janitor import Janitor
-from maggy.driver.logs import Logs
+from maggy.driver.outside import CheckpointStore, Clock, Journal, LogFiles
 from maggy.errors import EngineError, ExperimentFailedError, JournalError, MaggyError, NoWorkersError
-from maggy.journal import JournalWriter
 from maggy.wire import messages as msg
 from maggy.wire.channel import Item, Listener, Peer, Sign, WrongVersion
 
@@ -40,6 +38,7 @@ class Driver(threading.Thread):
     janitor          deletes the checkpoints that are not kept
     begin            what happens first: `DriverStarted`, after answers that the driver before it left unwritten
     say              called with a line that the user should read
+    clock            what the time is; a simulation has its own
     """
 
     def __init__(
@@ -48,15 +47,16 @@ class Driver(threading.Thread):
         listener: Listener,
         decider: Decider,
         begin: Sequence[ev.AnyEvent],
-        journal: JournalWriter,
-        logs: Logs,
+        journal: Journal,
+        logs: LogFiles,
         task: bytes,
         heartbeat_s: float,
         start_timeout_s: float,
         describe: Callable[[], str],
         experiment: str,
-        janitor: Janitor,
+        janitor: CheckpointStore,
         say: Callable[[str], None],
+        clock: Clock = time,
     ) -> None:
         super().__init__(name="maggy-driver", daemon=True)
         self.brain, self.advisor = decider.brain, decider.advisor
@@ -71,6 +71,7 @@ class Driver(threading.Thread):
         self._start_timeout_s, self._describe = start_timeout_s, describe
         self._experiment, self._keeper, self._janitor = experiment, decider.keeper, janitor
         self._say, self._said_full = say, False
+        self._clock = clock
         self._crew = Crew(self.brain)
         self._wants_out = threading.Event()
         self._outbox: list[tuple[Peer, msg.FromDriver]] = []
@@ -79,7 +80,6 @@ class Driver(threading.Thread):
         self._ended = False  # as soon as it is decided; `over` once it is on record
         self._writes = True
         self._stillborn = 0
-        self._study_stopped = False
         self._check_study_at = inf
         self._closing = False
         self._receivers: dict[type[Item], Callable[[Peer, Any, float], None]] = {
@@ -125,10 +125,14 @@ class Driver(threading.Thread):
         self._post(lambda: self._give_up(error))
 
     def close(self) -> None:
-        """End the loop; call it when no worker can come any more."""
+        """End the loop; call it when no worker can come any more.
+
+        Where the loop runs in the calling thread, by `run`, it ends when its turn is over.
+        """
         self._closing = True
         self._listener.wake()
-        self.join()
+        if self.is_alive():
+            self.join()
 
     @property
     def trials_ended(self) -> int:
@@ -158,17 +162,17 @@ class Driver(threading.Thread):
             self._listener.close()
 
     def _run(self) -> None:
-        start_by = time.monotonic() + self._start_timeout_s
+        start_by = self._clock.monotonic() + self._start_timeout_s
         for event in self._begin:
             self._happen(event)
-        self._turn(time.monotonic())
+        self._turn(self._clock.monotonic())
         self.begun.set()
         while not self._closing:
             deadline = min(self.brain.deadline(), self._check_study_at)
             if not (self._crew.joined or self._ended):
                 deadline = min(deadline, start_by)
             self._turn(deadline)
-            if not self._crew.joined and time.monotonic() >= start_by and not self._ended:
+            if not self._crew.joined and self._clock.monotonic() >= start_by and not self._ended:
                 self.fail(NoWorkersError(f"no worker was ready within {self._start_timeout_s:g} s. {self._describe()}"))
         self._hear_out()
 
@@ -180,20 +184,20 @@ class Driver(threading.Thread):
             self._release_all(self._grace_s)  # whoever was to be told so was not
         else:
             self._interrupt(str(error).partition("\n")[0])
-        self._turn(time.monotonic())
+        self._turn(self._clock.monotonic())
         while not self._closing:
             self._turn(inf)
         self._hear_out()
 
     def _hear_out(self) -> None:
         """Take what the leaving workers have said last, until every connection is closed."""
-        until = time.monotonic() + _LAST_WORDS_S
-        while self._crew.anyone_here and time.monotonic() < until:
+        until = self._clock.monotonic() + _LAST_WORDS_S
+        while self._crew.anyone_here and self._clock.monotonic() < until:
             self._turn(until)
 
     def _turn(self, deadline: float) -> None:
-        arrived = self._listener.receive(deadline if deadline == inf else max(0.0, deadline - time.monotonic()))
-        now = time.monotonic()
+        arrived = self._listener.receive(deadline if deadline == inf else max(0.0, deadline - self._clock.monotonic()))
+        now = self._clock.monotonic()
         for peer, item in arrived:
             self._receivers[type(item)](peer, item, now)
         for event in self.brain.due(now):
@@ -222,9 +226,9 @@ class Driver(threading.Thread):
         events = deque([event])
         while events:
             event = events.popleft()
-            t = time.time()
+            t = self._clock.time()
             self._journal.append(event, t)
-            commands, answers = self._decider.learn(event, now=time.monotonic(), t=t)
+            commands, answers = self._decider.learn(event, now=self._clock.monotonic(), t=t)
             for command in commands:
                 if (doer := self._doers.get(type(command))) is not None:
                     doer(command)
@@ -246,13 +250,13 @@ class Driver(threading.Thread):
                 if error.final:
                     raise
                 if paused_at is None:
-                    paused_at = time.monotonic()
+                    paused_at = self._clock.monotonic()
                     self._say(f"paused: {error}. It goes on as soon as it can be written; Ctrl-C ends it here")
-                too_long = time.monotonic() - paused_at > _PAUSE_LIMIT_S
+                too_long = self._clock.monotonic() - paused_at > _PAUSE_LIMIT_S
                 if too_long or self._wants_out.wait(_PAUSE_RETRY_S):
                     raise
         if paused_at is not None:
-            self.brain.rest(time.monotonic() - paused_at)
+            self.brain.rest(self._clock.monotonic() - paused_at)
             self._say("goes on: the journal can be written again")
 
     def _post(self, work: Callable[[], None]) -> None:
@@ -309,6 +313,8 @@ class Driver(threading.Thread):
     def _on_ready(self, peer: Peer, message: msg.Ready, now: float) -> None:
         member = self._crew.member_at(peer)
         if member is not None and member.number is None:
+            if not self._crew.joined:
+                self.advisor.draws.warm_up()
             joined = self._crew.enrol(member)
             self._happen(joined)
             if joined.replaces is not None:
@@ -412,14 +418,12 @@ class Driver(threading.Thread):
     def _watch_study(self, now: float) -> None:
         """End the study if a stopper says so, and know when to ask it again."""
         self._check_study_at = inf
-        if self._ended or self._study_stopped:
+        if self._ended or self.advisor.watch.stopped is not None:
             return
-        reason = self.advisor.study_verdict(time.time())
+        reason = self.advisor.study_verdict(self._clock.time())
         if reason is None:
             self._check_study_at = now + self.advisor.study_check_in_s()
             return
-        self._study_stopped = True
-        self._say(f"the study is stopped: {reason}")
         self._happen(ev.StudyStopped(reason=reason))
 
     def _drop_surplus(self) -> None:

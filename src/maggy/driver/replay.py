@@ -85,7 +85,6 @@ def replay(decider: Decider, records: Iterable[Record]) -> Replay:
         expected.extend(answers)
     decider.advisor.recall = lambda ask: None
     told.open = _renumbered(decider, expected)
-    decider.advisor.draws.go_live()
     return told
 
 

@@ -10,23 +10,31 @@ from maggy.trial import Trial
 
 
 class Watch:
-    """The study as it is by now. Time in which no driver ran does not count.
+    """The study as it is by now. Time in which no driver ran, or no worker was ready yet, does not count.
 
-    trials  those that have ended, a live view
+    trials   those that have ended, a live view
+    stopped  why a stopper ended the study; None while it goes on
     """
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self.study = Study(trials=trials)
+        self.stopped: str | None = None
         self._best = inf
         self._begun_at: float | None = None
         self._now = 0.0
         self._earlier_s = 0.0
 
-    def begin(self, t: float) -> None:
-        """A driver has begun."""
+    def pause(self) -> None:
+        """A driver has begun; nobody works yet."""
         if self._begun_at is not None:
             self._earlier_s += self._now - self._begun_at
-        self._begun_at = self._now = t
+        self._begun_at = None
+        self.stopped = None
+
+    def begin(self, t: float) -> None:
+        """A worker is ready."""
+        if self._begun_at is None:
+            self._begun_at = self._now = t
 
     def see(self, t: float) -> None:
         """It is `t`, in seconds since the epoch."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from maggy.earlystop.abstract import AbstractEarlyStop, EarlyStopAdapter
 from maggy.earlystop.base import GO_ON, Combinable, StoppingPolicy, StoppingRule, TrialView, Verdict
+from maggy.earlystop.calibration import Calibration, calibration
+from maggy.earlystop.curve_prediction import CurvePredictionRule
 from maggy.earlystop.none import NoStoppingRule
 from maggy.earlystop.patience import PatienceRule
 from maggy.earlystop.percentile import MedianStoppingRule, PercentileStoppingRule
+from maggy.earlystop.prediction import Prediction, predict
 from maggy.earlystop.stoppers import (
     StudyStopper,
     cost_budget,
@@ -23,11 +26,14 @@ from maggy.errors import ConfigError, UnknownNameError
 __all__ = [
     "GO_ON",
     "AbstractEarlyStop",
+    "Calibration",
+    "CurvePredictionRule",
     "EarlyStopAdapter",
     "MedianStoppingRule",
     "NoStoppingRule",
     "PatienceRule",
     "PercentileStoppingRule",
+    "Prediction",
     "StoppingPolicy",
     "StoppingRule",
     "Study",
@@ -36,10 +42,12 @@ __all__ = [
     "TrialView",
     "Update",
     "Verdict",
+    "calibration",
     "cost_budget",
     "n_samples",
     "n_updates",
     "no_update_period",
+    "predict",
     "resolve",
     "small_improvement",
     "time_budget",
@@ -48,6 +56,8 @@ __all__ = [
 BY_NAME: dict[str, type[StoppingRule]] = {
     "median": MedianStoppingRule,
     "percentile": PercentileStoppingRule,
+    "curve": CurvePredictionRule,
+    "curveprediction": CurvePredictionRule,
     "none": NoStoppingRule,
 }
 

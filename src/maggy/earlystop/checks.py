@@ -12,24 +12,24 @@ _SECONDS = {"ms": 0.001, "s": 1, "sec": 1, "min": 60, "h": 3600, "d": 86400}
 _PART = rf"(\d+(?:\.\d+)?)\s*({'|'.join(_SECONDS)})\s*"
 
 
-def check_whole(owner: str, *, least: int = 1, **given: object) -> None:
+def check_whole(owner: str, *, minimum: int = 1, **given: object) -> None:
     """Raise ConfigError for a value that is no whole number of at least this. The message names the owner."""
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigError(f"{owner}: {name} has to be a whole number of at least {least}, got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise ConfigError(f"{owner}: {name} has to be a whole number of at least {minimum}, got {value!r}")
 
 
-def check_number(owner: str, *, above: float = -inf, least: float = -inf, most: float = inf, **given: object) -> None:
-    """Raise ConfigError for a value that is no finite number between these. The message names the owner."""
+def check_number(
+    owner: str, *, above: float = -inf, minimum: float = -inf, maximum: float = inf, **given: object
+) -> None:
+    """Raise ConfigError for a value that is no finite number in this range. The message names the owner."""
+    bounds = {"above": above, "of at least": minimum, "of at most": maximum}
+    text = " and".join(f" {words} {bound:g}" for words, bound in bounds.items() if isfinite(bound))
     for name, value in given.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-        if not number or not above < value or not least <= value <= most:  # type: ignore[operator]
-            bounds = [
-                f" {text} {bound:g}"
-                for text, bound in (("above", above), ("of at least", least), ("of at most", most))
-                if isfinite(bound)
-            ]
-            raise ConfigError(f"{owner}: {name} has to be a number{' and'.join(bounds)}, got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise ConfigError(f"{owner}: {name} has to be a number{text}, got {value!r}")
+        if not (above < value and minimum <= value <= maximum):
+            raise ConfigError(f"{owner}: {name} has to be a number{text}, got {value!r}")
 
 
 def seconds(owner: str, period: object) -> float:

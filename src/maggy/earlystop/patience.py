@@ -32,7 +32,7 @@ class PatienceRule(StoppingRule):
 
     def __post_init__(self) -> None:
         check_whole("PatienceRule", steps=self.steps)
-        check_number("PatienceRule", min_delta=self.min_delta, least=0)
+        check_number("PatienceRule", min_delta=self.min_delta, minimum=0)
 
     def judge(self, curve: Curve, finished: Sequence[Curve]) -> Verdict:
         waited = bisect_right(curve.steps, curve.steps[-1] - self.steps)

@@ -47,7 +47,7 @@ class PercentileStoppingRule(StoppingRule):
     """
 
     def __init__(self, percentile: float = 25.0) -> None:
-        check_number(type(self).__name__, percentile=percentile, least=0, most=100)
+        check_number(type(self).__name__, percentile=percentile, minimum=0, maximum=100)
         self.percentile = percentile
         self._finished: Sequence[Curve] | None = None
 

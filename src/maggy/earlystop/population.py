@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from maggy.errors import ConfigError
 from maggy.trial import Curve
 
 if TYPE_CHECKING:
@@ -15,11 +16,17 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
+POINTS = 64
+"""Of each curve about so many points decide about the units."""
+
 CURVES_KEPT = 256
 """So many curves are kept, the first ones: the later ones are those that a rule has let through."""
 
 ENOUGH = 3
 """From so many complete curves on, they are what is expected of the next."""
+
+STEPS_KEPT = 1024
+"""At so many steps it is remembered what the curves were there; the one asked for longest ago is forgotten first."""
 
 _PSEUDO = 3
 """So many curves count for gains that do not depend on where a curve ends."""
@@ -41,7 +48,8 @@ class Units:
         import numpy as np
 
         values = np.array([loss if isfinite(loss) else self.worst for loss in losses])
-        return (np.minimum(values, self.worst) - self.centre) / self.scale
+        scaled: Array = (np.minimum(values, self.worst) - self.centre) / self.scale
+        return scaled
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +68,18 @@ class Prior:
     spread: float
 
 
+@dataclass(slots=True)
+class _Step:
+    """What the curves were at one step.
+
+    losses  of as many of them as have been read
+    prior   made from these
+    """
+
+    losses: list[float] = field(default_factory=list)
+    prior: Prior | None = None
+
+
 class Population:
     """Finished curves that reached a horizon.
 
@@ -70,28 +90,31 @@ class Population:
         self.horizon = horizon
         self._curves: list[Curve] = []
         self._ends: list[float] = []
-        self._units: tuple[int, Units] | None = None  # each with the number of curves it was made from
-        self._priors: dict[int, tuple[int, Prior]] = {}
+        self._units: Units | None = None
+        self._steps: dict[int, _Step] = {}
 
     def __len__(self) -> int:
         return len(self._curves)
 
     def add(self, curve: Curve) -> None:
-        """A trial has ended; nothing happens if it did not reach the horizon, or had reached it before."""
-        if len(self) < CURVES_KEPT and curve.since < self.horizon <= curve.steps[-1]:
+        """A trial has ended. It counts if it has come to the horizon, for the first time, with a loss there."""
+        if len(self) == CURVES_KEPT or not curve.since < self.horizon <= curve.steps[-1]:
+            return
+        end = _loss_at(curve, self.horizon)
+        if isfinite(end):
             self._curves.append(curve)
-            self._ends.append(_loss_at(curve, self.horizon))
+            self._ends.append(end)
+            self._units = None
 
     def units(self, curve: Curve) -> Units:
         """The units of this population; those of the running curve where there is none.
 
-        Raises ValueError where there is not a single finite loss.
+        Raises ConfigError where there is not a single finite loss.
         """
         if len(self) < ENOUGH:
             return _units_of([curve])
-        if self._units is None or self._units[0] != len(self):
-            self._units = len(self), _units_of(self._curves)
-        return self._units[1]
+        self._units = self._units or _units_of(self._curves)
+        return self._units
 
     def prior(self, step: int, units: Units, now: float) -> Prior:
         """What is expected of a curve that has come to a step.
@@ -102,12 +125,15 @@ class Population:
 
         if len(self) < ENOUGH:
             return Prior(mean=np.array([now, 0.0]), covariance=np.eye(2), gain=0.0, spread=1.0)
-        count, prior = self._priors.get(step, (0, None))
-        if prior is None or count != len(self):
+        seen = self._steps.pop(step, None) or _Step()
+        self._steps[step] = seen  # now the newest
+        if len(self._steps) > STEPS_KEPT:
+            del self._steps[next(iter(self._steps))]
+        if seen.prior is None or len(seen.losses) < len(self):
+            seen.losses += [_loss_at(curve, step) for curve in self._curves[len(seen.losses) :]]
             ends = units.scaled(self._ends)
-            prior = _fit(ends, units.scaled([_loss_at(curve, step) for curve in self._curves]) - ends)
-            self._priors[step] = len(self), prior
-        return prior
+            seen.prior = _fit(ends, units.scaled(seen.losses) - ends)
+        return seen.prior
 
 
 def _fit(ends: Array, gains: Array) -> Prior:
@@ -131,10 +157,10 @@ def _fit(ends: Array, gains: Array) -> Prior:
 def _units_of(curves: Sequence[Curve]) -> Units:
     import numpy as np
 
-    losses = np.concatenate([curve.values for curve in curves])
+    losses = np.concatenate([curve.values[:: 1 + len(curve) // POINTS] for curve in curves])
     losses = losses[np.isfinite(losses)]
     if not len(losses):
-        raise ValueError("there is no finite loss to predict from")
+        raise ConfigError("a curve without a single finite loss cannot be predicted")
     low, tenth, middle, ninth, high = np.percentile(losses, [5, 10, 50, 90, 95])
     scale = (ninth - tenth) or np.ptp(losses) or abs(middle) or 1.0
     return Units(centre=float(middle), scale=float(scale), worst=float(2 * high - low + (high == low) * scale))

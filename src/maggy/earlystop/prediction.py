@@ -1,33 +1,20 @@
-"""Where a learning curve will end: a Bayesian mixture in closed form.
+"""Where a learning curve will end, and whether it will be the best.
 
-Each component of the mixture says that a curve y, seen at the steps t_1 ... t_n, goes on as
-
-    y(t) = a + b f(t) + r(t) + e,
-
-where f is one of a few shapes that settle, scaled so that it is 1 at t_n and 0 at the horizon. So a is where the curve
-ends, and b is what it still gains. r is a random walk in log t, and e is noise. The components differ in the shape, in
-the size of the noise, and in the size of the walk. All of these are fixed numbers on a grid, so that a and b have a
-normal posterior, the end of the curve a normal prediction, and each component an evidence, which becomes its weight.
-
-The prior of a and b is what the finished curves were like: where they ended, and what they gained after t_n. Early on
-it decides; later the curve itself does.
-
-The evidence weighs how well a shape explains what was seen. That nothing surprising happens later, it cannot know. So
-some weight, `SURPRISE`, is kept for "from here on it gains what others gained, or something else altogether".
-
-After Domhan, Springenberg and Hutter, "Speeding up automatic hyperparameter optimization of deep neural networks by
-extrapolation of learning curves", IJCAI 2015, who sample the parameters of such shapes.
+What the curve looks like and what finished curves were like go into a mixture, see `maggy.earlystop.mixture`. Its
+evidence weighs how well a shape explains what was seen. That nothing surprising happens later, it cannot know. So some
+weight, `SURPRISE`, is kept for "from here on it gains what others have gained, or something else altogether".
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import erf, sqrt
 from typing import TYPE_CHECKING, Any
 
-from maggy.earlystop.population import Population, Prior
+from maggy.earlystop.mixture import design, mixture
+from maggy.earlystop.population import Population
+from maggy.errors import ConfigError
 from maggy.trial import Curve
 
 if TYPE_CHECKING:
@@ -37,12 +24,6 @@ if TYPE_CHECKING:
 
 POINTS = 32
 """So many points of a curve are looked at, the first and the newest among them."""
-
-NOISES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-"""Standard deviations of the noise, in units of `Population.scale`."""
-
-WALKS = (0.1, 3.0, 100.0, 1000.0)
-"""Variances of the walk between the first step and the horizon, in units of that of the noise."""
 
 SURPRISE = 0.25
 """Weight of what the curve does not show."""
@@ -70,13 +51,14 @@ class Prediction:
     @property
     def std(self) -> float:
         """Its standard deviation."""
-        return sqrt(float(self.weights @ (self.deviations**2 + (self.means - self.mean) ** 2)))
+        variances = self.deviations**2 + (self.means - self.mean) ** 2
+        return sqrt(float(self.weights @ variances))
 
     def probability_below(self, loss: float) -> float:
         """The probability that the curve ends below this loss."""
         scores = ((loss - self.means) / (self.deviations * sqrt(2))).tolist()
-        below = sum(w * (1 + erf(z)) for w, z in zip(self.weights.tolist(), scores, strict=True)) / 2
-        return min(max(below, 0.0), 1.0)
+        below = sum(weight * (1 + erf(score)) for weight, score in zip(self.weights, scores, strict=True)) / 2
+        return min(max(float(below), 0.0), 1.0)
 
     def quantile(self, share: float) -> float:
         """The loss below which the curve ends with this probability, which lies between 0 and 1, exclusive."""
@@ -95,10 +77,10 @@ def predict(curve: Curve, horizon: int, finished: Sequence[Curve] = ()) -> Predi
     horizon   the step, after the newest of the curve
     finished  losses of other trials; those that reached the horizon say what to expect
 
-    Raises ValueError for a horizon that is not ahead, or without a single finite loss.
+    Raises ConfigError for a horizon that is not ahead, and without a single finite loss.
     """
     if not curve.steps or curve.steps[-1] >= horizon:
-        raise ValueError(f"the horizon, step {horizon}, is not ahead of the curve")
+        raise ConfigError(f"the horizon, step {horizon}, is not ahead of the curve: nothing is left to predict")
     population = Population(horizon)
     for other in finished:
         population.add(other)
@@ -113,9 +95,8 @@ def predict_in(population: Population, curve: Curve) -> Prediction:
     chosen = np.unique(np.linspace(0, len(curve) - 1, min(len(curve), POINTS)).round().astype(int))
     losses = units.scaled([curve.values[point] for point in chosen])
     prior = population.prior(curve.steps[-1], units, float(losses[-1]))
-    weights, means, deviations = _mixture(
-        _design(tuple(curve.steps[point] for point in chosen), population.horizon), losses, prior
-    )
+    seen = design(tuple(curve.steps[point] for point in chosen), population.horizon)
+    weights, means, deviations = mixture(seen, losses, prior)
     weights = np.append(weights * (1 - SURPRISE), [SURPRISE * share for share, _ in SURPRISES])
     means = np.append(means, [losses[-1] - prior.gain] * len(SURPRISES))
     deviations = np.append(deviations, [width * prior.spread for _, width in SURPRISES])
@@ -127,92 +108,27 @@ def predict_in(population: Population, curve: Curve) -> Prediction:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Design:
-    """What the mixture needs to know of the steps alone. Axes: w a walk, s a shape, n a point; 2 for a and b.
+def probability_of_best(population: Population, curve: Curve, best: float, fresh: float) -> float:
+    """The probability that a trial ends below the best loss so far.
 
-    regressors  [s, 2, n]  1 and f
-    inverse     [w, n, n]  of the covariance of walk and noise, in units of the variance of the noise
-    log_det     [w]        of that covariance
-    gram        [w, s, 2, 2]
-    pull        [w, n]     how residuals at the points move the walk at the horizon
-    rest        [w]        variance at the horizon that remains, noise included
-    lever       [w, s, 2]  how a and b move the prediction
-    log_share   [w, s]     prior weights; each family of shapes has the same
+    best   a loss
+    fresh  the probability of that for a trial of which nothing is known
+
+    The normal prior of a prediction knows nothing of how many have tried in vain: to it, an end beyond the best is no
+    rarer than the width of the distribution makes it. So the prediction says only by how much the curve has changed
+    the odds, and this change is applied to those of a fresh trial.
     """
-
-    regressors: Array
-    inverse: Array
-    log_det: Array
-    gram: Array
-    pull: Array
-    rest: Array
-    lever: Array
-    log_share: Array
+    units = population.units(curve)
+    prior = population.prior(curve.steps[-1], units, float(units.scaled(curve.values[-1:])[0]))
+    end, spread = float(prior.mean[0]), sqrt(prior.covariance[0, 0])
+    before = (1 + erf((float(units.scaled([best])[0]) - end) / (spread * sqrt(2)))) / 2
+    after = predict_in(population, curve).probability_below(best)
+    return _from_odds(_odds(after) / _odds(max(before, fresh)) * _odds(fresh))
 
 
-@lru_cache(maxsize=256)
-def _design(steps: tuple[int, ...], horizon: int) -> _Design:
-    """Trials that report at the same steps share one."""
-    import numpy as np
-
-    n = len(steps)
-    time = np.array([*steps, horizon], dtype=float) + 1 - min(steps[0], 0)
-    shapes, log_share = _shapes(time)
-    log_time = np.log(time / time[0]) / np.log(time[-1] / time[0])
-    walks = np.array(WALKS)
-    covariance = np.minimum.outer(log_time, log_time)
-    inverse = np.linalg.inv(np.eye(n) + walks[:, None, None] * covariance[:n, :n])
-    regressors = np.stack([np.ones_like(shapes), shapes], axis=1)[:, :, :n]
-    ahead = walks[:, None] * covariance[:n, n]
-    pull = np.einsum("wnm,wm->wn", inverse, ahead)
-    return _Design(
-        regressors=regressors,
-        inverse=inverse,
-        log_det=-np.linalg.slogdet(inverse)[1],
-        gram=np.einsum("sin,wnm,sjm->wsij", regressors, inverse, regressors, optimize=True),
-        pull=pull,
-        rest=1 + walks * covariance[n, n] - np.einsum("wn,wn->w", pull, ahead),
-        lever=np.array([1.0, 0.0]) - np.einsum("wn,sin->wsi", pull, regressors),
-        log_share=np.broadcast_to(log_share, (len(walks), len(shapes))),
-    )
+def _odds(probability: float) -> float:
+    return probability / max(1 - probability, 1e-12)
 
 
-def _shapes(time: Array) -> tuple[Array, Array]:
-    """Shapes that settle, at these times, of which the last is the horizon; and the logarithms of their shares."""
-    import numpy as np
-
-    u = time / time[-1]
-    families = [
-        [u**-power for power in (0.3, 0.6, 1.0, 1.6, 2.5)],
-        [np.exp(-u / scale) for scale in (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)],
-        [1 / (1 + (u / start) ** power) for start in (0.05, 0.15, 0.4, 0.8) for power in (2, 5)],
-    ]
-    shapes = np.array([shape for family in families for shape in family])
-    shares = np.array([1 / len(family) for family in families for _ in family])
-    ahead = shapes[:, -2] - shapes[:, -1]
-    moves = np.abs(shapes[:, 0] - shapes[:, -1]) < 1e9 * ahead  # the others have settled: they say what a power says
-    shapes, ahead = shapes[moves], ahead[moves]
-    return (shapes - shapes[:, -1:]) / ahead[:, None], np.log(shares[moves] / shares[moves].sum())
-
-
-def _mixture(design: _Design, losses: Array, prior: Prior) -> tuple[Array, Array, Array]:
-    """Weights, means and standard deviations of the loss at the horizon, for every noise, walk and shape."""
-    import numpy as np
-
-    precision = np.linalg.inv(prior.covariance)
-    noise = 1 / np.square(NOISES)[:, None, None]  # axes from here on: noise, walk, shape
-    weighted = design.inverse @ losses
-    posterior = precision + design.gram * noise[..., None, None]
-    towards = precision @ prior.mean + np.einsum("sin,wn->wsi", design.regressors, weighted) * noise[..., None]
-    p, q, r = posterior[..., 0, 0], posterior[..., 0, 1], posterior[..., 1, 1]
-    det = p * r - q * q
-    a = (r * towards[..., 0] - q * towards[..., 1]) / det
-    b = (p * towards[..., 1] - q * towards[..., 0]) / det
-    misfit = (weighted @ losses)[:, None] * noise - a * towards[..., 0] - b * towards[..., 1]
-    evidence = (len(losses) * np.log(noise) - design.log_det[:, None] - np.log(det) - misfit) / 2 + design.log_share
-    weights = np.exp(evidence - evidence.max())
-    to_a, to_b = design.lever[..., 0], design.lever[..., 1]
-    means = (design.pull @ losses)[:, None] + to_a * a + to_b * b
-    variances = design.rest[:, None] / noise + (r * to_a**2 - 2 * q * to_a * to_b + p * to_b**2) / det
-    return (weights / weights.sum()).ravel(), means.ravel(), np.sqrt(variances).ravel()
+def _from_odds(odds: float) -> float:
+    return odds / (1 + odds)

@@ -30,7 +30,7 @@ class ThresholdRule(StoppingRule):
 
     def __post_init__(self) -> None:
         check_number("ThresholdRule", worse_than=self.worse_than)
-        check_whole("ThresholdRule", after_step=self.after_step, least=0)
+        check_whole("ThresholdRule", after_step=self.after_step, minimum=0)
 
     def judge(self, curve: Curve, finished: Sequence[Curve]) -> Verdict:
         step = curve.steps[-1]

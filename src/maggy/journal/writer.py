@@ -62,6 +62,11 @@ class JournalWriter:
         for helper in self._helpers:
             helper.start()
 
+    @property
+    def count(self) -> int:
+        """How many records the journal has, those of earlier epochs included."""
+        return self._count
+
     def append(self, event: AnyEvent, t: float) -> None:
         """Add a record; it is written with the turn's `flush`."""
         record = Record(self._count, t, event)

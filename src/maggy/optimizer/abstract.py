@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from maggy.errors import ConfigError, SearchspaceError
 from maggy.optimizer.base import IDLE, Optimizer, Report, Setting, Suggestion
-from maggy.searchspace import Searchspace, plain
+from maggy.searchspace import Space, plain_tree
 from maggy.trial import Direction, Params, Trial, TrialState
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class AbstractOptimizer(ABC):
     """
 
     num_trials: int
-    searchspace: Searchspace
+    searchspace: Space
     direction: Direction
     trial_store: Mapping[int, Trial]
     final_store: Sequence[Trial]
@@ -177,13 +177,13 @@ class OptimizerAdapter(Optimizer):
         if answer.trial_id is not None or answer.state is not TrialState.PENDING:
             raise ConfigError(f"{who} returned trial {answer.trial_id} once more; make a new one: Trial(dict(params))")
         names, expected = set(answer.params), set(self.setting.space.keys())
-        if missing := expected - names:
+        if missing := expected - names - self.setting.space.optional:
             raise SearchspaceError(f"{who} left out {sorted(missing)}: every trial needs {sorted(expected)}")
         if unknown := names - expected - BUDGET_NAMES:
             raise SearchspaceError(f"{who} gave {sorted(unknown)}, but the search space has only {sorted(expected)}")
         for name, value in answer.params.items():
             try:
-                answer.params[name] = plain(value)
+                answer.params[name] = plain_tree(value)
             except SearchspaceError as error:
                 raise SearchspaceError(f"{who} gave hyperparameter {name!r}: {error}.") from None
         return answer

@@ -49,11 +49,11 @@ class Asha(Optimizer):
 
     Stopping form (as in Syne Tune): with the first step at or beyond a budget a trial is ranked there among the n
     trials that have come so far, itself included. It goes on if at most ceil(n / eta) - 1 are better, and is stopped
-    otherwise; so the first one to arrive goes on. At the largest budget it is stopped in any case. A trial that fails
-    or that a rule stops counts as the worst at the next budget.
+    otherwise; so the first one to arrive goes on. Beyond the largest budget it is stopped in any case. A trial that
+    fails or that a rule stops counts as the worst at the next budget.
 
-    With several brackets a fresh configuration enters the bracket that is furthest behind its share. Shares are
-    proportional to `eta**-s` divided by the number of rungs, as in Hyperband, so that all brackets cost about the same.
+    With several brackets a fresh configuration enters the one that will have cost least with it: a configuration of
+    bracket s counts `eta**s` times the number of its rungs. So all brackets cost about the same, as in Hyperband.
 
     Raises ConfigError for budgets that make no rungs, and for the promotion form with a function without `budget`.
     """
@@ -92,11 +92,13 @@ class Asha(Optimizer):
             )
         self._rungs = [[Rung(budget) for budget in budgets[bracket:]] for bracket in range(self.brackets)]
         self._entered = [0] * self.brackets
-        # The promotion form: rungs that promote, the largest budget first, and how many trials are on their way there.
+        # The promotion form: rungs that promote, the largest budget first; which rung promoted trials are on their way
+        # to; and how many trials are on their way to one that promotes.
         self._promoting = sorted(
             ((bracket, number) for bracket, rungs in enumerate(self._rungs) for number in range(len(rungs) - 1)),
             key=lambda place: -self._rungs[place[0]][place[1]].budget,
         )
+        self._promoted: dict[int, int] = {}
         self._on_their_way = 0
         # The stopping form: how far trials have come, and which have been stopped here and not by another rule.
         self._milestones = [Milestones([rung.budget for rung in rungs]) for rungs in self._rungs]
@@ -109,14 +111,16 @@ class Asha(Optimizer):
     def judge(self, trial: Trial, step: int, loss: float) -> str | None:
         assert trial.trial_id is not None
         bracket = trial.bracket or 0
-        number = self._milestones[bracket].reached(trial.trial_id, step)
-        if number is None:
+        rungs, milestones = self._rungs[bracket], self._milestones[bracket]
+        number = milestones.reached(trial.trial_id, step)
+        if number is not None:
+            rung = rungs[number]
+            self.setting.draws.history.observed(trial.trial_id, (loss,), rung.budget, runs=True)
+            rank = rung.add(worst_if_not_finite(loss), trial.trial_id)
+        if milestones.ends(step):
+            reason = f"asha: it has gone beyond step {show(rungs[-1].budget)}, the last rung"
+        elif number is None or number == len(rungs) - 1:
             return None
-        rung = self._rungs[bracket][number]
-        self.setting.draws.history.observed(trial.trial_id, (loss,), rung.budget, runs=True)
-        rank = rung.add(worst_if_not_finite(loss), trial.trial_id)
-        if number == len(self._rungs[bracket]) - 1:
-            reason = f"asha: it has come to step {show(rung.budget)}, the last rung"
         elif worst_if_not_finite(loss) == inf:
             reason = f"asha: its metric at step {show(rung.budget)} is no finite number"
         elif (rank - 1) * self.reduction_factor < len(rung):
@@ -134,9 +138,9 @@ class Asha(Optimizer):
         assert trial.trial_id is not None
         rungs = self._rungs[trial.bracket or 0]
         if self.promotes:
-            assert trial.rung is not None
-            rungs[trial.rung].add(loss_at_budget(report), trial.trial_id)
-            self._on_their_way -= trial.rung < len(rungs) - 1
+            number = self._promoted.pop(trial.trial_id, 0)
+            rungs[number].add(loss_at_budget(report), trial.trial_id)
+            self._on_their_way -= number < len(rungs) - 1
             return
         number = self._milestones[trial.bracket or 0].leave(trial.trial_id)
         stopped_here = trial.trial_id in self._stopped
@@ -154,6 +158,7 @@ class Asha(Optimizer):
                 trial, rank = promotable
                 following = self._rungs[bracket][number + 1]
                 resumable = number + 2 < len(self._rungs[bracket])
+                self._promoted[trial] = number + 1
                 self._on_their_way += resumable
                 return Promotion(
                     trial=trial,
@@ -169,7 +174,7 @@ class Asha(Optimizer):
         draw = self.setting.draws.fresh()
         if draw is None:
             return IDLE if self._on_their_way else None
-        bracket = min(range(self.brackets), key=lambda bracket: (self._entered[bracket] + 1) / self._share(bracket))
+        bracket = min(range(self.brackets), key=lambda bracket: (self._entered[bracket] + 1) * self._cost(bracket))
         self._entered[bracket] += 1
         place = {} if self.brackets == 1 else {"bracket": bracket}
         rungs = self._rungs[bracket]
@@ -179,8 +184,8 @@ class Asha(Optimizer):
             return draw.trial(budget=rungs[0].budget, rung=0, resumable=resumable, **place)
         return draw.trial(budget=rungs[-1].budget if self.setting.takes_budget else None, **place)
 
-    def _share(self, bracket: int) -> float:
-        return self.reduction_factor**-bracket / len(self._rungs[bracket])
+    def _cost(self, bracket: int) -> int:
+        return int(self.reduction_factor**bracket) * len(self._rungs[bracket])
 
     def _budgets(self) -> list[float]:
         most = self.resource_max

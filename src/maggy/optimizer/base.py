@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from maggy.arguments import KeepsArguments
-from maggy.searchspace import Searchspace
+from maggy.searchspace import Space
 from maggy.trial import Direction, Trial
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Setting:
     takes_budget  whether the training function asks for a `budget`
     """
 
-    space: Searchspace
+    space: Space
     num_trials: int
     direction: Direction
     running: Mapping[int, Trial]

@@ -27,7 +27,7 @@ class ContinuousAsha(Optimizer):
 
     With the first step at or beyond a budget a trial takes its place in that rung, which has room for the best `keep`.
     It goes on if it finds room there: the first `keep` always do, and later ones drive out the worst, which itself runs
-    on to its next budget. At the last rung every trial is stopped. When all rungs are full no new trial begins. Needs
+    on to its next budget. Beyond the last rung every trial is stopped. When all rungs are full no new trial begins. Needs
     neither checkpoints nor an argument `budget`.
 
     Source: Fugue-Tune's continuous ASHA.
@@ -64,14 +64,16 @@ class ContinuousAsha(Optimizer):
     def judge(self, trial: Trial, step: int, loss: float) -> str | None:
         assert trial.trial_id is not None
         number = self._milestones.reached(trial.trial_id, step)
-        if number is None:
+        fits = True
+        if number is not None:
+            budget, keep = self.plan.rungs[number]
+            self.setting.draws.history.observed(trial.trial_id, (loss,), budget, runs=True)
+            fits = isfinite(loss) and self._fits(number, loss, trial.trial_id)
+        if self._milestones.ends(step):
+            return f"continuous asha: it has gone beyond step {show(self.plan.rungs[-1][0])}, the last rung"
+        if number is None or number == len(self.plan.rungs) - 1 or fits:
             return None
-        budget, keep = self.plan.rungs[number]
-        self.setting.draws.history.observed(trial.trial_id, (loss,), budget, runs=True)
-        fits = isfinite(loss) and self._fits(number, loss, trial.trial_id)
-        if number == len(self.plan.rungs) - 1:
-            return f"continuous asha: it has come to step {show(budget)}, the last rung"
-        return None if fits else f"continuous asha: not among the best {keep} at step {show(budget)}"
+        return f"continuous asha: not among the best {keep} at step {show(budget)}"
 
     def observe(self, report: Report) -> None:
         assert report.trial.trial_id is not None

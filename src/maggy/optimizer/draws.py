@@ -81,6 +81,9 @@ class Draws:
         """The journal has been replayed: what is told from here on happens now."""
         self.live = True
 
+    def warm_up(self) -> None:
+        """The first worker is ready: wait until draws can be made."""
+
     def close(self) -> None:
         """Nothing is drawn any more."""
 

@@ -24,9 +24,9 @@ class Hyperband(Synchronous):
     plans         plans to run instead, each a `Plan` or a list of `(budget, keep)`. Plans without `n` share the
                   `num_trials` configurations in proportion to what their first rungs keep
 
-    The next bracket begins as soon as the trials of the ones before leave a worker without work. When the configurations
-    run out within a bracket, it goes on with those it has, and its rungs keep as large a part of them. A trial that
-    failed, or was stopped by a rule, or returned NaN or infinity counts as the worst in its rung and does not go on.
+    The next bracket begins as soon as those before leave a worker without work. When the configurations run out within
+    a bracket, it goes on with those it has, and its rungs keep as large a part of them. A trial that failed, or was
+    stopped by a rule, or returned NaN or infinity counts as the worst in its rung and does not go on.
 
     Source: Li et al., arXiv 1603.06560; brackets that overlap: Falkner et al. (BOHB), arXiv 1807.01774.
 
@@ -50,8 +50,8 @@ class Hyperband(Synchronous):
             self._given = Plan.hyperband(min_budget, max_budget, eta)
         else:
             self._given = [Plan.of(plan) for plan in plans]
-        sizes = [plan.n is None for plan in self._given]
-        if not sizes or (any(sizes) and (not all(sizes) or n_iterations is not None)):
+        sized = {plan.n is not None for plan in self._given}
+        if len(sized) != 1 or (n_iterations is not None and sized != {True}):
             raise ConfigError(
                 "plans must be one or more, and either all of them say how many configurations enter, "
                 "Plan([(1, 9), (3, 3)], n=27), or none does; with n_iterations all must"

@@ -28,6 +28,10 @@ class Milestones:
         self._next[trial] = passed
         return passed - 1
 
+    def ends(self, step: int) -> bool:
+        """Whether a trial has gone beyond the last milestone. One that stands at it may be about to return."""
+        return step > self.steps[-1]
+
     def leave(self, trial: int) -> int:
         """Forget a trial; returns the number of the milestone that it would have reached next."""
         return self._next.pop(trial, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from math import ceil, inf
 from typing import TYPE_CHECKING
@@ -52,10 +52,11 @@ class PBT(Optimizer):
     sampler     draws the configurations of the first members: a name or a `Sampler`
 
     Nobody waits for the others: a member that returns is compared with the latest losses there are. The worst part is
-    `floor(quantile * n)` of n members, and one at least once all first members have returned. A member that is replaced
-    ends; a new trial begins with the checkpoint of its `parent`, which has come at least as far, is still training, and
-    is chosen at random among the best. Without such a parent the member goes on. A member that failed, or that a rule
-    has stopped, counts as the worst and is replaced as soon as there is a parent.
+    `floor(quantile * n)` of the n members that have one, and one at least once all first members have returned. A
+    member that is replaced ends; a new trial begins with the checkpoint of its `parent`, which has come at least as
+    far, is still training, and is chosen at random among the best. Its predecessor counts until it has returned.
+    Without such a parent the member goes on. A member that failed, or that a rule has stopped, counts as the worst and
+    is replaced as soon as there is a parent.
 
     Source: Jaderberg et al., arXiv 1711.09846; default of `resample` as in Ray Tune.
 
@@ -95,10 +96,14 @@ class PBT(Optimizer):
         if self.population is not None:
             setting.draws.most = self.population
         self._members: dict[int, _Member] = {}
-        self._ranking: list[tuple[float, int]] = []  # their places, best first
+        self._ranking: list[tuple[float, int]] = []  # their places, best first, and those in `_replaced`
+        self._replaced: defaultdict[int, deque[tuple[float, int]]] = defaultdict(
+            deque
+        )  # by the parent of the new trial
         self._returned: deque[_Member] = deque()  # those that wait for a decision
         self._failed: list[_Member] = []  # those that wait for a parent
         self._first = 0  # first members that are still to return
+        self._goals: dict[int, float] = {}  # the budgets that members are on their way to, which have returned before
         self._training = 0  # trials that run and have not got their last budget
         return setting.draws.most * ceil(self.budget_max / self.interval)
 
@@ -118,23 +123,29 @@ class PBT(Optimizer):
     def observe(self, report: Report) -> None:
         trial = report.trial
         assert trial.trial_id is not None and trial.budget is not None
-        self._first -= trial.parent is None and trial.rung == 0
-        self._training -= trial.budget < self.budget_max
-        self._forget(trial.trial_id)
+        before = self._members.get(trial.trial_id)
+        if before is not None:
+            self._unrank(before.place)
+        elif trial.parent is not None:
+            self._unrank(self._replaced[trial.parent].popleft())
+        else:
+            self._first -= 1
+        budget = self._goals.pop(trial.trial_id, trial.budget)
+        self._training -= budget < self.budget_max
         loss = loss_at_budget(report)
-        member = _Member(trial.trial_id, trial.params, loss, trial.final_metric, trial.budget)
+        member = _Member(trial.trial_id, trial.params, loss, trial.final_metric, budget)
         self._members[trial.trial_id] = member
         insort(self._ranking, member.place)
         if loss == inf:
             self._failed.append(member)
-        elif trial.budget < self.budget_max:
+        elif budget < self.budget_max:
             self._returned.append(member)
 
     def _decide(self, member: _Member, rng: np.random.Generator) -> Suggestion:
         rank = bisect_left(self._ranking, member.place) + 1
         if rank > len(self._ranking) - self._part() and (parent := self._parent(member, rng)):
             return self._take_over(member, parent, rng)
-        budget = self._following(member.budget)
+        budget = self._goals[member.trial] = self._following(member.budget)
         self._training += budget < self.budget_max
         return Promotion(
             trial=member.trial,
@@ -145,13 +156,15 @@ class PBT(Optimizer):
         )
 
     def _parent(self, member: _Member, rng: np.random.Generator) -> _Member | None:
-        best = (self._members[trial] for _, trial in self._ranking[: self._part()])
+        places = self._ranking[: self._part()]
+        best = (self._members[trial] for _, trial in places if trial in self._members)
         able = [each for each in best if member.budget <= each.budget < self.budget_max and each.loss < member.loss]
         return able[int(rng.integers(len(able)))] if able else None
 
     def _take_over(self, member: _Member, parent: _Member, rng: np.random.Generator) -> Trial:
         rank, of = bisect_left(self._ranking, member.place) + 1, len(self._ranking)
-        self._forget(member.trial)
+        self._replaced[parent.trial].append(member.place)
+        del self._members[member.trial]
         params = perturbed(self.setting.space, parent.params, rng, resample=self.resample, factors=self.factors)
         lost = "has no result" if member.loss == inf else f"({member.metric:.6g}) was {ordinal(rank)} of {of}"
         reason = (
@@ -176,7 +189,5 @@ class PBT(Optimizer):
     def _rung(self, budget: float) -> int:
         return ceil(budget / self.interval) - 1
 
-    def _forget(self, trial: int) -> None:
-        member = self._members.pop(trial, None)
-        if member is not None:
-            del self._ranking[bisect_left(self._ranking, member.place)]
+    def _unrank(self, place: tuple[float, int]) -> None:
+        del self._ranking[bisect_left(self._ranking, place)]

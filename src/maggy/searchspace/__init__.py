@@ -11,7 +11,7 @@ from maggy.searchspace.expressions import (
     TransitionChoice,
 )
 from maggy.searchspace.listed import Categorical, Discrete
-from maggy.searchspace.parameters import Constant, Parameter, plain
+from maggy.searchspace.parameters import Constant, Parameter, plain, plain_tree
 from maggy.searchspace.ranges import Double, Integer, Normal
 from maggy.searchspace.searchspace import Searchspace
 from maggy.searchspace.space import Space
@@ -35,4 +35,5 @@ __all__ = [
     "Space",
     "TransitionChoice",
     "plain",
+    "plain_tree",
 ]

@@ -295,6 +295,11 @@ class Constant(Parameter):
     def grid(self) -> Sequence[Any]:
         return (self.value,)
 
+    @property
+    def is_scalar(self) -> bool:
+        """Whether the bare value says the same in a template, where a list or dict has places of its own."""
+        return not self.conditions and not isinstance(self.value, list | dict)
+
     def __contains__(self, value: object) -> bool:
         return value == self.value and type(value) is type(self.value)
 

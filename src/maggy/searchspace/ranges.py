@@ -46,15 +46,16 @@ class Range(Parameter):
             raise SearchspaceError(f"log has to be True or False, got {self.log!r}")
         if self.log and low <= 0:
             raise SearchspaceError(f"a log scale needs a lower bound above 0, got {low}")
-        if self.q is not None:
-            q = self._number(self.q, "step")
-            if not 0 < q <= high - low:
-                raise SearchspaceError(f"the step q={q} must be above 0 and no larger than the range, {high - low}")
-            if (high - low) / q > 2 * LARGEST_INT:
-                raise SearchspaceError(f"the step q={q} is too small for a range from {low} to {high}; leave q out")
-            object.__setattr__(self, "q", q)
+        q = None if self.q is None else self._number(self.q, "step")
+        if q is not None and q <= 0:
+            raise SearchspaceError(f"the step q={q} must be above 0")
+        if q is not None and (high - low) / q > 2 * LARGEST_INT:
+            raise SearchspaceError(f"the step q={q} is too small for a range from {low} to {high}; leave q out")
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
+        object.__setattr__(self, "q", q)
+        if self._steps is not None and len(self._steps) < 2:
+            raise SearchspaceError(f"the step q={q} is larger than the range from {low} to {high}")
 
     def _number(self, value: object, what: str) -> float:
         return number(value, f"the {what} of {self.type} must be numbers")

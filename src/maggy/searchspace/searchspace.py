@@ -10,7 +10,7 @@ from typing import Any
 from maggy.errors import SearchspaceError
 from maggy.searchspace.branch import Branch
 from maggy.searchspace.listed import Listed
-from maggy.searchspace.parameters import Parameter, check_name
+from maggy.searchspace.parameters import Constant, Parameter, check_name
 from maggy.searchspace.ranges import Integer
 from maggy.searchspace.space import Space
 from maggy.searchspace.structure import TYPES, holds_expression, parse, read, walk
@@ -65,7 +65,10 @@ class Searchspace(Space):
             value = _parsed(value)
         except SearchspaceError as error:
             raise SearchspaceError(f"hyperparameter {name!r}: {error}.") from None
-        template = Template({**root, name: read(value, name, known)})
+        node = read(value, name, known)
+        if isinstance(node, list) and not holds_expression(node):
+            node = Constant(node)  # nothing in it is chosen; `to_dict` says so, since a bare list is refused here
+        template = Template({**root, name: node})
         self._set((Branch(template, branch.clauses, branch.predicates),))
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -173,9 +176,7 @@ def _seeds_form(value: Any) -> Any:
         options = {name: said for name, said in value.items() if name not in ("_expr_", "values")}
         form = (value["_expr_"], value["values"])
         return (*form, options) if options else form
-    if isinstance(value, list) and holds_expression(value):
-        return value
-    return "CONSTANT", [value]
+    return value if isinstance(value, list) else ("CONSTANT", [value])
 
 
 def _number_of(parameter: Parameter, value: Any, normalize: bool) -> float:

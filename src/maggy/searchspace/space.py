@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import suppress
 from copy import deepcopy
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -70,8 +71,13 @@ class Space:
         return space
 
     def _keep(self, starts: Iterable[dict[str, Any]]) -> None:
-        """Take over those starts that lie in this space."""
-        self._starts = tuple(deepcopy(start) for start in starts if self.allows(start))
+        """Take over those starts that lie in this space, as far as they tell."""
+        kept = []
+        for start in starts:
+            with suppress(SearchspaceError):  # a FuncParam may hide what they say
+                if self.allows(start):
+                    kept.append(deepcopy(start))
+        self._starts = tuple(kept)
 
     # What optimizers use
 
@@ -93,6 +99,13 @@ class Space:
         absent = (key for b in self._branches for key in {*self.keys()} - {*b.template.root} | b.template.optional)
         return frozenset(absent)
 
+    @property
+    def is_free(self) -> bool:
+        """Whether any values by name make a configuration: no conditions, nothing forbidden, and no union."""
+        branch, *others = self._branches
+        bound = any(parameter.conditions for parameter in branch.template.parameters.values())
+        return not (others or bound or branch.clauses or branch.predicates)
+
     def keys(self) -> list[str]:
         """The keys of a configuration: the names that a training function sees."""
         return list(dict.fromkeys(key for branch in self._branches for key in branch.template.root))
@@ -102,7 +115,7 @@ class Space:
         if name not in self.parameters:
             raise SearchspaceError(f"the search space has no hyperparameter {name!r}, only {list(self.parameters)}")
         if len(self._branches) == 1:
-            return self._branches[0].template.is_active(name, dict(flat))
+            return self._branches[0].template.is_active(name, flat)
         if name == BRANCH:
             return True
         prefix, _, inner = name.partition(".")
@@ -241,10 +254,10 @@ class Space:
         """The product: each branch of one with each of the other. Raises SearchspaceError on a key that both have."""
         if not isinstance(other, Space | Mapping):
             return NotImplemented
-        left, right = _starts(self) or ({},), _starts(other) or ({},)
+        ours, theirs = _starts(self), _starts(other)
         return Space._of(
             [a.product(b) for a in self._branches for b in _branches(other)],
-            [{**a, **b} for a in left for b in right],
+            [{**a, **b} for a in ours or ({},) for b in theirs or ({},)] if ours or theirs else (),
         )
 
     def __rmul__(self, other: object) -> Space:

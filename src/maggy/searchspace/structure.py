@@ -88,7 +88,7 @@ def read(value: object, name: str, known: dict[str, Parameter]) -> Node:
             value = parse(value)
         if isinstance(value, Parameter):
             known[name] = value
-            return value.value if isinstance(value, Constant) and not value.conditions else value
+            return value.value if isinstance(value, Constant) and value.is_scalar else value
         if not isinstance(value, list | tuple):
             return plain(value)
     except SearchspaceError as error:

@@ -66,14 +66,14 @@ class Template:
         """Check it now, instead of on first use."""
         _ = self._compiled
 
-    def is_active(self, name: str, flat: Flat) -> bool:
+    def is_active(self, name: str, flat: Mapping[str, Any]) -> bool:
         """Whether the parameter exists under these values."""
         for parent, allowed in self._compiled.conditions.get(name, ()):
             if not self.has_one_of(parent, allowed, flat):
                 return False
         return True
 
-    def has_one_of(self, name: str, allowed: frozenset[Hashable], flat: Flat) -> bool:
+    def has_one_of(self, name: str, allowed: frozenset[Hashable], flat: Mapping[str, Any]) -> bool:
         """Whether a parameter or constant exists and has one of the values."""
         constants = self._compiled.constants
         value = constants[name] if name in constants else flat.get(name, _ABSENT)
@@ -176,8 +176,8 @@ class Template:
                 return FuncParam(node.func, *assigned(node.args), **assigned(node.kwargs))
             if not isinstance(node, Parameter) or names[id(node)] not in values:
                 return node
-            value = deepcopy(values[names[id(node)]])
-            return Constant(value, conditions=node.conditions) if node.conditions else value
+            constant = Constant(values[names[id(node)]], conditions=node.conditions)
+            return constant.value if constant.is_scalar else constant
 
         return Template(assigned(self.root))
 

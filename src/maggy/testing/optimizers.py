@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from maggy.optimizer import IDLE, AbstractOptimizer, Optimizer
-from maggy.optimizer.abstract import BUDGET_NAMES
 from maggy.searchspace import Searchspace
 from maggy.testing.stage import Stage
 from maggy.testing.streams import global_streams
@@ -88,6 +87,8 @@ class OptimizerContract:
     """The suite. Say how your optimizer is made, and give it a space that it can search."""
 
     num_trials = 12
+    takes_budget = True
+    """Whether the training function would ask for a `budget`."""
 
     def make(self) -> Optimizer | AbstractOptimizer:
         """A new optimizer, made the same way at every call."""
@@ -104,7 +105,8 @@ class OptimizerContract:
 
     def play(self, **changes: Any) -> list[Trial]:
         """The trials that a new optimizer suggests, see `maggy.testing.play`."""
-        return play(self.make(), self.space(), **{"num_trials": self.num_trials, **changes})
+        settings = {"num_trials": self.num_trials, "takes_budget": self.takes_budget, **changes}
+        return play(self.make(), self.space(), **settings)
 
     def params(self, **changes: Any) -> list[Params]:
         """Their hyperparameters."""
@@ -124,11 +126,9 @@ class OptimizerContract:
         assert self.story(seed=7) == self.story(seed=7)
 
     def test_every_suggestion_has_one_value_of_the_space_for_each_hyperparameter(self) -> None:
-        parameters = self.space().parameters
+        space = self.space()
         for params in self.params():
-            assert params.keys() - BUDGET_NAMES == set(parameters)
-            for name, parameter in parameters.items():
-                assert params[name] in parameter, f"{name}={params[name]!r} lies outside of {parameter}"
+            assert space.allows(params), f"{params} lies outside of {space}"
 
     def test_suggestions_survive_json(self) -> None:
         for params in self.params():
@@ -149,7 +149,7 @@ class OptimizerContract:
         def remember(trial: Trial) -> None:
             ended[trial.trial_id] = trial.to_json()
 
-        trials = play(self.make(), space, num_trials=self.num_trials, on_end=remember)
+        trials = play(self.make(), space, num_trials=self.num_trials, takes_budget=self.takes_budget, on_end=remember)
         assert space == self.space()
         assert {trial.trial_id: trial.to_json() for trial in trials} == ended
 

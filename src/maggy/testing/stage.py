@@ -103,20 +103,26 @@ class Stage:
     def end(self, trial: Trial, loss: float | None, state: TrialState = TrialState.FINISHED) -> None:
         """A trial ends, or returns at its budget.
 
-        loss   its last one; None if it failed
+        loss   its last one; None if it failed: one that was promoted then is what it was when it returned last
         state  STOPPED where a rule has stopped it
         """
         assert trial.trial_id is not None
         del self.running[trial.trial_id]
-        trial.state = TrialState.FAILED if loss is None else state
-        trial.final_metric = None if loss is None else self._sign * loss
-        if trial.budget is not None and trial.final_metric is not None and state is TrialState.FINISHED:
-            trial.rungs.append((trial.budget, trial.final_metric))
+        goal = trial.budget if state is TrialState.FINISHED else None  # one that was stopped has not come to its budget
+        if loss is None and trial.rungs:
+            trial.state = TrialState.FINISHED
+            trial.budget, trial.final_metric = trial.rungs[-1]
+            trial.rung, trial.resumable = (trial.rung or 1) - 1, False
+        else:
+            trial.state = TrialState.FAILED if loss is None else state
+            trial.final_metric = None if loss is None else self._sign * loss
+            if goal is not None and trial.final_metric is not None:
+                trial.rungs.append((goal, trial.final_metric))
         if trial.attempt == 0:
             self.finished.append(trial)
         self._on_end(trial)
         losses = None if loss is None else (loss,)
-        self._draws.history.observed(trial.trial_id, losses, trial.budget, runs=False)
+        self._draws.history.observed(trial.trial_id, losses, goal, runs=False)
         self.optimizer.observe(Report(trial=trial, loss=loss, losses=losses))
 
     def _begin(self, trial: Trial) -> Trial:

@@ -25,11 +25,19 @@ def summary(result: Result) -> str:
     by_state = {state: [t for t in result.trials if t.state is state] for state in TrialState if state.final}
     counts = ", ".join(f"{len(trials)} {_WORDS[state]}" for state, trials in by_state.items() if trials)
     lines.append(f"trials    {counts or 'none ended'}" + (" (interrupted)" if result.interrupted else ""))
+    if result.study_stopped is not None:
+        lines.append(f"ended     {result.study_stopped}")
     if saved := saved_s(by_state[TrialState.FINISHED], by_state[TrialState.STOPPED]):
         spent = sum((t.duration or 0) / 1000 for t in result.trials)
         lines.append(
             f"saved     about {saved:.1f} s of training by stopping early ({saved / (saved + spent):.0%} of what all "
             f"trials would have taken)"
+        )
+    late = sum(trial.origin == "fallback" for trial in result.trials)
+    if late:
+        lines.append(
+            f"late      {late} of {len(result.trials)} configurations were drawn at random, because the model was "
+            "still at work when a worker asked"
         )
     for trial in result.failed_trials[:3]:
         lines.append(

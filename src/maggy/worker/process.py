@@ -71,6 +71,7 @@ class Worker:
         self._process = os.getpid()
         self._released = self._preempted = False
         self._reporter: Reporter | None = None  # of the running trial
+        self._told_to_stop: tuple[int, int] | None = None  # a lease, perhaps of a trial that is still to begin
         self._probe: Probe | None = None
         self._flusher = Flusher()
         self._link = connect(ticket, self._receive)
@@ -156,6 +157,8 @@ class Worker:
             full=lambda: self._link.full,
         )
         self._flusher.begin(reporter)
+        if self._told_to_stop == (order.trial, order.attempt):
+            reporter.stop(order.trial, order.attempt)
         if self._released:  # looked at last: the end may have come while this trial began
             reporter.stop_now()
         if self._preempted:
@@ -181,20 +184,22 @@ class Worker:
             last = as_number(stop.metric) if reporter.last is None else reporter.last
             if last is not None and math.isfinite(last):
                 return Stopped(trial, attempt, last)
-            return _failure(order, MetricValueError(f"the trial was stopped at metric {last}, which is no result"))
+            return failure(order, MetricValueError(f"the trial was stopped at metric {last}, which is no result"))
         except BaseException as error:  # sys.exit() in user code ends a trial, not the worker
             if isinstance(error, KeyboardInterrupt) and self._echo:
                 raise
-            return _failure(order, error)
+            return failure(order, error)
 
     def _conclude(self, order: RunTrial, answer: ToDriver) -> None:
         try:
             self._link.send(answer)
         except Exception as error:  # a number or text of the user's that no message can hold
-            self._link.send(_failure(order, error))
+            self._link.send(failure(order, error))
 
     def _receive(self, message: FromDriver) -> None:
         """In the link's thread."""
+        if isinstance(message, StopTrial):
+            self._told_to_stop = message.trial, message.attempt
         reporter = self._reporter
         if isinstance(message, GoOnTrial | StopTrial):
             if reporter is not None and isinstance(message, GoOnTrial):
@@ -262,7 +267,8 @@ def _end_child(answer: ToDriver) -> None:
     os._exit(1 if isinstance(answer, Failed) else 0)
 
 
-def _failure(order: RunTrial, error: BaseException) -> Failed:
+def failure(order: RunTrial, error: BaseException) -> Failed:
+    """What the driver is told of a trial whose function has raised this."""
     try:
         return Failed(order.trial, order.attempt, _last_line(error), _signature(error), _traceback(error))
     except Exception:  # no memory is left, or the error cannot be shown
