@@ -36,7 +36,7 @@ class StudySampler(ModelSampler):
         self._seed = seed
         self._study: RankedStudy | WarpedStudy | LivingStudy | None = None
 
-    def load(self) -> None:
+    def _load(self) -> None:
         if self._study is None:
             from optuna.samplers import GPSampler, TPESampler
 
@@ -46,8 +46,6 @@ class StudySampler(ModelSampler):
             if isinstance(sampler, TPESampler):
                 self._study = RankedStudy(sampler, space, self._objectives)
             elif isinstance(sampler, GPSampler):
-                import torch  # noqa: F401  so that the first draw does not wait for it
-
                 self.most = 300
                 self._study = WarpedStudy(sampler, space, self._objectives)
             else:
