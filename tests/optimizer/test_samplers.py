@@ -306,7 +306,7 @@ def test_a_model_is_fitted_to_the_largest_budget_that_has_enough_trials(make):
 
 @pytest.mark.parametrize("make", [TPE, GP, HyperoptTPE, CMAES, NSGA2])
 def test_thousands_of_observations_are_no_burden(make):
-    count = 10_000 if make in MODELS else 1_500  # the others learn them one by one, which takes a while the first time
+    count = 10_000 if make in MODELS else 1_200  # the others learn them one by one, which takes a while the first time
     history = history_of(CUBE, count, distance, failing=lambda params: params["x0"] > 0.9)
     sampler = begun(make(), CUBE)
 
@@ -318,20 +318,22 @@ def test_thousands_of_observations_are_no_burden(make):
 
 
 def tradeoffs(params):
-    """The best trade-offs between the distances to two corners lie on the line between them."""
-    return math.dist(params.values(), (0.1, 0.1, 0.1)), math.dist(params.values(), (0.9, 0.9, 0.9))
+    """ZDT1 (Zitzler, Deb and Thiele, 2000): the best trade-offs have all but the first value at 0."""
+    first, *others = params.values()
+    rest = 1 + 9 * sum(others) / len(others)
+    return first, rest * (1 - math.sqrt(first / rest))
 
 
 def dominated_area(losses):
-    """By how much a set of pairs is better than (2, 2)."""
-    area, level = 0.0, 2.0
+    """By how much a set of pairs is better than (1, 10)."""
+    area, level = 0.0, 10.0
     for first, second in sorted(losses):
         if second < level:
-            area, level = area + (2.0 - first) * (level - second), second
+            area, level = area + (1.0 - first) * (level - second), second
     return area
 
 
-@pytest.mark.parametrize(("make", "num_trials"), [(TPE, 100), (lambda: NSGA2(population=10), 200), (GP, 20)])
+@pytest.mark.parametrize(("make", "num_trials"), [(TPE, 60), (NSGA2, 160), (GP, 15)])
 def test_with_two_objectives_a_search_finds_better_tradeoffs_than_at_random(make, num_trials):
     space = Space({f"x{i}": Rand(0, 1) for i in range(3)})
 
@@ -345,7 +347,7 @@ def test_with_two_objectives_a_search_finds_better_tradeoffs_than_at_random(make
             draws.history.observed(number, losses[-1], None, runs=False)
         return dominated_area(losses)
 
-    assert sum(area(make(), seed) for seed in range(3)) > sum(area(RandomSearch(), seed) for seed in range(3))
+    assert sum(area(make(), seed) for seed in (0, 1)) > sum(area(RandomSearch(), seed) for seed in (0, 1)) + 0.5
 
 
 def test_quasi_random_points_fill_every_part_of_the_space():

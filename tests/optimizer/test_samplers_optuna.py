@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from statistics import NormalDist
 
 import numpy as np
 import optuna
@@ -11,6 +12,7 @@ import pytest
 
 from maggy.errors import ConfigError
 from maggy.optimizer import CMAES, NSGA2, Draws, History, OptunaSampler, resolve, sampler_named
+from maggy.optimizer.rebuilt_study import half_ranked
 from maggy.searchspace import Choice, Rand, RandInt, Space
 from maggy.testing import play
 
@@ -136,3 +138,37 @@ def test_cma_es_refuses_several_objectives():
     assert CMAES().objectives == "one"
     with pytest.raises(ConfigError, match="CMA-ES cannot weigh 2 objectives"):
         CMAES().begin(CUBE, 2)
+
+
+def test_losses_above_the_median_are_replaced_by_what_their_ranks_would_be():
+    """The better half lies (0 + 1 + 4 + 9) / 4 off the median, squared, on average."""
+    warped = half_ranked([5.0, 1e30, 3.0, 2.0, 7.0, 4.0, 1e30])
+
+    assert warped[2:4] + warped[5:6] + warped[:1] == [3.0, 2.0, 4.0, 5.0]
+    normal = NormalDist(5.0, 14**0.5 / 2)
+    assert warped[4] == pytest.approx(normal.inv_cdf(4.5 / 7))
+    assert warped[4] < warped[1] < warped[6] < 10
+
+
+def test_equal_losses_stay_equal():
+    assert half_ranked([2.0, 2.0, 2.0]) == [2.0, 2.0, 2.0]
+
+
+def test_a_study_that_lasts_shows_the_best_and_the_latest_of_thousands():
+    seen = []
+
+    class Looking(optuna.samplers.RandomSampler):
+        def sample_relative(self, study, trial, search_space):
+            seen.append([each.values[0] for each in study.get_trials(deepcopy=False) if each.values is not None])
+            return {}
+
+    sampler = OptunaSampler(lambda seed: Looking(seed=seed))
+    sampler.begin(CUBE)
+    history = History(CUBE)
+    for number in range(1100):
+        history.began(number, {"x0": 0.1, "x1": 0.2, "x2": number / 1100})
+        history.observed(number, (float(abs(number - 40)),), None, runs=False)
+    sampler.draw(0, history, np.random.default_rng(0))
+
+    assert max(map(len, seen)) <= 1000
+    assert 0.0 in seen[-1] and 1059.0 in seen[-1]

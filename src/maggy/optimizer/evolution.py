@@ -64,7 +64,7 @@ class NSGA2(StudySampler):
 
     def __init__(
         self,
-        population: int = 50,
+        population: int = 20,
         *,
         pruner: str | None = None,
         pruner_kwargs: Mapping[str, Any] | None = None,

@@ -23,12 +23,12 @@ class GP(StudySampler):
     The other arguments are those of Maggy 1.x: only the values they had there unless given are accepted.
 
     The improvement is expected over what running trials may turn out to be, so parallel draws spread. Failed trials
-    count as bad as the worst. Hyperparameters that do not exist under a condition stand in the middle. With several
-    objectives it improves the hypervolume.
+    count as bad as the worst, and losses above the median by their rank. Hyperparameters that do not exist under a
+    condition stand in the middle. With several objectives it improves the hypervolume.
 
-    It is fitted to 300 observations at most, which takes about half a second. Needs torch.
+    It is fitted to 300 observations at most, which takes a second or less. Needs torch.
 
-    Source: Snoek et al., arXiv 1206.2944; Ament et al., arXiv 2310.20708.
+    Source: Snoek et al., arXiv 1206.2944; Ament et al., arXiv 2310.20708; Song et al., arXiv 2408.11527, for the ranks.
     """
 
     def __init__(

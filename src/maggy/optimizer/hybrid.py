@@ -33,7 +33,7 @@ class HybridSearch(Sampler):
     least    how many trials each cell gets before its promise counts
 
     A cell is one combination of the grids, in one branch of a union; see `Space.cells`. So in
-    `grid * some.sample(n) * rest` the cells are grid points and samples, and `rest` is searched within each. A cell with
+    `grid * some.sample(n) * rest` the cells are grid points and samples, and `rest` is searched in each. A cell with
     nothing left to choose is tried once. A trial that runs counts for its cell.
 
     By promise, each draw goes to a cell chosen by bootstrapped Thompson sampling: of each cell's losses, and one of any

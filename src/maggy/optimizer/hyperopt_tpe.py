@@ -55,7 +55,7 @@ class HyperoptTPE(ModelSampler):
         super().begin(space, objectives, seed)
         self._domain: Any = None
 
-    def load(self) -> None:
+    def _load(self) -> None:
         if self._domain is None:
             import hyperopt
 

@@ -68,7 +68,7 @@ class ModelSampler(Sampler):
         return history.largest_level >= self.num_warmup_trials
 
     def draw(self, number: int, history: History, rng: np.random.Generator) -> Params:
-        self.load()
+        self._load()
         if self.random_fraction and rng.random() < self.random_fraction:
             return self._space.draw(rng)
         known = selected(history.level(max(FEWEST, self.num_warmup_trials)), self.most)
@@ -79,6 +79,12 @@ class ModelSampler(Sampler):
             if params not in taken and self._space.allows(params):
                 return params
         return self._space.draw(rng)
+
+    def _load(self) -> None:
+        """Import and make what draws need, unless that has been done.
+
+        `begin` imports nothing heavy: it is called in the driver's process, and draws are made in another one.
+        """
 
     @abstractmethod
     def _proposals(

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History, Observation
 from maggy.optimizer.libraries import require
+from maggy.optimizer.living_study import LivingStudy
 from maggy.optimizer.model import ModelSampler
 from maggy.optimizer.optuna_space import OptunaSpace
-from maggy.optimizer.optuna_studies import LivingStudy, RebuiltStudy, Study, quiet
+from maggy.optimizer.optuna_tools import quiet
+from maggy.optimizer.rebuilt_study import RankedStudy, WarpedStudy
 from maggy.searchspace import Space
 from maggy.trial import Params
 
@@ -32,22 +34,20 @@ class StudySampler(ModelSampler):
         require("optuna", type(self).__name__, "search")
         super().begin(space, objectives, seed)
         self._seed = seed
-        self._study: Study | None = None
+        self._study: RankedStudy | WarpedStudy | LivingStudy | None = None
 
-    def load(self) -> None:
+    def _load(self) -> None:
         if self._study is None:
             from optuna.samplers import GPSampler, TPESampler
 
             with quiet():
                 sampler = self._make(self._seed)
-            conditional = isinstance(sampler, TPESampler)
-            space = OptunaSpace(self._space, conditional=conditional)
-            if isinstance(sampler, GPSampler):
-                import torch  # noqa: F401  so that the first draw does not wait for it
-
+            space = OptunaSpace(self._space, conditional=isinstance(sampler, TPESampler))
+            if isinstance(sampler, TPESampler):
+                self._study = RankedStudy(sampler, space, self._objectives)
+            elif isinstance(sampler, GPSampler):
                 self.most = 300
-            if isinstance(sampler, TPESampler | GPSampler):
-                self._study = RebuiltStudy(sampler, space, self._objectives, failed_is_bad=conditional)
+                self._study = WarpedStudy(sampler, space, self._objectives)
             else:
                 self._study = LivingStudy(sampler, space, self._objectives)
 

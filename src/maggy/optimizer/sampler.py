@@ -51,12 +51,6 @@ class Sampler(Optimizer):
         """
         return None
 
-    def load(self) -> None:
-        """Import and make what the first draw needs. Called after `begin`, in the process that draws.
-
-        `begin` itself is called in the driver's process as well, so it imports nothing heavy.
-        """
-
     def ready(self, history: History) -> bool:
         """Whether it knows enough to draw; until then configurations are drawn at random."""
         return True

@@ -71,7 +71,7 @@ class TPE(StudySampler):
             n_startup_trials=0,
             n_ei_candidates=self._n_samples,
             gamma=self._gamma,
-            group=self._objectives == 1,
+            group=True,
         )
 
 
