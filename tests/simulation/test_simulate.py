@@ -220,10 +220,10 @@ def test_a_rule_that_raises_is_a_warning_and_its_trials_go_on():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"workers": 0}, "workers has to be at least 1"),
+        ({"workers": 0}, "workers has to be a whole number of at least 1"),
         ({"workers": 1, "start_s": -1.0}, "start_s has to be"),
         ({"workers": 1, "checkpoint_every": 2}, "goes with resumes=True"),
-        ({"workers": 1, "resumes": True, "checkpoint_every": 0}, "at least 1"),
+        ({"workers": 1, "resumes": True, "checkpoint_every": 0}, "whole number of at least 1"),
     ],
 )
 def test_bad_input_is_refused(options, says):

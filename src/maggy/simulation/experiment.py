@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from math import inf, isfinite
+from numbers import Integral
 from typing import Any
 
 from maggy.assembly import driver_started, make_advisor, space_of
@@ -66,7 +67,7 @@ def simulate(
     """
     _check(config, workers, resumes, checkpoint_every, start_s)
     source = curve_source(curves)
-    seed = next(each for each in (seed, config.seed, secrets.randbits(32)) if each is not None)
+    seed = int(next(each for each in (seed, config.seed, secrets.randbits(32)) if each is not None))
     advisor = make_advisor(config, seed, _warn, takes_budget=takes_budget)
     workers = min(workers, advisor.num_trials)
 
@@ -134,10 +135,11 @@ def _check(
 ) -> None:
     if not isinstance(config, HyperparameterOptConfig):
         raise ConfigError(f"simulate plays a HyperparameterOptConfig, got {config!r}")
-    if workers < 1:
-        raise ConfigError(f"workers has to be at least 1, got {workers!r}")
-    if checkpoint_every is not None and (checkpoint_every < 1 or not resumes):
-        raise ConfigError(f"checkpoint_every={checkpoint_every!r} has to be at least 1, and goes with resumes=True")
+    for name, value in (("workers", workers), ("checkpoint_every", checkpoint_every)):
+        if value is not None and not (isinstance(value, Integral) and value >= 1):
+            raise ConfigError(f"{name} has to be a whole number of at least 1, got {value!r}")
+    if checkpoint_every is not None and not resumes:
+        raise ConfigError("checkpoint_every goes with resumes=True: otherwise there are no checkpoints")
     if not (start_s >= 0 and isfinite(start_s)):
         raise ConfigError(f"start_s has to be a number of seconds, got {start_s!r}")
 
