@@ -17,11 +17,11 @@ from maggy.searchspace import Searchspace, Space
 from maggy.trial import Direction, Objective
 
 if TYPE_CHECKING:
-    from maggy.earlystop import AbstractEarlyStop, StoppingRule
+    from maggy.earlystop import AbstractEarlyStop, StoppingPolicy
     from maggy.optimizer import AbstractOptimizer, Optimizer
 
     OptimizerLike = str | AbstractOptimizer | Optimizer | type[AbstractOptimizer] | type[Optimizer] | None
-    RuleLike = str | AbstractEarlyStop | StoppingRule | type[AbstractEarlyStop] | type[StoppingRule] | None
+    RuleLike = str | AbstractEarlyStop | StoppingPolicy | type[AbstractEarlyStop] | type[StoppingPolicy] | None
 
 
 @dataclass(kw_only=True)

@@ -56,7 +56,7 @@ class Advisor:
             keep_losses=policy.needs_curves and not policy.needs_trials,
             keep_metrics=policy.needs_trials or optimizer.needs_curves,
         )
-        self.watch = Watch(self.book.ended)
+        self.watch = Watch()
         self._optimizer, self._policy = optimizer, policy
         self._seed, self._es_min, self._es_interval, self._warn = seed, es_min, es_interval, warn
         self._next_trial = self._next_ask = 0
@@ -180,7 +180,7 @@ class Advisor:
         assert trial.trial_id is not None
         reached = None if trial.state is TrialState.STOPPED else budget
         self.draws.history.observed(trial.trial_id, losses, reached, runs=False)
-        self.watch.ended(trial, loss, t)
+        self.watch.ended(trial, loss, t, first=len(self.book.ended) > self.watch.study.ended)
         self._optimizer.observe(Report(trial=trial, loss=loss, losses=losses))
 
     def judge(self, trial_id: int, attempt: int, step: int) -> Judged:

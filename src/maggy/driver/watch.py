@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf
 
 from maggy.earlystop import Study, Update
@@ -12,12 +11,12 @@ from maggy.trial import Trial
 class Watch:
     """The study as it is by now. Time in which no driver ran, or no worker was ready yet, does not count.
 
-    trials   those that have ended, a live view
     stopped  why a stopper ended the study; None while it goes on
     """
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
-        self.study = Study(trials=trials)
+    def __init__(self) -> None:
+        self._ends: list[Trial] = []  # a promoted trial ends more than once
+        self.study = Study(trials=self._ends)
         self.stopped: str | None = None
         self._best = inf
         self._begun_at: float | None = None
@@ -41,10 +40,14 @@ class Watch:
         self._now = max(t, self._now)
         self.study.elapsed_s = self._earlier_s + (0.0 if self._begun_at is None else self._now - self._begun_at)
 
-    def ended(self, trial: Trial, loss: float | None, t: float) -> None:
-        """A trial has come to a final state."""
+    def ended(self, trial: Trial, loss: float | None, t: float, *, first: bool) -> None:
+        """A trial has come to a final state.
+
+        first  whether it has not been there before
+        """
         self.see(t)
-        self.study.ended = len(self.study.trials)
+        self._ends.append(trial)
+        self.study.ended += first
         if loss is not None and loss < self._best:
             assert trial.trial_id is not None
             self._best = loss

@@ -29,7 +29,7 @@ class Study:
     ended      how many trials have come to a final state
     updates    improvements of the best, in order; the first result is one
     elapsed_s  seconds since the experiment began
-    trials     those that have ended, in order, in the user's sign
+    trials     those that have ended, in order, in the user's sign; one that was promoted is in it once for each end
     """
 
     ended: int = 0

@@ -27,8 +27,8 @@ class ContinuousAsha(Optimizer):
 
     With the first step at or beyond a budget a trial takes its place in that rung, which has room for the best `keep`.
     It goes on if it finds room there: the first `keep` always do, and later ones drive out the worst, which itself runs
-    on to its next budget. Beyond the last rung every trial is stopped. When all rungs are full no new trial begins. Needs
-    neither checkpoints nor an argument `budget`.
+    on to its next budget. Beyond the last rung every trial is stopped. When all rungs are full no new trial begins.
+    Needs neither checkpoints nor an argument `budget`.
 
     Source: Fugue-Tune's continuous ASHA.
 
