@@ -85,7 +85,7 @@ def test_no_search_space_is_an_empty_one():
         ({"es_min": -1}, "es_min has to be a whole number of at least 0, got -1"),
         ({"direction": "maximise"}, "direction has to be 'max' or 'min', got 'maximise'"),
         ({"direction": None}, "direction has to be 'max' or 'min', got None"),
-        ({"searchspace": {"lr": [0, 1]}}, "searchspace has to be a Searchspace, got dict"),
+        ({"searchspace": {"lr": [0, 1]}}, "searchspace has to be a Searchspace or a Space, got dict"),
     ],
 )
 def test_a_search_refuses_what_cannot_work(setting, says):

@@ -44,7 +44,11 @@ def make(**settings):
         ({"num_trials": 2.5}, ConfigError, "whole number of at least 1, got 2.5"),
         ({"optimizer": "rndomsearch"}, UnknownNameError, r"Did you mean 'randomsearch'\? Known: .*'gridsearch'"),
         ({"optimizer": 3}, ConfigError, "optimizer must be one of"),
-        ({"es_policy": "mean"}, UnknownNameError, "unknown early-stopping policy 'mean'.*Known: 'median', 'none'"),
+        (
+            {"es_policy": "mean"},
+            UnknownNameError,
+            "unknown early-stopping policy 'mean'.*Known: 'median', 'percentile', 'curve'",
+        ),
         ({"es_interval": 0}, ConfigError, "es_interval has to be a whole number of at least 1, got 0"),
         ({"es_min": -1}, ConfigError, "es_min has to be a whole number of at least 0, got -1"),
         ({"hb_interval": 0}, ConfigError, "hb_interval has to be a number of seconds above 0"),
@@ -160,7 +164,7 @@ def test_a_config_and_keywords_contradict_each_other():
 
 
 def test_a_search_space_has_to_be_one():
-    with pytest.raises(ConfigError, match="searchspace has to be a Searchspace, got dict"):
+    with pytest.raises(ConfigError, match="searchspace has to be a Searchspace or a Space, got dict"):
         HyperparameterOptConfig(3, "randomsearch", {"x": ("DOUBLE", [0, 1])})
 
 
