@@ -99,13 +99,12 @@ def test_as_soon_as_more_is_known_newer_draws_replace_the_older_ones(made):
 def test_draws_from_the_same_facts_count_each_other_as_pending_and_can_be_made_again(made):
     draws = made(Counting())
     end(draws, 0)
-    for _ in range(3):
-        draws.fresh()  # so that several are asked for
-    end(draws, 1)
-    end(draws, 2)
+    draws.history.began(1, {"x": 0.5})
+    draws.history.began(2, {"x": 0.5})  # as many are drawn as run
     second = fresh(draws, until=lambda draw: modelled(draw) and draw.saw[1] == 1)
     again = Draws(Counting(), SPACE, seed=7, most=1000)
-    again.history = draws.history.upto(second.saw[0])
+    assert second.saw[0] == 4
+    again.history = draws.history.upto(4)
     first = again.modelled()
     assert again.modelled() == second
     assert first.params["x"] < second.params["x"] - 0.09

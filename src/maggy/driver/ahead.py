@@ -8,7 +8,6 @@ import queue
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,10 +16,11 @@ from typing import Any
 from maggy import context
 from maggy.optimizer import Draw, Draws, Fact, History, Sampler
 from maggy.searchspace import Space
-from maggy.trial import Params
 
 _MOST_AHEAD = 64
 _WARM_UP_S = 30.0
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Models are small: where threads share busy cores, each waits for the others, and a fit takes many times as long."""
 _STARTS = 3  # a process that dies is started again, but not for ever
 
 
@@ -39,8 +39,8 @@ class _Passed(History):
 class AheadDraws(Draws):
     """Draws whose model works in a process of its own, on what is known when it begins.
 
-    The process is up before the first trial begins. What it has drawn lies ready when a worker asks; as soon as more is
-    known it draws anew, and the newer draws replace what is left of the older ones. Where nothing lies ready, a
+    The process is up before the first trial begins. It draws as many as there are trials running, and as soon as more
+    is known it begins anew; a worker that asks gets the newest draw that lies ready. Where nothing lies ready, a
     configuration is drawn at random instead, and says so (`origin` "fallback").
 
     warn  called with one line if the sampler fails; all that follows is drawn at random
@@ -65,10 +65,8 @@ class AheadDraws(Draws):
         self._orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._answers: deque[Any] = deque()
         self._threads: list[threading.Thread] = []
-        self._ready: deque[tuple[Params, tuple[int, int]]] = deque()
-        self._asked: float | None = None  # when draws were asked for that have not come yet
-        self._asked_for = 0  # how many facts there were then
-        self._taken = 0  # draws since then
+        self._newest: deque[Draw] = deque()  # all from the same facts
+        self._reserve: deque[Draw] = deque()  # from fewer
         self._takes_s: float | None = None
         self._starts_left = _STARTS
         self._warm = threading.Event()
@@ -87,14 +85,13 @@ class AheadDraws(Draws):
         self._end()
 
     def _model_draw(self) -> Draw | None:
-        self._taken += 1
         self._collect()
-        draw = None
-        if self._ready:
-            params, saw = self._ready.popleft()
-            draw = Draw(params, self.sampler.origin, saw=saw)
-        self._want()
-        return draw or self._random(self._number, "fallback", self._why_late())
+        if self._process is None:
+            self._want()
+        for ready in (self._newest, self._reserve):
+            if ready:
+                return ready.popleft()
+        return self._random(self._number, "fallback", self._why_late())
 
     def _learnt(self, fact: Fact) -> None:
         if self._process is not None:
@@ -104,32 +101,31 @@ class AheadDraws(Draws):
             self._want()
 
     def _want(self) -> None:
-        """Ask for draws from what is known now, if more is known than when they were asked for last."""
-        if self._asked is not None or not self._starts_left:
+        """Ask for draws from what is known now."""
+        if not self._starts_left:
             return
         if self._process is None:
             self._start()  # before it is needed: it has much to import
-        if self._asked_for == self.history.seen or not self.sampler.ready(self.history):
-            return
-        self._asked, self._asked_for = time.monotonic(), self.history.seen
-        self._orders.put(min(self._taken + 1, _MOST_AHEAD))
-        self._taken = 0
+        if self.sampler.ready(self.history):
+            self._orders.put(min(max(len(self.history.pending), 1), _MOST_AHEAD))
 
     def _collect(self) -> None:
         while self._answers:
             answer = self._answers.popleft()
-            if self._asked is not None:
-                self._takes_s = time.monotonic() - self._asked
-                self._asked = None
             if isinstance(answer, str):
                 self._failed(answer)
-            else:
-                self._ready = deque(answer)
+                return
+            draw, self._takes_s = answer
+            if self._newest and self._newest[0].saw[0] != draw.saw[0]:  # type: ignore[index]
+                self._reserve.extendleft(reversed(self._newest))
+                self._newest.clear()
+                while len(self._reserve) > _MOST_AHEAD:
+                    self._reserve.pop()
+            self._newest.append(draw)
 
     def _failed(self, why: str) -> None:
         self._starts_left -= 1
         self._end()
-        self._asked_for = 0
         if not self._starts_left:
             self._warn(f"the sampler failed, and configurations are drawn at random from here on: {why}")
 
@@ -138,7 +134,7 @@ class AheadDraws(Draws):
             return "drawn at random: the sampler has failed"
         if self._takes_s is None:
             return "drawn at random: the model has just begun to work"
-        return f"drawn at random: the model was still at work (it took {self._takes_s:.2g} s the last time)"
+        return f"drawn at random: the model was still at work (its last draw took {self._takes_s:.2g} s)"
 
     def _start(self) -> None:
         self._orders, self._answers = queue.SimpleQueue(), deque()
@@ -146,7 +142,7 @@ class AheadDraws(Draws):
             [sys.executable, "-m", "maggy.driver.drawing"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
         )
         for order in (self._packed, *self.history.facts):
             self._orders.put(order)

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import pickle
+import queue
 import signal
 import threading
+import time
 import traceback
-from collections import deque
 from contextlib import suppress
 from copy import deepcopy
 from typing import Any
 
 import cloudpickle
 
-from maggy.optimizer import Draws, Fact
+from maggy.optimizer import Draw, Draws, Fact
 
 _WARM_UP_TRIALS = 12
 _NICE = 5  # driver and workers on this machine come first
@@ -35,19 +36,19 @@ def main() -> None:
     draws = Draws(sampler, space, seed=seed, most=most, objectives=objectives)
     pickle.dump(None, answers)
     answers.flush()
-    told: deque[Any] = deque()
-    arrived = threading.Event()
-    threading.Thread(target=_listen, args=(orders, told, arrived), daemon=True).start()
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(orders, told), daemon=True).start()
+    wanted = 0
     while True:
-        arrived.wait()
-        arrived.clear()
-        while told:
-            order = told.popleft()
+        while not wanted or not told.empty():  # whatever is known by now counts for the next draw
+            order = told.get()
             if isinstance(order, Fact):
                 draws.history.learn(order)
             else:
-                pickle.dump(_answer(draws, order), answers)
-                answers.flush()
+                wanted = order
+        wanted -= 1
+        pickle.dump(_draw(draws), answers)
+        answers.flush()
 
 
 def _warm_up(draws: Draws, objectives: int) -> None:
@@ -62,21 +63,22 @@ def _warm_up(draws: Draws, objectives: int) -> None:
         draws.modelled()
 
 
-def _answer(draws: Draws, count: int) -> Any:
+def _draw(draws: Draws) -> tuple[Draw, float] | str:
+    """A draw and how long it took, or why there is none."""
+    begun = time.monotonic()
     try:
-        made = [draws.modelled() for _ in range(count)]
+        draw = draws.modelled()
     except Exception:  # a sampler may raise anything
         return traceback.format_exc()
-    return [(draw.params, draw.saw) for draw in made if draw is not None]
+    return "it has no more configurations" if draw is None else (draw, time.monotonic() - begun)
 
 
-def _listen(orders: Any, told: deque[Any], arrived: threading.Event) -> None:
+def _listen(orders: Any, told: queue.SimpleQueue[Any]) -> None:
     while True:
         try:
-            told.append(pickle.load(orders))
+            told.put(pickle.load(orders))
         except (EOFError, OSError):
             os._exit(0)  # the driver is gone, and nobody waits for a model that is still at work
-        arrived.set()
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Draws:
     """
 
     def __init__(self, sampler: Sampler, space: Space, *, seed: int, most: int, objectives: int = 1) -> None:
-        self.sampler, self.space, self.seed = sampler, space, seed
+        self.sampler, self.space, self.seed, self.objectives = sampler, space, seed, objectives
         self.history = History(space)
         limit = sampler.begin(space, objectives, seed)
         self.most = most if limit is None else limit
@@ -104,7 +104,8 @@ class Draws:
 
     def _again(self, seen: int, nth: int) -> Draw | None:
         """The draw that was made from so many facts, the n-th from the same ones."""
-        past = Draws(deepcopy(self.sampler), self.space, seed=self.seed, most=self.most)
+        sampler = deepcopy(self.sampler)
+        past = Draws(sampler, self.space, seed=self.seed, most=self.most, objectives=self.objectives)
         past.history = self.history.upto(seen)
         draws = [past.modelled() for _ in range(nth + 1)]
         return draws[-1]
