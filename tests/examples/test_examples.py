@@ -103,6 +103,11 @@ def test_the_trials_of_the_example_that_are_killed_go_on_from_their_checkpoint(t
     assert best.startswith("the best line, of epoch 20, has the weights [")
 
 
+def test_asha_over_tpe_tries_eighty_configurations_and_says_why_the_best_was_promoted(tmp_path: Path) -> None:
+    notes = run("asha.py", folder=tmp_path).stdout.splitlines()
+    assert any("promoted to budget 27: 1st of " in note for note in notes)
+
+
 def test_the_notebook_runs_from_end_to_end(tmp_path: Path) -> None:
     notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
     nbformat.validate(notebook)

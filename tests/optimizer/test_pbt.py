@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from maggy.errors import ConfigError
 from maggy.optimizer import IDLE, PBT
-from maggy.optimizer.explore import perturbed
+from maggy.optimizer.budgeted.explore import perturbed
 from maggy.searchspace import Choice, Normal, Rand, RandInt, Searchspace, Space, TransitionChoice
 from maggy.testing import OptimizerContract, Stage, play
 from maggy.trial import TrialState

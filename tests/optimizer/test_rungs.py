@@ -6,9 +6,9 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maggy.optimizer.budgets import geometric, ordinal, show
-from maggy.optimizer.milestones import Milestones
-from maggy.optimizer.rung import Rung
+from maggy.optimizer.budgeted.budgets import geometric, ordinal, show
+from maggy.optimizer.budgeted.milestones import Milestones
+from maggy.optimizer.budgeted.rung import Rung
 
 
 def filled(*losses: float) -> Rung:

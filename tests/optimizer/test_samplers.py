@@ -408,7 +408,7 @@ def test_what_cannot_work_is_an_error_that_says_what_to_do(make, message):
 
 
 def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
-    monkeypatch.setattr("maggy.optimizer.libraries.find_spec", lambda library: None)
+    monkeypatch.setattr("maggy.optimizer.sampling.libraries.find_spec", lambda library: None)
     for sampler, message in (
         (TPE(), r"TPE needs optuna: pip install 'maggy\[search\]'"),
         (GP(), r"GP needs torch: pip install 'maggy\[gp\]'"),

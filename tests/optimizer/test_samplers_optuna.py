@@ -12,7 +12,7 @@ import pytest
 
 from maggy.errors import ConfigError
 from maggy.optimizer import CMAES, NSGA2, Draws, History, OptunaSampler, resolve, sampler_named
-from maggy.optimizer.rebuilt_study import half_ranked
+from maggy.optimizer.sampling.rebuilt_study import half_ranked
 from maggy.searchspace import Choice, Rand, RandInt, Space
 from maggy.testing import play
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maggy.optimizer import Observation
-from maggy.optimizer.selection import pareto_front, selected
+from maggy.optimizer.sampling.selection import pareto_front, selected
 
 
 def observed(losses):

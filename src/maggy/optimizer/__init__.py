@@ -7,27 +7,27 @@ from copy import copy
 
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.optimizer.abstract import AbstractOptimizer, OptimizerAdapter
-from maggy.optimizer.asha import Asha
 from maggy.optimizer.base import IDLE, Optimizer, Promotion, Report, Setting, Suggestion
-from maggy.optimizer.continuous_asha import ContinuousAsha
+from maggy.optimizer.budgeted.asha import Asha
+from maggy.optimizer.budgeted.continuous_asha import ContinuousAsha
+from maggy.optimizer.budgeted.hyperband import Hyperband
+from maggy.optimizer.budgeted.pbt import PBT
+from maggy.optimizer.budgeted.plan import Plan
+from maggy.optimizer.budgeted.successive_halving import SuccessiveHalving
 from maggy.optimizer.draws import Draw, Draws
-from maggy.optimizer.evolution import CMAES, NSGA2
-from maggy.optimizer.gp import GP
-from maggy.optimizer.grid_search import GridSearch
 from maggy.optimizer.history import Fact, History, Observation
-from maggy.optimizer.hybrid import HybridSearch
-from maggy.optimizer.hyperband import Hyperband
-from maggy.optimizer.hyperopt_tpe import HyperoptTPE
 from maggy.optimizer.names import SAMPLERS, sampler_named
-from maggy.optimizer.optuna_sampler import OptunaSampler, is_of_optuna
-from maggy.optimizer.pbt import PBT
-from maggy.optimizer.plan import Plan
-from maggy.optimizer.quasi_random import Halton, Sobol
-from maggy.optimizer.random_search import RandomSearch
 from maggy.optimizer.sampler import Sampler, Undrawn
-from maggy.optimizer.single_run import SingleRun
-from maggy.optimizer.successive_halving import SuccessiveHalving
-from maggy.optimizer.tpe import TPE
+from maggy.optimizer.sampling.evolution import CMAES, NSGA2
+from maggy.optimizer.sampling.gp import GP
+from maggy.optimizer.sampling.grid_search import GridSearch
+from maggy.optimizer.sampling.hybrid import HybridSearch
+from maggy.optimizer.sampling.hyperopt_tpe import HyperoptTPE
+from maggy.optimizer.sampling.optuna_sampler import OptunaSampler, is_of_optuna
+from maggy.optimizer.sampling.quasi_random import Halton, Sobol
+from maggy.optimizer.sampling.random_search import RandomSearch
+from maggy.optimizer.sampling.single_run import SingleRun
+from maggy.optimizer.sampling.tpe import TPE
 
 __all__ = [
     "CMAES",

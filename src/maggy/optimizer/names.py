@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from maggy.errors import ConfigError, UnknownNameError
-from maggy.optimizer.evolution import CMAES, NSGA2
-from maggy.optimizer.gp import GP
-from maggy.optimizer.grid_search import GridSearch
-from maggy.optimizer.hybrid import HybridSearch
-from maggy.optimizer.hyperopt_tpe import HyperoptTPE
-from maggy.optimizer.optuna_sampler import OptunaSampler, is_of_optuna
-from maggy.optimizer.quasi_random import Halton, Sobol
-from maggy.optimizer.random_search import RandomSearch
 from maggy.optimizer.sampler import Sampler
-from maggy.optimizer.single_run import SingleRun
-from maggy.optimizer.tpe import TPE
+from maggy.optimizer.sampling.evolution import CMAES, NSGA2
+from maggy.optimizer.sampling.gp import GP
+from maggy.optimizer.sampling.grid_search import GridSearch
+from maggy.optimizer.sampling.hybrid import HybridSearch
+from maggy.optimizer.sampling.hyperopt_tpe import HyperoptTPE
+from maggy.optimizer.sampling.optuna_sampler import OptunaSampler, is_of_optuna
+from maggy.optimizer.sampling.quasi_random import Halton, Sobol
+from maggy.optimizer.sampling.random_search import RandomSearch
+from maggy.optimizer.sampling.single_run import SingleRun
+from maggy.optimizer.sampling.tpe import TPE
 
 SAMPLERS: dict[str, type[Sampler]] = {
     "randomsearch": RandomSearch,

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from maggy.optimizer.base import IDLE, Optimizer, Report, Setting, Suggestion
-from maggy.optimizer.bracket import Bracket
-from maggy.optimizer.budgets import check_function, loss_at_budget
+from maggy.optimizer.budgeted.bracket import Bracket
+from maggy.optimizer.budgeted.budgets import check_function, loss_at_budget
+from maggy.optimizer.budgeted.plan import Plan
 from maggy.optimizer.names import sampler_named
-from maggy.optimizer.plan import Plan
 
 if TYPE_CHECKING:
     import numpy as np

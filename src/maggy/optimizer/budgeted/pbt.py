@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from maggy.errors import ConfigError
 from maggy.optimizer.base import IDLE, Optimizer, Promotion, Report, Setting, Suggestion
-from maggy.optimizer.budgets import check_count, check_function, loss_at_budget, ordinal, show, whole
+from maggy.optimizer.budgeted.budgets import check_count, check_function, loss_at_budget, ordinal, show, whole
+from maggy.optimizer.budgeted.explore import perturbed
 from maggy.optimizer.draws import Draw
-from maggy.optimizer.explore import perturbed
 from maggy.optimizer.names import sampler_named
 from maggy.trial import Params, Trial
 

@@ -7,9 +7,9 @@ from itertools import accumulate, pairwise
 
 from maggy.errors import ConfigError
 from maggy.optimizer.base import Setting
-from maggy.optimizer.budgets import check_budgets, check_count
-from maggy.optimizer.plan import Plan
-from maggy.optimizer.synchronous import Synchronous
+from maggy.optimizer.budgeted.budgets import check_budgets, check_count
+from maggy.optimizer.budgeted.plan import Plan
+from maggy.optimizer.budgeted.synchronous import Synchronous
 
 
 class Hyperband(Synchronous):

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from maggy.optimizer.model import FEWEST, INTERIM, share, unsupported, whole
-from maggy.optimizer.optuna_sampler import StudySampler
+from maggy.optimizer.sampling.model import FEWEST, INTERIM, share, unsupported, whole
+from maggy.optimizer.sampling.optuna_sampler import StudySampler
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

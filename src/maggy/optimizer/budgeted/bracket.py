@@ -6,8 +6,8 @@ from collections import deque
 from math import isfinite
 
 from maggy.optimizer.base import Promotion
-from maggy.optimizer.budgets import ordinal, show
-from maggy.optimizer.plan import Plan
+from maggy.optimizer.budgeted.budgets import ordinal, show
+from maggy.optimizer.budgeted.plan import Plan
 
 
 class Bracket:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from maggy.errors import ConfigError
 from maggy.optimizer.base import Optimizer, Report, Setting, Suggestion
-from maggy.optimizer.budgets import show
-from maggy.optimizer.milestones import Milestones
+from maggy.optimizer.budgeted.budgets import show
+from maggy.optimizer.budgeted.milestones import Milestones
+from maggy.optimizer.budgeted.plan import Plan
 from maggy.optimizer.names import sampler_named
-from maggy.optimizer.plan import Plan
 from maggy.trial import Trial
 
 if TYPE_CHECKING:

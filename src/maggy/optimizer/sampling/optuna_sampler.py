@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History, Observation
-from maggy.optimizer.libraries import require
-from maggy.optimizer.living_study import LivingStudy
-from maggy.optimizer.model import ModelSampler
-from maggy.optimizer.optuna_space import OptunaSpace
-from maggy.optimizer.optuna_tools import quiet
-from maggy.optimizer.rebuilt_study import RankedStudy, WarpedStudy
+from maggy.optimizer.sampling.libraries import require
+from maggy.optimizer.sampling.living_study import LivingStudy
+from maggy.optimizer.sampling.model import ModelSampler
+from maggy.optimizer.sampling.optuna_space import OptunaSpace
+from maggy.optimizer.sampling.optuna_tools import quiet
+from maggy.optimizer.sampling.rebuilt_study import RankedStudy, WarpedStudy
 from maggy.searchspace import Space
 from maggy.trial import Params
 

@@ -9,8 +9,8 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from maggy.optimizer.history import History, Observation
-from maggy.optimizer.optuna_space import OptunaSpace
-from maggy.optimizer.optuna_tools import new_study, quiet, reseed
+from maggy.optimizer.sampling.optuna_space import OptunaSpace
+from maggy.optimizer.sampling.optuna_tools import new_study, quiet, reseed
 from maggy.trial import Params
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from maggy.errors import ConfigError
 from maggy.optimizer.base import IDLE, Optimizer, Promotion, Report, Setting, Suggestion
-from maggy.optimizer.budgets import (
+from maggy.optimizer.budgeted.budgets import (
     ENDLESS,
     check_budgets,
     check_count,
@@ -18,9 +18,9 @@ from maggy.optimizer.budgets import (
     show,
     worst_if_not_finite,
 )
-from maggy.optimizer.milestones import Milestones
+from maggy.optimizer.budgeted.milestones import Milestones
+from maggy.optimizer.budgeted.rung import Rung
 from maggy.optimizer.names import sampler_named
-from maggy.optimizer.rung import Rung
 from maggy.trial import Trial, TrialState
 
 if TYPE_CHECKING:

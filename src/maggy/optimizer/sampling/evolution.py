@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from maggy.errors import ConfigError
-from maggy.optimizer.libraries import require
-from maggy.optimizer.model import whole
-from maggy.optimizer.optuna_sampler import StudySampler
+from maggy.optimizer.sampling.libraries import require
+from maggy.optimizer.sampling.model import whole
+from maggy.optimizer.sampling.optuna_sampler import StudySampler
 from maggy.searchspace import Space
 from maggy.searchspace.listed import Categorical
 

@@ -8,7 +8,7 @@ from itertools import accumulate
 from math import inf
 
 from maggy.errors import ConfigError
-from maggy.optimizer.budgets import check_count, geometric, show, whole
+from maggy.optimizer.budgeted.budgets import check_count, geometric, show, whole
 
 
 @dataclass(frozen=True)

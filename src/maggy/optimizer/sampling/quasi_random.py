@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History
-from maggy.optimizer.libraries import require
 from maggy.optimizer.sampler import Sampler
+from maggy.optimizer.sampling.libraries import require
 from maggy.searchspace import Space
 from maggy.trial import Params
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from maggy.errors import ConfigError
 from maggy.optimizer.history import History, Observation
 from maggy.optimizer.sampler import Sampler
-from maggy.optimizer.selection import selected
+from maggy.optimizer.sampling.selection import selected
 from maggy.searchspace import Space
 from maggy.trial import Params
 

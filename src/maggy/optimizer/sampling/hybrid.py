@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from maggy.errors import ConfigError
 from maggy.optimizer.history import Fact, History
-from maggy.optimizer.model import whole
 from maggy.optimizer.sampler import Sampler
+from maggy.optimizer.sampling.model import whole
 from maggy.searchspace import Space
 from maggy.searchspace.expressions import Grid
 from maggy.searchspace.space import BRANCH

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from maggy.optimizer.budgets import check_budgets, check_count
-from maggy.optimizer.plan import Plan
-from maggy.optimizer.synchronous import Synchronous
+from maggy.optimizer.budgeted.budgets import check_budgets, check_count
+from maggy.optimizer.budgeted.plan import Plan
+from maggy.optimizer.budgeted.synchronous import Synchronous
 
 
 class SuccessiveHalving(Synchronous):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from maggy.optimizer.history import History, Observation
-from maggy.optimizer.libraries import require
-from maggy.optimizer.model import FEWEST, ModelSampler, share, whole
+from maggy.optimizer.sampling.libraries import require
+from maggy.optimizer.sampling.model import FEWEST, ModelSampler, share, whole
 from maggy.searchspace import Parameter, Space
 from maggy.searchspace.listed import Categorical
 from maggy.trial import Params

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from maggy.optimizer.history import Fact, History, Observation
-from maggy.optimizer.optuna_space import OptunaSpace
-from maggy.optimizer.optuna_tools import new_study, quiet, reseed
-from maggy.optimizer.selection import selected
+from maggy.optimizer.sampling.optuna_space import OptunaSpace
+from maggy.optimizer.sampling.optuna_tools import new_study, quiet, reseed
+from maggy.optimizer.sampling.selection import selected
 from maggy.trial import Params
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from maggy.optimizer.libraries import require
-from maggy.optimizer.model import FEWEST, INTERIM, unsupported
-from maggy.optimizer.optuna_sampler import StudySampler
+from maggy.optimizer.sampling.libraries import require
+from maggy.optimizer.sampling.model import FEWEST, INTERIM, unsupported
+from maggy.optimizer.sampling.optuna_sampler import StudySampler
 from maggy.searchspace import Space
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Who gets how much training: optimizers that give out budgets, over any sampler."""
