@@ -49,6 +49,7 @@ bench-full: $(VENV)/.installed-$(bench_extras) $(VENV_PEERS)/.installed ## run w
 	$(VENV_PEERS)/bin/python -m benchmarks.search_quality
 	$(bin)/python -m benchmarks.search_quality $(ours)
 	$(bin)/python -m benchmarks.search_quality.report
+	$(bin)/python -m benchmarks.page
 
 peers: $(VENV_PEERS)/.installed ## install Optuna, Hyperopt and Syne Tune, into an environment of their own
 
