@@ -177,7 +177,7 @@ class CheckpointError(MaggyError, RuntimeError):
 
 
 class ImpossibleTransitionError(MaggyError, RuntimeError):
-    """The state machine was asked for a step that cannot happen: a bug in Maggy.
+    """The state machine was asked for a step that cannot happen: a bug in Maggy, or in an optimizer that promotes.
 
     story  what happened to that trial so far, oldest first
     """

@@ -22,8 +22,18 @@ def Lost(worker: int, reason: str = "killed") -> ev.WorkerLost:
     return ev.WorkerLost(worker=worker, reason=reason)
 
 
-def Suggested(ask: int, trial: int, **params: Any) -> ev.Suggested:
-    return ev.Suggested(ask=ask, trial=trial, params=params)
+def Started(epoch: int, trials: int, **rules: Any) -> ev.DriverStarted:
+    return ev.DriverStarted(epoch=epoch, num_trials=trials, **rules)
+
+
+def Suggested(
+    ask: int, trial: int, *, budget: float | None = None, resumable: bool = False, **params: Any
+) -> ev.Suggested:
+    return ev.Suggested(ask=ask, trial=trial, params=params, budget=budget, resumable=resumable)
+
+
+def Promoted(ask: int, trial: int, budget: float, *, resumable: bool = False) -> ev.Promoted:
+    return ev.Promoted(ask=ask, trial=trial, budget=budget, reason="the best of 1", resumable=resumable)
 
 
 def Idled(ask: int) -> ev.Idled:
@@ -60,6 +70,10 @@ def Saved(trial: int, number: int = 0, *, attempt: int = 0) -> ev.CheckpointSave
     return ev.CheckpointSaved(trial=trial, attempt=attempt, number=number, step=None, size_bytes=1, seconds=0.5)
 
 
+def StudyStopped(reason: str = "") -> ev.StudyStopped:
+    return ev.StudyStopped(reason=reason)
+
+
 def Interrupted(reason: str = "Ctrl-C") -> ev.Interrupted:
     return ev.Interrupted(reason=reason)
 
@@ -75,8 +89,8 @@ def Ask(number: int) -> do.Ask:
     return do.Ask(number=number)
 
 
-def Run(trial: int, worker: int, attempt: int = 0, **params: Any) -> do.Run:
-    return do.Run(worker=worker, trial=trial, attempt=attempt, params=params)
+def Run(trial: int, worker: int, attempt: int = 0, budget: float | None = None, **params: Any) -> do.Run:
+    return do.Run(worker=worker, trial=trial, attempt=attempt, budget=budget, params=params)
 
 
 def Judge(trial: int, step: int, attempt: int = 0) -> do.Judge:
@@ -95,8 +109,8 @@ def Fence(worker: int, trial: int, attempt: int = 0) -> do.Fence:
     return do.Fence(worker=worker, trial=trial, attempt=attempt)
 
 
-def Settle(trial: int, state: TrialState, error: str | None = None) -> do.Settle:
-    return do.Settle(trial=trial, state=state, error=error)
+def Settle(trial: int, state: TrialState, error: str | None = None, *, fell_back: bool = False) -> do.Settle:
+    return do.Settle(trial=trial, state=state, error=error, fell_back=fell_back)
 
 
 def Conclude(ending: do.Ending, reason: str = "") -> do.Conclude:
@@ -133,13 +147,12 @@ class Script:
     def deadline(self) -> float:
         return self.brain.deadline()
 
-    def running(self, trials: int, **params: Any) -> Script:
+    def running(self, trials: int, *, resumable: bool = False, **params: Any) -> Script:
         """Go on to where trial n runs on worker n, for so many trials."""
         for number in range(trials):
             assert self.at(self._now, Joined(number)) == [Ask(number)]
-            assert self.at(self._now, Suggested(ask=number, trial=number, **params)) == [
-                Run(trial=number, worker=number, **params)
-            ]
+            suggested = Suggested(ask=number, trial=number, resumable=resumable, **params)
+            assert self.at(self._now, suggested) == [Run(trial=number, worker=number, **params)]
         return self
 
 
@@ -167,10 +180,16 @@ def check_invariants(brain: Brain) -> None:
         assert list(brain._queue).count(trial) == waits, f"trial {trial} is {live.state}"
     assert len(brain._queue) == len(set(brain._queue) & set(brain.live)), "a trial that has ended waits for a worker"
 
+    assert set(brain.live).isdisjoint(brain._resting), "a trial runs and may be promoted"
+    assert all(live.state is TrialState.FINISHED for live in brain._resting.values()), "what has not returned may be"
+    assert len(brain._resting) <= brain.ended[TrialState.FINISHED]
+
     assert brain.suggested == len(brain.live) + brain.ended.total(), "a trial was lost count of"
     assert all(state.final for state in brain.ended)
-    assert brain.suggested + brain._asking <= brain.rules.num_trials
-    if brain.ending is None:
+    assert brain.rules.promotes or brain.suggested + brain._asking <= brain.rules.num_trials
+    if brain.ending is None and brain._study_over:
+        assert len(brain.live) > len(brain._queue) or brain._asking, "nothing runs and nobody has said that it is over"
+    elif brain.ending is None:
         assert not (brain._idle and brain._queue), "a worker and a trial wait for each other"
         assert not (brain._idle and brain._may_ask()), "a worker waits although there is something to ask for"
         assert not brain._nothing_left(), "everything has ended and nobody has said so"

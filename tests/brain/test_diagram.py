@@ -13,10 +13,7 @@ def test_the_diagram_has_every_state_and_every_way_between_two():
     lines = mermaid().splitlines()
     assert lines[:2] == ["stateDiagram-v2", "    [*] --> pending: suggested"]
     assert "    pending --> running: handed to a worker" in lines
-    assert (
-        "    stopping --> stopped: function left at a broadcast, worker lost, worker told to leave, driver lost"
-        in lines
-    )
+    assert "    stopping --> stopped: function left at a broadcast, worker or driver lost after a report" in lines
     for state in TrialState:
         assert any(line.startswith(f"    {state} --> ") for line in lines)
     ways = {(before, after) for (before, _), after in TRANSITIONS.items()}

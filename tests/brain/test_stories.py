@@ -1,6 +1,7 @@
 """What the brain commands when, told as stories with the times written out."""
 
-from math import inf
+from collections import Counter
+from math import inf, nan
 
 import pytest
 from brain.helpers import (
@@ -18,11 +19,14 @@ from brain.helpers import (
     Judged,
     Left,
     Lost,
+    Promoted,
     Reported,
     Run,
     Saved,
     Settle,
+    Started,
     Stop,
+    StudyStopped,
     Suggested,
     Tick,
     script,
@@ -279,8 +283,20 @@ def test_a_trial_that_was_told_to_stop_is_not_judged_again():
 
 def test_a_trial_that_was_told_to_stop_and_whose_worker_dies_counts_as_stopped():
     brain = script(trials=2).running(1)
+    assert brain.at(1, Reported(trial=0, step=1, value=0.5, awaits=True)) == [Judge(0, step=1)]
     assert brain.at(1, Judged(0, step=1, stop=True)) == [Stop(trial=0, worker=0)]
     assert brain.at(2, Lost(0)) == [Fence(worker=0, trial=0), Settle(0, STOPPED)]
+
+
+def test_a_trial_that_was_told_to_stop_and_has_no_number_to_show_runs_again_when_its_worker_dies():
+    brain = script(trials=1, lost_limit=2).running(1)
+    brain.at(1, Reported(trial=0, step=1, value=nan, awaits=True))
+    assert brain.at(1, Judged(0, step=1, stop=True, reason="NaN")) == [Stop(trial=0, worker=0, reason="NaN")]
+    assert brain.at(2, Lost(0)) == [Fence(worker=0, trial=0)]
+    assert brain.at(3, Joined(1)) == [Run(trial=0, worker=1, attempt=1)]
+    brain.at(4, Reported(trial=0, step=1, value=nan, attempt=1, awaits=True))
+    brain.at(4, Judged(0, step=1, stop=True, attempt=1))
+    assert brain.at(5, Lost(1, "SIGKILL"))[0] == Settle(0, LOST, error="SIGKILL (worker lost 2 times)")
 
 
 def test_a_trial_that_was_done_before_it_saw_the_stop_is_finished():
@@ -444,6 +460,7 @@ def test_a_new_driver_runs_again_what_ran_and_counts_it_for_nothing():
 
 def test_a_trial_that_was_told_to_stop_needs_no_second_run_after_the_driver_is_lost():
     brain = script(trials=2).running(1)
+    brain.at(1, Reported(trial=0, step=1, value=0.5, awaits=True))
     brain.at(1, Judged(0, step=1, stop=True))
     assert brain.at(2, ev.DriverStarted(epoch=1, num_trials=2)) == [
         Fence(worker=0, trial=0, attempt=0),
@@ -502,3 +519,259 @@ def test_a_checkpoint_counts_of_the_attempt_that_runs_or_of_the_last_while_nobod
     assert [counts(0, attempt) for attempt in (0, 1)] == [False, True]
     brain.at(4.0, Finished(0, attempt=1))
     assert [counts(0, attempt) for attempt in (0, 1)] == [False, False]
+
+
+# --- promotions
+
+
+def test_a_trial_that_has_returned_runs_on_with_a_larger_budget_and_the_optimizer_says_when_it_is_over():
+    brain = promoting(trials=2)
+    assert brain.at(0, Joined(0)) == [Ask(0)]
+    assert brain.at(0, Suggested(0, 0, lr=0.1, budget=1, resumable=True)) == [Run(0, 0, budget=1, lr=0.1)]
+    assert brain.at(1, Finished(0)) == [Settle(0, FINISHED), Ask(1)]
+    assert brain.at(1, Suggested(1, 1, lr=0.2, budget=1, resumable=True)) == [Run(1, 0, budget=1, lr=0.2)]
+    assert brain.at(2, Finished(1)) == [Settle(1, FINISHED), Ask(2)], "all are tried, yet one may run on"
+    assert brain.at(2, Promoted(2, 0, budget=3)) == [Run(0, 0, attempt=1, budget=3, lr=0.1)]
+    assert (brain.brain.ended, brain.brain.tried) == ({FINISHED: 1}, 2)
+    assert brain.at(5, Finished(0, attempt=0)) == [], "it has returned once already"
+    assert brain.at(6, Finished(0, attempt=1)) == [Settle(0, FINISHED), Ask(3)]
+    assert brain.at(6, Exhausted(3)) == [Conclude(COMPLETE)]
+    assert (brain.brain.ended, brain.brain.tried, brain.brain.settled) == ({FINISHED: 2}, 2, 3)
+
+
+def test_a_trial_may_be_promoted_as_often_as_the_optimizer_says_that_it_may():
+    brain = rested(trials=1)
+    assert brain.at(1, Promoted(1, 0, budget=3, resumable=True)) == [Run(0, 0, attempt=1, budget=3)]
+    assert brain.at(2, Finished(0, attempt=1)) == [Settle(0, FINISHED), Ask(2)]
+    assert brain.at(2, Promoted(2, 0, budget=9)) == [Run(0, 0, attempt=2, budget=9)]
+    assert brain.at(3, Finished(0, attempt=2)) == [Settle(0, FINISHED), Ask(3)]
+
+
+def test_a_promoted_trial_waits_its_turn_and_one_that_was_set_back_goes_first():
+    brain = rested(trials=2)
+    brain.at(1, Suggested(1, 1))
+    brain.at(2, Finished(1))
+    brain.at(2, Lost(0))
+    assert brain.at(2, Promoted(2, 0, budget=3)) == []
+    assert brain.at(3, Joined(1)) == [Run(0, 1, attempt=1, budget=3)]
+    assert brain.at(4, Lost(1)) == [Fence(1, 0, attempt=1)]
+    assert brain.at(5, Joined(2)) == [Run(0, 2, attempt=2, budget=3)]
+
+
+def test_an_idle_optimizer_is_asked_again_when_a_promoted_trial_returns():
+    brain = rested(trials=1)
+    brain.at(1, Promoted(1, 0, budget=3, resumable=True))
+    assert brain.at(1, Joined(1)) == [Ask(2)]
+    assert brain.at(1, Idled(2)) == []
+    assert brain.deadline() == 2
+    assert brain.at(1.5, Finished(0, attempt=1)) == [Settle(0, FINISHED), Ask(3)]
+    assert brain.at(1.5, Promoted(3, 0, budget=9)) == [Run(0, 1, attempt=2, budget=9), Ask(4)], "who waited longest"
+    assert brain.at(1.5, Exhausted(4)) == []
+    assert brain.at(2, Finished(0, attempt=2)) == [Settle(0, FINISHED), Conclude(COMPLETE)]
+
+
+def test_what_fails_after_its_promotion_has_the_result_of_before():
+    brain = promoted(trials=1)
+    assert brain.at(2, Failed(0, "OSError", attempt=1)) == [
+        Settle(0, FINISHED, error="OSError", fell_back=True),
+        Ask(2),
+    ]
+    assert brain.brain.ended == {FINISHED: 1}
+
+
+def test_what_is_lost_too_often_after_its_promotion_has_the_result_of_before_and_losses_are_counted_anew():
+    brain = promoting(trials=1, lost_limit=2).running(1, resumable=True)
+    brain.at(1, Lost(0))
+    brain.at(1, Joined(1))
+    brain.at(2, Finished(0, attempt=1))
+    assert brain.at(2, Promoted(1, 0, budget=3)) == [Run(0, 1, attempt=2, budget=3)]
+    assert brain.at(3, Lost(1)) == [Fence(1, 0, attempt=2)], "the loss of before does not count"
+    brain.at(4, Joined(2))
+    assert brain.at(5, Lost(2)) == [
+        Fence(2, 0, attempt=3),
+        Settle(0, FINISHED, error="killed (worker lost 2 times)", fell_back=True),
+    ]
+    assert brain.at(6, Joined(3)) == [Ask(2)]
+    assert brain.at(6, Exhausted(2)) == [Conclude(COMPLETE)]
+
+
+def test_what_a_rule_stops_after_its_promotion_is_stopped_and_what_returned_all_the_same_has_finished():
+    for ends, state in ((Left, STOPPED), (Finished, FINISHED)):
+        brain = promoted(trials=1)
+        brain.at(2, Judged(0, step=4, stop=True, attempt=1))
+        assert brain.at(3, ends(0, attempt=1))[0] == Settle(0, state)
+        assert brain.brain.ended == Counter({state: 1})
+
+
+def test_what_was_told_to_stop_after_its_promotion_and_then_loses_its_worker_goes_by_what_it_reported():
+    brain = promoted(trials=1)
+    brain.at(2, Reported(0, step=4, value=0.5, attempt=1, awaits=True))
+    brain.at(2, Judged(0, step=4, stop=True, attempt=1))
+    assert brain.at(3, Lost(0)) == [Fence(0, 0, attempt=1), Settle(0, STOPPED)]
+    brain = promoted(trials=1)
+    brain.at(2, Reported(0, step=4, value=nan, attempt=1, awaits=True))
+    brain.at(2, Judged(0, step=4, stop=True, attempt=1))
+    assert brain.at(3, Lost(0)) == [Fence(0, 0, attempt=1)]
+    assert brain.at(4, Joined(1)) == [Run(0, 1, attempt=2, budget=3)]
+
+
+def test_a_failure_after_a_promotion_takes_no_hope():
+    brain = promoting(trials=2, alike_limit=1).running(1, resumable=True)
+    brain.at(1, Finished(0))
+    brain.at(1, Promoted(1, 0, budget=3))
+    assert brain.at(2, Failed(0, attempt=1))[1] == Ask(2)
+
+
+def test_a_new_driver_runs_on_what_was_promoted():
+    brain = promoted(trials=2)  # trial 0 runs on
+    brain.at(1, Joined(1))
+    brain.at(1, Suggested(2, 1, resumable=True))
+    brain.at(2, Finished(1))
+    brain.at(2, Lost(1))
+    brain.at(2, Promoted(3, 1, budget=3))  # and waits
+    assert brain.at(50, Started(1, trials=2, promotes=True)) == [Fence(0, 0, attempt=1)]
+    assert brain.at(51, Joined(2)) == [Run(0, 2, attempt=2, budget=3)]
+    assert brain.at(51, Joined(3)) == [Run(1, 3, attempt=1, budget=3)]
+
+
+def test_a_promoting_optimizer_that_had_no_more_is_asked_again_only_when_there_may_be_more_trials():
+    brain = rested(trials=1)
+    assert brain.at(1, Exhausted(1)) == [Conclude(COMPLETE)]
+    assert brain.at(2, Started(1, trials=1, promotes=True)) == [Conclude(COMPLETE)]
+    assert brain.at(3, Started(2, trials=2, promotes=True)) == []
+    assert brain.at(4, Joined(1)) == [Ask(2)]
+    assert brain.at(4, Promoted(2, 0, budget=3)) == [Run(0, 1, attempt=1, budget=3)]
+
+
+def test_an_interrupted_promotion_runs_on_under_a_new_driver():
+    brain = promoted(trials=1)
+    assert brain.at(2, Interrupted()) == [Conclude(INTERRUPTED, "Ctrl-C")]
+    assert brain.at(3, Started(1, trials=1, promotes=True)) == [Fence(0, 0, attempt=1)]
+    assert brain.at(4, Joined(1)) == [Run(0, 1, attempt=2, budget=3)]
+
+
+def test_checkpoints_of_the_run_before_count_while_a_promoted_trial_waits():
+    brain = rested(trials=1)
+    brain.at(1, Lost(0))
+    counts = brain.brain.goes_on_from
+    assert [counts(0, attempt) for attempt in (0, 1)] == [False, False]
+    brain.at(2, Promoted(1, 0, budget=3))
+    assert [counts(0, attempt) for attempt in (0, 1)] == [True, False]
+    brain.at(3, Joined(1))
+    assert [counts(0, attempt) for attempt in (0, 1)] == [False, True]
+
+
+# --- studies that are stopped
+
+
+def test_a_study_that_is_stopped_begins_nothing_more_and_tells_what_runs_to_stop():
+    brain = script(trials=9).running(2)
+    assert brain.at(1, Judged(0, step=1, stop=True)) == [Stop(0, 0)]
+    assert brain.at(2, StudyStopped("enough")) == [Stop(1, 1, "enough")], "trial 0 knows already"
+    assert brain.at(3, Joined(2)) == []
+    assert brain.at(4, Left(0)) == [Settle(0, STOPPED)]
+    assert brain.at(5, Finished(1)) == [Settle(1, FINISHED), Conclude(COMPLETE)]
+
+
+def test_a_study_that_is_stopped_while_nothing_runs_is_over_at_once():
+    brain = script(trials=2).running(1)
+    brain.at(1, Finished(0))
+    brain.at(1, Idled(1))
+    assert brain.at(1.5, StudyStopped()) == [Conclude(COMPLETE)]
+    assert brain.deadline() == inf
+
+
+def test_what_waits_for_a_worker_when_the_study_is_stopped_waits_for_the_next_driver():
+    brain = promoted(trials=3)  # trial 0 runs on
+    brain.at(1, Joined(1))
+    brain.at(1, Suggested(2, 1, resumable=True))
+    brain.at(2, Finished(1))
+    brain.at(2, Lost(1))
+    brain.at(2, Promoted(3, 1, budget=3))
+    brain.at(3, Joined(2))
+    brain.at(3, Suggested(4, 2))
+    brain.at(4, Lost(2))
+    brain.at(4, Lost(0))  # 0 and 1 were promoted and wait, 2 never was
+    assert brain.at(5, StudyStopped()) == [Conclude(COMPLETE)]
+    assert brain.brain.tried == 2
+    assert brain.at(50, Started(1, trials=3, promotes=True)) == []
+    assert brain.at(51, StudyStopped()) == [Conclude(COMPLETE)], "it is asked first of all"
+    assert brain.at(60, Started(2, trials=3, promotes=True)) == []
+    assert brain.at(61, Joined(3)) == [Run(0, 3, attempt=2, budget=3)]
+    assert brain.at(62, Finished(0, attempt=2)) == [
+        Settle(0, FINISHED),
+        Run(1, 3, attempt=2, budget=3),
+    ]
+
+
+def test_an_answer_that_comes_when_the_study_is_stopped_is_kept_for_the_next_driver():
+    brain = script(trials=2).running(1)
+    assert brain.at(1, Joined(1)) == [Ask(1)]
+    assert brain.at(1, StudyStopped()) == [Stop(0, 0)]
+    assert brain.at(2, Left(0)) == [Settle(0, STOPPED)], "not before it is known"
+    assert brain.at(2, Suggested(1, 1)) == [Conclude(COMPLETE)]
+    brain.at(3, Started(1, trials=2))
+    assert brain.at(4, Joined(2)) == [Run(1, 2)]
+
+
+def test_what_loses_its_worker_after_the_study_was_stopped_counts_by_what_it_reported():
+    brain = script(trials=3, lost_limit=1, preempted_limit=2, alike_limit=1).running(3)
+    brain.at(1, Reported(0, step=1, value=0.5))
+    assert brain.at(2, StudyStopped()) == [Stop(0, 0), Stop(1, 1), Stop(2, 2)]
+    assert brain.at(3, Lost(0)) == [Fence(0, 0), Settle(0, STOPPED)]
+    assert brain.at(4, ev.WorkerLost(worker=1, reason="SIGTERM", preempted=True)) == [Fence(1, 1)]
+    assert brain.at(5, Lost(2)) == [Fence(2, 2), Settle(2, LOST, error="killed"), Conclude(COMPLETE)]
+    assert brain.at(6, Joined(3)) == []
+    brain.at(7, Started(1, trials=3))
+    assert brain.at(8, Joined(4)) == [Run(1, 4, attempt=1)]
+
+
+def test_a_driver_that_dies_while_a_stopped_study_ends_is_no_failure_of_its_trials():
+    brain = script(trials=2, alike_limit=1).running(2)
+    brain.at(1, Reported(1, step=1, value=0.5))
+    brain.at(1, StudyStopped())
+    assert brain.at(2, Started(1, trials=2, alike_limit=1)) == [
+        Fence(1, 1),
+        Settle(1, STOPPED),
+        Fence(0, 0),
+    ]
+    assert brain.at(3, StudyStopped()) == [Conclude(COMPLETE)]
+
+
+def test_a_promoted_trial_that_is_told_to_stop_before_it_has_reported_has_not_lost_its_result():
+    brain = promoted(trials=1)
+    assert brain.at(2, StudyStopped("enough")) == [Stop(0, 0, "enough", attempt=1)]
+    assert brain.at(3, Failed(0, "OSError", attempt=1)) == [
+        Settle(0, FINISHED, error="OSError", fell_back=True),
+        Conclude(COMPLETE),
+    ]
+    brain = promoted(trials=1)
+    brain.at(2, StudyStopped())
+    assert brain.at(3, Lost(0)) == [Fence(0, 0, attempt=1), Conclude(COMPLETE)]
+    assert brain.brain.tried == 1
+
+
+def test_an_experiment_that_was_interrupted_is_not_stopped_once_more():
+    brain = script(trials=2).running(1)
+    brain.at(1, Interrupted())
+    assert brain.at(2, StudyStopped()) == []
+    assert brain.at(3, Finished(0)) == [Settle(0, FINISHED)]
+
+
+def promoting(trials, **rules):
+    """An experiment whose optimizer promotes."""
+    return script(trials, promotes=True, **rules)
+
+
+def rested(trials):
+    """Trial 0 has returned on worker 0, and the optimizer is being asked."""
+    brain = promoting(trials).running(1, resumable=True)
+    assert brain.at(1, Finished(0)) == [Settle(0, FINISHED), Ask(1)]
+    return brain
+
+
+def promoted(trials):
+    """Trial 0 runs on, on worker 0."""
+    brain = rested(trials)
+    assert brain.at(1, Promoted(1, 0, budget=3)) == [Run(0, 0, attempt=1, budget=3)]
+    return brain

@@ -7,6 +7,7 @@ import pytest
 
 from maggy.brain.events import Promoted
 from maggy.driver.book import Book, params_of
+from maggy.errors import ImpossibleTransitionError
 from maggy.trial import Objective, Trial, TrialState
 
 FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
@@ -146,6 +147,65 @@ def test_an_experiment_that_ends_while_a_promoted_trial_runs_keeps_its_result_of
     made.report(0, [4], [0.9])
     made.close()
     assert (trial.state, trial.final_metric, trial.num_points, made.running) == (FINISHED, 0.5, 3, {})
+
+
+def test_a_trial_that_runs_on_has_no_end_yet_and_nothing_of_its_run_before():
+    made = book()
+    made.running[0].resumable = True
+    made.note(0, final_metric=0.5, metric_dict={"Metric": 0.5}, reason="told to stop, and done before it saw that")
+    made.settle(0, FINISHED, None, t=110.0)
+    made.promote(Promoted(ask=1, trial=0, budget=9, reason="best of 3"))
+    assert made.running[0].state is TrialState.PENDING
+    assert made.ended == [made.running[0]], "it stays among those that have ended"
+    made.start(0, attempt=1, worker=6, t=200.0)
+    trial = made.running[0]
+    assert (trial.duration, trial.end, trial.final_metric, trial.metric_dict, trial.reason) == (None,) * 5
+    made.note(0, reason="above 0.6")
+    made.start(0, attempt=2, worker=7, t=300.0)  # it lost its worker, and had nothing to show
+    assert trial.reason is None
+
+
+@pytest.mark.parametrize("state", [None, STOPPED, FAILED, LOST])
+def test_only_what_has_returned_and_was_said_to_be_resumable_can_be_promoted(state):
+    made = book()
+    made.running[0].resumable = True
+    if state is not None:
+        made.note(0, final_metric=0.5)
+        made.settle(0, state, "KeyError" if state in (FAILED, LOST) else None, t=110.0)
+    made.open(1, Trial({"lr": 0.2}))
+    made.start(1, attempt=0, worker=5, t=100.0)
+    made.note(1, final_metric=0.5)
+    made.settle(1, FINISHED, None, t=110.0)
+    for trial in (0, 1, 7):
+        with pytest.raises(ImpossibleTransitionError, match=f"trial {trial} cannot be promoted"):
+            made.promote(Promoted(ask=1, trial=trial, budget=9, reason="best of 3"))
+
+
+def test_a_trial_is_promoted_once_for_each_time_that_it_returned():
+    made = book()
+    promoted(made)
+    made.note(0, final_metric=0.5)
+    made.running[0].resumable = True
+    again = Promoted(ask=2, trial=0, budget=27, reason="best of 2")
+    with pytest.raises(ImpossibleTransitionError):
+        made.promote(again)
+    made.settle(0, FINISHED, None, t=220.0)
+    made.promote(again)
+    assert made.running[0].budget == 27
+
+
+def test_each_run_of_a_promoted_trial_that_is_set_back_goes_on_with_the_curve_of_before():
+    made = book(keep_metrics=True)
+    trial = promoted(made)
+    made.report(0, [4, 5], [0.75, 0.8])
+    made.start(0, attempt=2, worker=7, t=300.0)
+    made.report(0, [5], [0.9])  # from the checkpoint of step 4
+    assert made.losses[0].steps == trial.curve.steps == [1, 2, 3, 4, 5]
+    assert trial.metric_history == [0.25, 0.5, 0.5, 0.75, 0.9]
+    made.start(0, attempt=3, worker=7, t=400.0)
+    made.report(0, [1], [0.1])  # from nothing
+    assert (trial.metric_history, trial.num_points, trial.best_metric) == ([0.1], 1, 0.1)
+    assert made.finished[0].values == [-0.25, -0.5, -0.5], "what was counted before stays"
 
 
 def test_curves_are_kept_only_where_somebody_needs_them():

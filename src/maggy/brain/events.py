@@ -141,7 +141,10 @@ class Judged(Event):
 
 
 class StudyStopped(Event):
-    """A study-level stopper says that it is enough: nothing new begins, and what runs is told to stop."""
+    """A study-level stopper says that it is enough: nothing begins any more, and what runs is told to stop.
+
+    What waits for a worker waits on, and runs if a driver takes the experiment over.
+    """
 
     reason: str
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 from maggy.brain import events as ev
@@ -158,8 +158,9 @@ class Brain:
     # --- drivers and workers
 
     def _driver_started(self, event: ev.DriverStarted, now: float) -> list[AnyCommand]:
-        if event.num_trials > self.rules.num_trials or self._study_over:
-            self._exhausted = self._study_over = False
+        if event.num_trials > self.rules.num_trials:
+            self._exhausted = False
+        self._study_over = False
         self.rules = replace(
             self.rules,
             num_trials=event.num_trials,
@@ -207,13 +208,12 @@ class Brain:
         fence = Fence(worker=number, trial=trial, attempt=live.attempt)
         live.setbacks[cause] += 1
         limits = {Cause.WORKER_LOST: self.rules.lost_limit, Cause.PREEMPTED: self.rules.preempted_limit}
-        if live.state is TrialState.RUNNING and live.setbacks[cause] >= limits.get(cause, inf):
+        if live.state is TrialState.STOPPING and live.reported:
+            return [fence, *self._settle(trial, Cause.CUT_OFF, now)]
+        if live.setbacks[cause] >= limits.get(cause, inf):
             times = live.setbacks[cause]
             error = reason if times == 1 else f"{reason} ({cause} {times} times)"
             return [fence, *self._settle(trial, Cause.GIVEN_UP, now, error=error, signature=reason)]
-        if live.state is TrialState.STOPPING:
-            left = cause if live.reported else Cause.GIVEN_UP
-            return [fence, *self._settle(trial, left, now, error=reason, signature=reason)]
         self._run_again(trial, cause, now)
         return [fence]
 
@@ -266,14 +266,8 @@ class Brain:
         return []
 
     def _study_stopped(self, event: ev.StudyStopped, now: float) -> list[AnyCommand]:
-        self._exhausted = self._study_over = True
+        self._study_over = True  # what waits for a worker goes on waiting, for a driver that resumes
         commands: list[AnyCommand] = []
-        while self._queue:
-            trial = self._queue.popleft()
-            if self.live[trial].promoted:
-                commands += self._settle(trial, Cause.FELL_BACK, now)
-            else:
-                del self.live[trial]
         for trial, live in self.live.items():
             if live.state is TrialState.RUNNING and live.worker is not None:
                 self._move(trial, Cause.JUDGED, now)
@@ -286,7 +280,7 @@ class Brain:
         if not self.holds(event.trial, event.attempt):
             return []
         live = self.live[event.trial]
-        live.reported = True
+        live.reported = live.reported or any(isfinite(float(value)) for value in event.values)
         if event.awaits is None:
             return []
         if live.state is TrialState.STOPPING:
@@ -299,7 +293,6 @@ class Brain:
         live = self.live[event.trial]
         worker = live.worker
         assert worker is not None
-        live.reported = True
         if not event.stop:
             return [GoOn(worker=worker, trial=event.trial, attempt=event.attempt, step=event.step)]
         if live.state is TrialState.STOPPING:
@@ -348,7 +341,7 @@ class Brain:
     def _fill(self, now: float) -> list[AnyCommand]:
         """Give every idle worker a trial; if there are not enough, ask for one."""
         commands: list[AnyCommand] = []
-        while self._idle and self.ending is None:
+        while self._idle and self.ending is None and not self._study_over:
             if self._queue:
                 worker = next(iter(self._idle))
                 del self._idle[worker]
@@ -373,6 +366,8 @@ class Brain:
         return self.rules.promotes or self.suggested < self.rules.num_trials
 
     def _nothing_left(self) -> bool:
+        if self._study_over:
+            return len(self.live) == len(self._queue) and not self._asking
         no_more = self._exhausted or (not self.rules.promotes and self.suggested >= self.rules.num_trials)
         return no_more and not self.live and not self._asking
 

@@ -48,7 +48,7 @@ class Live:
     """A trial that has not reached a final state, or that may be promoted from it.
 
     promoted  whether it has a result from before
-    reported  whether this attempt has reported anything
+    reported  whether this attempt has reported a number that is finite
     """
 
     params: dict[str, Any]

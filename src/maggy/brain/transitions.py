@@ -2,7 +2,8 @@
 
 What the table cannot say: a trial that waits (`PENDING`) has no worker; a trial that runs holds exactly one lease,
 numbered by its attempt, and only reports that carry this number count. A trial that was told to stop and whose worker
-then dies needs no second run: it counts as stopped, with what it reported last. How often a trial may be set back is
+then dies needs no second run: it counts as stopped, with what it reported last. If it has reported no number, it has to
+run again: at once if a rule stopped it, under the next driver if the study was stopped. How often a trial may be set back is
 counted apart for lost workers, errors and preemptions; a lost driver is nobody's fault and counts for nothing.
 
 A trial that has returned may be promoted: it runs on with a larger budget. If it then fails, its result is what it
@@ -33,7 +34,8 @@ class Cause(StrEnum):
     DRIVER_LOST = "driver lost"
     GIVEN_UP = "lost or preempted too often"
     PROMOTED = "optimizer promotes it"
-    FELL_BACK = "failed, lost or cut off with a result from before"
+    FELL_BACK = "failed or lost with a result from before"
+    CUT_OFF = "worker or driver lost after a report"
 
 
 TRANSITIONS: dict[tuple[TrialState, Cause], TrialState] = {
@@ -51,11 +53,11 @@ TRANSITIONS: dict[tuple[TrialState, Cause], TrialState] = {
     (STOPPING, Cause.LEFT): STOPPED,
     (STOPPING, Cause.RETURNED): FINISHED,  # it was done before it saw the stop
     (STOPPING, Cause.RAISED): FAILED,
-    (STOPPING, Cause.WORKER_LOST): STOPPED,
-    (STOPPING, Cause.PREEMPTED): STOPPED,
-    (STOPPING, Cause.DRIVER_LOST): STOPPED,
-    (STOPPING, Cause.GIVEN_UP): LOST,  # it had not reported anything
+    (STOPPING, Cause.CUT_OFF): STOPPED,
+    (STOPPING, Cause.WORKER_LOST): PENDING,
+    (STOPPING, Cause.PREEMPTED): PENDING,
+    (STOPPING, Cause.DRIVER_LOST): PENDING,
+    (STOPPING, Cause.GIVEN_UP): LOST,
     (STOPPING, Cause.FELL_BACK): FINISHED,
     (FINISHED, Cause.PROMOTED): PENDING,
-    (PENDING, Cause.FELL_BACK): FINISHED,  # the study was stopped before it ran on
 }

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Any
 
 from maggy.brain.events import Promoted
+from maggy.errors import ImpossibleTransitionError
 from maggy.trial import Curve, Objective, Params, Trial, TrialState
 
 
@@ -66,7 +67,15 @@ class Book:
         self.running[trial_id] = suggestion
 
     def promote(self, event: Promoted) -> None:
-        """A trial that had ended runs on."""
+        """A trial that had ended runs on.
+
+        Raises ImpossibleTransitionError if it may not.
+        """
+        if event.trial not in self._resting:
+            raise ImpossibleTransitionError(
+                f"trial {event.trial} cannot be promoted: an optimizer may promote what has returned, once for each "
+                f"time that it said `resumable` of it"
+            )
         trial, losses, last_step = self._resting.pop(event.trial)
         self._before[event.trial] = copy(trial)
         self.running[event.trial] = trial
@@ -85,9 +94,9 @@ class Book:
         """A trial was handed to a worker. What runs before it have reported is void from where it begins to report."""
         trial = self.running[trial_id]
         trial.state, trial.attempt, trial.worker = TrialState.RUNNING, attempt, worker
-        trial.start = t
+        trial.start, trial.end = t, None
         trial.final_metric = trial.metric_dict = None
-        trial.error = trial.traceback = None
+        trial.error = trial.traceback = trial.reason = None
         run = self._runs.setdefault(trial_id, _Run(Curve()))
         run.begun = False
         trial.curve = run.curve if self._keep_metrics else None
