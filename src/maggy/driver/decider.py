@@ -86,6 +86,6 @@ class Decider:
                 trial = self.advisor.book.settle(
                     command.trial, command.state, command.error, t, fell_back=command.fell_back
                 )
-                self.keeper.ended(trial)
+                self.keeper.ended(trial, fell_back=command.fell_back)
                 self.advisor.observe(trial, t, budget=budget, fell_back=command.fell_back)
         return None
