@@ -31,6 +31,7 @@ class Decider:
         t    seconds since the epoch, as trials show them
         """
         self._note(event, t)
+        self.advisor.watch.see(t)
         commands = self.brain.handle(event, now)
         return commands, [answer for command in commands if (answer := self._carry_out(command, t)) is not None]
 
