@@ -650,15 +650,17 @@ def test_an_interrupted_promotion_runs_on_under_a_new_driver():
     assert brain.at(4, Joined(1)) == [Run(0, 1, attempt=2, budget=3)]
 
 
-def test_checkpoints_of_the_run_before_count_while_a_promoted_trial_waits():
+def test_a_run_that_has_returned_saves_nothing_more_that_counts_and_one_that_was_set_back_does():
     brain = rested(trials=1)
     brain.at(1, Lost(0))
     counts = brain.brain.goes_on_from
     assert [counts(0, attempt) for attempt in (0, 1)] == [False, False]
     brain.at(2, Promoted(1, 0, budget=3))
-    assert [counts(0, attempt) for attempt in (0, 1)] == [True, False]
+    assert [counts(0, attempt) for attempt in (0, 1)] == [False, False]
     brain.at(3, Joined(1))
-    assert [counts(0, attempt) for attempt in (0, 1)] == [False, True]
+    assert [counts(0, attempt) for attempt in (0, 1, 2)] == [False, True, False]
+    brain.at(4, Lost(1))
+    assert [counts(0, attempt) for attempt in (0, 1, 2)] == [False, True, False]
 
 
 # --- studies that are stopped

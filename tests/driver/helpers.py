@@ -66,9 +66,9 @@ def _no_warning(line: str) -> None:
     raise AssertionError(f"nobody should have been warned: {line}")
 
 
-def decider(made: Advisor, folder: str = "nowhere") -> Decider:
+def decider(made: Advisor, folder: str = "nowhere", rules: Rules | None = None) -> Decider:
     """A decider with fresh memory."""
-    return Decider(Brain(Rules()), made, Keeper(folder, None, made.book.loss))
+    return Decider(Brain(rules or Rules()), made, Keeper(folder, None, made.book.loss))
 
 
 class Stage:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from driver.helpers import Listed, supervisor, worker
+from driver.helpers import Listed, advisor, decider, supervisor, worker
 
 from maggy.brain import events as ev
 from maggy.context.checkpoint import load, place, save
-from maggy.driver import Janitor
+from maggy.driver import Janitor, replay
 from maggy.driver.keeper import Remove, Sweep
 from maggy.errors import CheckpointError, JournalError
-from maggy.trial import TrialState
+from maggy.journal import read
+from maggy.optimizer import Promotion
+from maggy.trial import Trial, TrialState
 from maggy.wire.messages import CheckpointSaved, Failed, Finished, ProcessEnded, Ready, RunTrial
 
 
@@ -162,6 +164,70 @@ def test_an_experiment_that_is_interrupted_keeps_what_its_trials_can_go_on_from(
     assert on_disk(stage) == {"trials/0/checkpoints/0-0"}
 
 
+# --- promotions, and checkpoints that are lent
+
+
+def promoting(start, *answers):
+    """A stage whose optimizer promotes."""
+    optimizer = Listed(*answers)
+    optimizer.promotes = True
+    return start(optimizer, rules={"promotes": True})
+
+
+def first(**facts):
+    return Trial({"lr": 0.1}, budget=1, resumable=True, **facts)
+
+
+def to_budget(budget, trial=0):
+    return Promotion(trial=trial, budget=budget, reason="the best of 1")
+
+
+def test_what_a_promoted_trial_saves_outlives_the_sweep_of_its_runs_before(start):
+    stage = promoting(start, first(), to_budget(3))
+    one, _ = at_work(stage)
+    one.say(write(stage, 0))
+    write(stage, 0, number=1)  # the worker dies before it can say so
+    lose(stage)
+    two, _ = at_work(stage, holder="h1")
+    [order] = two.say(write(stage, 0, attempt=1), Finished(0, 1, 0.5))
+    assert order == RunTrial(0, 2, {"lr": 0.1, "budget": 3}, 0, f"{stage.folder.url}/trials/0/checkpoints/1-0")
+    two.say(write(stage, 0, attempt=2, number=0))
+    write(stage, 0, attempt=2, number=1)
+    assert on_disk(stage) == {f"trials/0/checkpoints/{name}" for name in ("1-0", "2-0", "2-1")}
+    # A driver that takes over deletes all over again what was to be deleted.
+    again = decider(advisor(Listed(first(), to_budget(3))), stage.folder.url, stage.brain.rules)
+    assert replay(again, read(stage.folder)).differences == []
+    janitor = Janitor(stage.folder.url, 0.0, print)
+    janitor.delete(again.keeper.deletions())
+    janitor.close()
+    assert on_disk(stage) == {f"trials/0/checkpoints/{name}" for name in ("1-0", "2-0", "2-1")}
+    two.say(Finished(0, 2, 0.25))
+    assert on_disk(stage) == {"trials/0/checkpoints/2-0"}
+
+
+def test_a_trial_that_begins_with_anothers_checkpoint_gets_it_until_it_has_saved_its_own(start):
+    stage = promoting(start, first(), to_budget(3), first(parent=0))
+    one, _ = at_work(stage)
+    one.say(write(stage, 0, state="of trial 0"), Finished(0, 0, 0.5))  # and runs on
+    one.say(write(stage, 0, attempt=1, state="further"))
+    _, order = at_work(stage, seat=1, holder="h1")
+    lent = f"{stage.folder.url}/trials/0/checkpoints/0-0"
+    assert order == RunTrial(1, 0, {"lr": 0.1, "budget": 1}, 0, lent)
+    one.say(Failed(0, 1, "KeyError", "KeyError", "Traceback ..."))
+    lose(stage, holder="h1")
+    [order] = one.told()
+    assert order == RunTrial(1, 1, {"lr": 0.1, "budget": 1}, 0, lent)
+    assert on_disk(stage) == {"trials/0/checkpoints/0-0"}
+    assert load(order.checkpoint).state == {"state": "of trial 0"}
+    one.say(write(stage, 1, attempt=1))
+    lose(stage)
+    _, order = at_work(stage, holder="h2")
+    assert order.checkpoint.endswith("trials/1/checkpoints/1-0")
+    [parent] = stage.advisor.book.ended
+    assert (parent.state, parent.final_metric, parent.budget) == (TrialState.FINISHED, 0.5, 1)
+    assert load(parent.checkpoint.url).state == {"state": "of trial 0"}, "what goes with its result"
+
+
 # --- the janitor
 
 
@@ -173,7 +239,7 @@ def test_the_janitor_deletes_on_any_store_and_what_is_gone_already_is_fine(tmp_p
         save(f"{folder}/{place(0, 0, number)}", number, 0)
     janitor = Janitor(folder, 0.0, warnings.append)
     janitor.delete(
-        [Remove(place(0, 0, 0)), Remove(place(0, 0, 0)), Sweep(0, (place(0, 0, 2),), True), Sweep(7, (), True)]
+        [Remove(place(0, 0, 0)), Remove(place(0, 0, 0)), Sweep(0, 0, (place(0, 0, 2),), True), Sweep(7, 3, (), True)]
     )
     janitor.close()
     assert load(f"{folder}/{place(0, 0, 2)}").state == 2

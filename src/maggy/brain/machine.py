@@ -94,9 +94,13 @@ class Brain:
         return self.ended.total() + sum(live.promoted for live in self.live.values())
 
     def goes_on_from(self, trial: int, attempt: int) -> bool:
-        """Whether a checkpoint of this attempt counts: of the one that runs, or the last one while nobody runs it."""
+        """Whether a checkpoint of this attempt counts: of the one that runs, or the one that was set back last."""
         live = self.live.get(trial)
-        return live is not None and attempt == (live.attempt if live.worker is not None else live.attempt - 1)
+        if live is None:
+            return False
+        return (
+            attempt == live.attempt if live.worker is not None else bool(live.setbacks) and attempt + 1 == live.attempt
+        )
 
     # --- time and signs of life
 

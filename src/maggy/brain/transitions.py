@@ -3,8 +3,8 @@
 What the table cannot say: a trial that waits (`PENDING`) has no worker; a trial that runs holds exactly one lease,
 numbered by its attempt, and only reports that carry this number count. A trial that was told to stop and whose worker
 then dies needs no second run: it counts as stopped, with what it reported last. If it has reported no number, it has to
-run again: at once if a rule stopped it, under the next driver if the study was stopped. How often a trial may be set back is
-counted apart for lost workers, errors and preemptions; a lost driver is nobody's fault and counts for nothing.
+run again: at once if a rule stopped it, under the next driver if the study was stopped. How often a trial may be set
+back is counted apart for lost workers, errors and preemptions; a lost driver is nobody's fault and counts for nothing.
 
 A trial that has returned may be promoted: it runs on with a larger budget. If it then fails, its result is what it
 returned before.

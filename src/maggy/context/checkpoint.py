@@ -59,6 +59,12 @@ def place(trial: int, attempt: int, number: int) -> str:
     return f"trials/{trial}/checkpoints/{attempt}-{number}"
 
 
+def attempt_at(name: str) -> int:
+    """Whose attempt lies under the last part of a `place`, or is being written there; -1 for what is no checkpoint."""
+    attempt = name.removeprefix(".").partition("-")[0]
+    return int(attempt) if attempt.isdecimal() else -1
+
+
 @dataclass(frozen=True)
 class Loaded:
     """What a checkpoint held.

@@ -31,6 +31,7 @@ class Decider:
         t    seconds since the epoch, as trials show them
         """
         self._note(event, t)
+        self.advisor.watch.see(t)
         commands = self.brain.handle(event, now)
         return commands, [answer for command in commands if (answer := self._carry_out(command, t)) is not None]
 
@@ -86,6 +87,6 @@ class Decider:
                 trial = self.advisor.book.settle(
                     command.trial, command.state, command.error, t, fell_back=command.fell_back
                 )
-                self.keeper.ended(trial)
+                self.keeper.ended(trial, fell_back=command.fell_back)
                 self.advisor.observe(trial, t, budget=budget, fell_back=command.fell_back)
         return None

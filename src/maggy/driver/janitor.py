@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterable
 from time import monotonic
 
+from maggy.context.checkpoint import attempt_at
 from maggy.context.store import store_at
-from maggy.driver.keeper import Deletion, Remove, Spare, Sweep
+from maggy.driver.keeper import Deletion, Remove, Sweep
 
 
 class Janitor:
@@ -22,25 +23,19 @@ class Janitor:
 
     def __init__(self, folder: str, delay_s: float, warn: Callable[[str], None]) -> None:
         self.folder, self._delay_s, self._warn = folder, delay_s, warn
-        self._queue: queue.SimpleQueue[tuple[float, int, Deletion] | None] = queue.SimpleQueue()
-        self._number = 0
-        self._spared: dict[int, int] = {}  # trial -> number up to which its sweeps are void
+        self._queue: queue.SimpleQueue[tuple[float, Deletion] | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        self._sweeps: dict[int, tuple[int, Sweep]] = {}
+        self._sweeps: dict[int, Sweep] = {}
         self._failed = False
 
     def delete(self, deletions: Iterable[Deletion]) -> None:
         """Delete these soon."""
         for deletion in deletions:
-            self._number += 1
-            if isinstance(deletion, Spare):
-                self._spared[deletion.trial] = self._number
-                continue
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="maggy-janitor", daemon=True)
                 self._thread.start()
-            self._queue.put((monotonic() + self._delay_s, self._number, deletion))
+            self._queue.put((monotonic() + self._delay_s, deletion))
 
     def close(self) -> None:
         """Delete what is left, and what late workers have left in trials that had ended.
@@ -51,28 +46,22 @@ class Janitor:
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
-        for number, sweep in self._sweeps.values():
-            if not self._is_void(number, sweep):
-                self._try(sweep)
+        for sweep in self._sweeps.values():
+            self._try(sweep)
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
-            at, number, deletion = item
+            at, deletion = item
             self._closed.wait(max(0.0, at - monotonic()))
-            if self._is_void(number, deletion):
-                continue
             self._try(deletion)
             if isinstance(deletion, Sweep) and deletion.late:
-                self._sweeps[deletion.trial] = number, deletion
-
-    def _is_void(self, number: int, deletion: Deletion) -> bool:
-        return isinstance(deletion, Sweep) and number < self._spared.get(deletion.trial, 0)
+                self._sweeps[deletion.trial] = deletion
 
     def _try(self, deletion: Deletion) -> None:
         try:
             if isinstance(deletion, Remove):
                 store_at(f"{self.folder}/{deletion.place}").remove()
-            elif isinstance(deletion, Sweep):
+            else:
                 self._sweep(deletion)
         except Exception as error:  # each file system has errors of its own
             if not self._failed:
@@ -82,5 +71,6 @@ class Janitor:
     def _sweep(self, sweep: Sweep) -> None:
         checkpoints = f"{self.folder}/trials/{sweep.trial}/checkpoints"
         for name in store_at(checkpoints).names():
-            if f"trials/{sweep.trial}/checkpoints/{name}" not in sweep.keep:
+            kept = attempt_at(name) > sweep.attempt or f"trials/{sweep.trial}/checkpoints/{name}" in sweep.keep
+            if not kept:
                 store_at(f"{checkpoints}/{name}").remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
@@ -20,28 +21,27 @@ class Remove:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Delete every checkpoint of a trial that has ended, also unfinished ones, but for these places.
+    """Delete what a trial that has ended has left, also unfinished checkpoints, but for these places.
 
-    late  a worker that was given up may still write there
+    attempt  its last; what later ones save, if it is promoted, is not touched
+    late     a worker that was given up may still write there
     """
 
     trial: int
+    attempt: int
     keep: tuple[str, ...]
     late: bool
 
 
-@dataclass(frozen=True)
-class Spare:
-    """A trial that had ended runs on: what was to be swept late is needed."""
-
-    trial: int
-
-
-Deletion = Remove | Sweep | Spare
+Deletion = Remove | Sweep
 
 
 class Keeper:
-    """Keeps the last checkpoint of each trial, as far as the quota goes.
+    """Keeps the checkpoint that each trial would go on from, as far as the quota goes.
+
+    That is the last one it saved, or another trial's that it was lent and has not replaced. Of a promoted trial the one
+    that it returned with is kept too, until it has ended again: others may begin with it, and if the trial fails it
+    belongs to its result.
 
     Those of trials that have not ended are needed, and so is the best trial's. When the others do not fit, they go:
     of failed and lost trials first, then those with the largest loss.
@@ -49,15 +49,19 @@ class Keeper:
     folder       path or URL of the experiment's folder
     quota_bytes  what all may take together; None: anything
     loss         a metric as a loss
+
+    total_bytes  what all take together
     """
 
     def __init__(self, folder: str, quota_bytes: int | None, loss: Callable[[float], float]) -> None:
         self._folder, self._quota, self._loss = folder, inf if quota_bytes is None else quota_bytes, loss
-        self._last: dict[int, CheckpointSaved] = {}  # by trial
-        self._trials: dict[int, Trial] = {}  # that have a checkpoint
-        self._ranks: dict[int, float] = {}  # losses of the trials that have ended; infinity without a result
+        self._last: dict[int, CheckpointSaved] = {}  # what each trial would go on from
+        self._returned: dict[int, CheckpointSaved | None] = {}  # what promoted trials returned with
+        self._held: dict[int, Counter[CheckpointSaved]] = {}  # by the trial that saved it: how often it stands above
+        self._trials: dict[int, Trial] = {}  # that have something to go on from
+        self._ranks: dict[int, tuple[float, int]] = {}  # of trials that have ended: loss, and when they first ended
+        self._ended: dict[int, int] = {}  # how many trials had ended before this one did first
         self._best: int | None = None
-        self._lent: dict[int, CheckpointSaved] = {}  # another trial's checkpoint that this one begins with
         self._deletions: list[Deletion] = []
         self._used = False
         self.total_bytes = 0
@@ -65,77 +69,76 @@ class Keeper:
     def saved(self, event: CheckpointSaved, trial: Trial | None) -> None:
         """A checkpoint was saved; `trial` is None if by an attempt that does not count any more."""
         self._used = True
-        last = self._last.get(event.trial)
-        if last is not None and (last.attempt, last.number) == (event.attempt, event.number):
+        if event in self._held.get(event.trial, ()):
             return  # told twice
-        if trial is None or (last is not None and (last.attempt, last.number) > (event.attempt, event.number)):
+        last = self._last.get(event.trial)
+        newer = last is not None and last.trial == event.trial and _order(last) > _order(event)
+        if trial is None or newer:
             self._deletions.append(Remove(_place(event)))
-            return
-        if last is not None:
-            self._forget(event.trial)
-            self._discard(last)
-        self._give_back(event.trial)
-        self._last[event.trial], self._trials[event.trial] = event, trial
-        self.total_bytes += event.size_bytes
-        trial.checkpoint = Checkpoint(
-            url=f"{self._folder}/{_place(event)}",
-            attempt=event.attempt,
-            step=event.step,
-            size_bytes=event.size_bytes,
-            seconds=event.seconds,
-        )
+        else:
+            self._go_on_from(trial, event)
 
-    def ended(self, trial: Trial) -> None:
-        """A trial has reached its final state."""
-        number = trial.trial_id
-        assert number is not None
-        self._give_back(number)
-        self._ranks[number] = inf
-        if trial.final_metric is not None:  # failed and lost trials have none
-            self._ranks[number] = loss = self._loss(trial.final_metric)
-            if self._best == number:  # it was promoted, and may have become worse
-                self._best = min(self._ranks, key=lambda each: self._ranks[each])
-            elif self._best is None or loss < self._ranks.get(self._best, inf):  # of equals, the earlier is better
-                self._best = number
+    def ended(self, trial: Trial, *, fell_back: bool = False) -> None:
+        """A trial has reached its final state.
+
+        fell_back  it failed after it was promoted: its result is that of before
+        """
+        number = _number(trial)
+        returned = self._returned.pop(number, None)
+        if returned is not None:
+            if fell_back:
+                self._go_on_from(trial, returned)
+            self._release(returned)
+        last = self._last.get(number)
+        if last is not None and last.trial != number and not (trial.resumable and trial.state is TrialState.FINISHED):
+            self._go_on_from(trial, None)
+        self._rank(trial)
         late = trial.attempt > 0 or trial.state is TrialState.LOST
         if late or (self._used and trial.state is TrialState.STOPPED):  # its worker may have died before it could stop
-            kept = [saved for saved in (self._last.get(number), *self._lent.values()) if saved is not None]
-            places = tuple(_place(saved) for saved in kept if saved.trial == number)
-            self._deletions.append(Sweep(number, places, late))
+            places = tuple(_place(saved) for saved in self._held.get(number, ()))
+            self._deletions.append(Sweep(number, trial.attempt, places, late))
 
     def runs_on(self, trial: int) -> None:
         """A trial that had ended was promoted: its checkpoint is needed again."""
         self._ranks.pop(trial, None)
-        if self._used:
-            self._deletions.append(Spare(trial))
+        self._returned[trial] = last = self._last.get(trial)
+        if last is not None:
+            self._hold(last)
+        if self._best == trial:
+            results = [number for number, (loss, _) in self._ranks.items() if loss < inf]
+            self._best = min(results, key=lambda number: self._ranks[number], default=None)
 
     def lend(self, trial: Trial, parent: int) -> None:
-        """A new trial begins with the last checkpoint of another, which is kept until it has saved its own."""
-        number = trial.trial_id
-        assert number is not None
-        if (last := self._last.get(parent)) is not None:
-            self._lent[number] = last
-            trial.checkpoint = self._trials[parent].checkpoint
+        """A new trial begins where another one last returned; where that has not returned, with its last checkpoint."""
+        saved = self._returned[parent] if parent in self._returned else self._last.get(parent)
+        if saved is not None:
+            self._go_on_from(trial, saved)
 
     def surplus(self) -> list[CheckpointDropped]:
         """What has to go for the quota; tell `dropped` of each."""
         over = self.total_bytes - self._quota
         if over <= 0:
             return []
-        needed = {self._best, *(lent.trial for lent in self._lent.values())}
-        spare = [number for number in self._last if number in self._ranks and number not in needed]
-        drops = []
+        spare = {number for number in self._last if number in self._ranks and number != self._best}
+        needed = {saved for number, saved in self._last.items() if number not in spare}
+        needed.update(saved for saved in self._returned.values() if saved is not None)
+        drops: list[CheckpointDropped] = []
+        let_go: Counter[CheckpointSaved] = Counter()
         for number in sorted(spare, key=lambda number: self._ranks[number], reverse=True):
             last = self._last[number]
+            if last in needed:
+                continue
             drops.append(CheckpointDropped(trial=number, attempt=last.attempt, number=last.number))
-            over -= last.size_bytes
+            let_go[last] += 1
+            if let_go[last] == self._held[last.trial][last]:
+                over -= last.size_bytes
             if over <= 0:
                 break
         return drops
 
     def dropped(self, event: CheckpointDropped) -> None:
         """A checkpoint has to go."""
-        self._discard(self._forget(event.trial))
+        self._go_on_from(self._trials[event.trial], None)
 
     def deletions(self) -> list[Deletion]:
         """What is to be deleted, in order; to be done only when everything that led to it is on record."""
@@ -147,20 +150,57 @@ class Keeper:
         """Whether what is needed alone takes more than the quota, once `surplus` has nothing more to say."""
         return self.total_bytes > self._quota
 
-    def _give_back(self, trial: int) -> None:
-        lent = self._lent.pop(trial, None)
-        if lent is not None and lent is not self._last.get(lent.trial):
-            self._discard(lent)
+    def _rank(self, trial: Trial) -> None:
+        number = _number(trial)
+        loss = inf if trial.final_metric is None else self._loss(trial.final_metric)  # inf: failed or lost
+        self._ranks[number] = loss, self._ended.setdefault(number, len(self._ended))
+        if loss < inf and (self._best is None or self._ranks[number] < self._ranks[self._best]):
+            self._best = number  # of equals, the one that ended first
 
-    def _discard(self, saved: CheckpointSaved) -> None:
-        if not any(lent is saved for lent in self._lent.values()):
+    def _go_on_from(self, trial: Trial, saved: CheckpointSaved | None) -> None:
+        """From here on a trial would go on from this checkpoint."""
+        number = _number(trial)
+        before = self._last.pop(number, None)
+        self._trials.pop(number, None)
+        trial.checkpoint = None
+        if saved is not None:
+            self._last[number], self._trials[number] = saved, trial
+            self._hold(saved)
+            trial.checkpoint = Checkpoint(
+                url=f"{self._folder}/{_place(saved)}",
+                attempt=saved.attempt,
+                step=saved.step,
+                size_bytes=saved.size_bytes,
+                seconds=saved.seconds,
+            )
+        if before is not None:
+            self._release(before)
+
+    def _hold(self, saved: CheckpointSaved) -> None:
+        held = self._held.setdefault(saved.trial, Counter())
+        held[saved] += 1
+        if held[saved] == 1:
+            self.total_bytes += saved.size_bytes
+
+    def _release(self, saved: CheckpointSaved) -> None:
+        """One needs it no more; if it was the last, it goes."""
+        held = self._held[saved.trial]
+        held[saved] -= 1
+        if not held[saved]:
+            del held[saved]
+            self.total_bytes -= saved.size_bytes
             self._deletions.append(Remove(_place(saved)))
+            if not held:
+                del self._held[saved.trial]
 
-    def _forget(self, trial: int) -> CheckpointSaved:
-        last = self._last.pop(trial)
-        self._trials.pop(trial).checkpoint = None
-        self.total_bytes -= last.size_bytes
-        return last
+
+def _number(trial: Trial) -> int:
+    assert trial.trial_id is not None
+    return trial.trial_id
+
+
+def _order(event: CheckpointSaved) -> tuple[int, int]:
+    return event.attempt, event.number
 
 
 def _place(event: CheckpointSaved) -> str:

@@ -233,6 +233,9 @@ class Driver(threading.Thread):
                 if (doer := self._doers.get(type(command))) is not None:
                     doer(command)
             events.extend(answers)
+            settled = any(isinstance(command, do.Settle) for command in commands)
+            if settled and (stopped := self._study_stopped()) is not None:
+                events.appendleft(stopped)  # before the worker that has become free begins anything else
 
     def _write_down(self) -> None:
         """Write what the turn has added. A disk that refuses it pauses the experiment until it has space again.
@@ -418,13 +421,17 @@ class Driver(threading.Thread):
     def _watch_study(self, now: float) -> None:
         """End the study if a stopper says so, and know when to ask it again."""
         self._check_study_at = inf
-        if self._ended or self.advisor.watch.stopped is not None:
-            return
-        reason = self.advisor.study_verdict(self._clock.time())
-        if reason is None:
+        if (stopped := self._study_stopped()) is not None:
+            self._happen(stopped)
+        elif not self._ended and self.advisor.watch.stopped is None:
             self._check_study_at = now + self.advisor.study_check_in_s()
-            return
-        self._happen(ev.StudyStopped(reason=reason))
+
+    def _study_stopped(self) -> ev.StudyStopped | None:
+        """What happens if a stopper ends the study now."""
+        if self._ended or self.advisor.watch.stopped is not None:
+            return None
+        reason = self.advisor.study_verdict(self._clock.time())
+        return None if reason is None else ev.StudyStopped(reason=reason)
 
     def _drop_surplus(self) -> None:
         """Let checkpoints go that do not fit into the quota any more."""
