@@ -11,13 +11,9 @@ from maggy.trial import Trial
 class Watch:
     """The study as it is by now. Time in which no driver ran, or no worker was ready yet, does not count.
 
-    <<<<<<< HEAD
-    =======
-        What a driver that was killed did after its last record is not known, and does not count either.
+    What a driver that was killed did after its last record is not known, and does not count either.
 
-        trials   those that have ended, a live view
-    >>>>>>> prove
-        stopped  why a stopper ended the study; None while it goes on
+    stopped  why a stopper ended the study; None while it goes on
     """
 
     def __init__(self) -> None:
