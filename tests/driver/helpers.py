@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maggy.brain import Brain, Rules
+from maggy.context.checkpoint import attempt_at
 from maggy.driver import Advisor, Decider, Driver, Janitor, Keeper, Logs
+from maggy.driver.keeper import Deletion, Remove
 from maggy.earlystop import NoStoppingRule, StoppingRule, Verdict
 from maggy.journal import ExperimentFolder, JournalWriter, read
 from maggy.optimizer import Optimizer
@@ -69,6 +71,15 @@ def _no_warning(line: str) -> None:
 def decider(made: Advisor, folder: str = "nowhere", rules: Rules | None = None) -> Decider:
     """A decider with fresh memory."""
     return Decider(Brain(rules or Rules()), made, Keeper(folder, None, made.book.loss))
+
+
+def deleted(files: Collection[str], deletion: Deletion) -> set[str]:
+    """What the janitor deletes of these places in an experiment's folder."""
+    if isinstance(deletion, Remove):
+        return {deletion.place} & set(files)
+    folder = f"trials/{deletion.trial}/checkpoints/"
+    swept = {name for name in files if name.startswith(folder)}
+    return {name for name in swept if attempt_at(name.removeprefix(folder)) <= deletion.attempt} - set(deletion.keep)
 
 
 class Stage:

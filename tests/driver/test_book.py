@@ -8,7 +8,7 @@ import pytest
 from maggy.brain.events import Promoted
 from maggy.driver.book import Book, params_of
 from maggy.errors import ImpossibleTransitionError
-from maggy.trial import Objective, Trial, TrialState
+from maggy.trial import Checkpoint, Objective, Trial, TrialState
 
 FINISHED, STOPPED, FAILED, LOST = TrialState.FINISHED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST
 
@@ -99,6 +99,17 @@ def test_a_second_attempt_that_reports_nothing_leaves_nothing_of_the_first():
     made.note(0, final_metric=0.1)
     trial = made.settle(0, FINISHED, None, t=201.0)
     assert (trial.num_points, trial.best_metric, trial.run_s) == (0, 0.1, 1.0)
+
+
+def test_a_second_attempt_that_goes_on_from_the_end_and_reports_nothing_more_keeps_what_was_reported_by_then():
+    made = book(keep_metrics=True)
+    made.report(0, [1, 2, 3], [0.5, 0.75, 0.7])
+    made.running[0].checkpoint = Checkpoint(url="", attempt=0, step=2, size_bytes=1, seconds=0.1)
+    made.start(0, attempt=1, worker=5, t=200.0)
+    made.note(0, final_metric=0.6)
+    trial = made.settle(0, FINISHED, None, t=201.0)
+    assert (trial.num_points, trial.best_metric, trial.metric_history) == (2, 0.75, [0.5, 0.75])
+    assert made.finished[0].values == [-0.5, -0.75]
 
 
 # --- promotions

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any
 
+from driver.helpers import deleted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maggy.brain.events import CheckpointSaved
-from maggy.context.checkpoint import attempt_at, place
-from maggy.driver.keeper import Deletion, Keeper, Remove, Sweep
+from maggy.context.checkpoint import place
+from maggy.driver.keeper import Deletion, Keeper, Sweep
 from maggy.trial import Trial, TrialState
 
 RUNNING = TrialState.RUNNING
@@ -70,7 +71,7 @@ class Disk:
         for event in self.keeper.surplus():
             self.keeper.dropped(event)
         for deletion in self.keeper.deletions():
-            delete(self.files, deletion)
+            self.files -= deleted(self.files, deletion)
 
     def kept(self) -> set[int]:
         """Trials that have something to go on from."""
@@ -80,16 +81,6 @@ class Disk:
         """Where the checkpoint is that a trial would go on from."""
         checkpoint = self.trials[number].checkpoint
         return None if checkpoint is None else checkpoint.url.removeprefix(f"{FOLDER}/")
-
-
-def delete(files: set[str], deletion: Deletion) -> None:
-    """What the janitor does."""
-    if isinstance(deletion, Remove):
-        files.discard(deletion.place)
-        return
-    folder = f"trials/{deletion.trial}/checkpoints/"
-    own = {name for name in files if name.startswith(folder)}
-    files -= {name for name in own if attempt_at(name.removeprefix(folder)) <= deletion.attempt} - set(deletion.keep)
 
 
 def test_only_the_last_checkpoint_of_a_trial_is_kept():
@@ -285,8 +276,12 @@ def test_a_checkpoint_that_several_could_go_on_from_goes_when_all_of_them_can_sp
 def test_a_sweep_spares_what_later_attempts_save():
     files = {place(3, 0, 0), place(3, 1, 0), place(3, 2, 0)}
     files |= {"trials/3/checkpoints/.1-1.partial", "trials/3/checkpoints/.2-1.partial", place(33, 0, 0)}
-    delete(files, Sweep(3, 1, (place(3, 0, 0),), late=True))
-    assert files == {place(3, 0, 0), place(3, 2, 0), "trials/3/checkpoints/.2-1.partial", place(33, 0, 0)}
+    assert files - deleted(files, Sweep(3, 1, (place(3, 0, 0),), late=True)) == {
+        place(3, 0, 0),
+        place(3, 2, 0),
+        "trials/3/checkpoints/.2-1.partial",
+        place(33, 0, 0),
+    }
 
 
 # --- anything, in any order
@@ -373,7 +368,7 @@ class Account:
     def janitor_works(self) -> None:
         deletion = self.to_do.pop(0) if self.to_do else None
         if deletion is not None:
-            delete(self.files, deletion)
+            self.files -= deleted(self.files, deletion)
 
     def driver_dies(self) -> None:
         """The next one replays all that happened, and deletes all over again what was to be deleted."""
@@ -442,7 +437,7 @@ class Account:
         assert self.disk.keeper.total_bytes == sum(self.sizes[where] for where in needed)
         done = set(self.files)
         for deletion in self.to_do:
-            delete(done, deletion)
+            done -= deleted(done, deletion)
         partial = {name for name in done if name.endswith(".partial")}
         assert done - partial == needed, "something leaks, or is still to be deleted although it is needed"
         for name in partial:

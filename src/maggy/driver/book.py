@@ -20,6 +20,7 @@ class _Run:
 
     curve      what it has reported, in the user's sign; what the runs before it left is cut where this one begins
     begun      whether this run has reported anything
+    goes_on    after this step, if it begins with the checkpoint that it was given; -1 without one
     last_step  of the runs before it whose points are not kept; -1 for none
     points     how many those are
     best       the best of them
@@ -27,6 +28,7 @@ class _Run:
 
     curve: Curve
     begun: bool = False
+    goes_on: int = -1
     last_step: int = -1
     points: int = 0
     best: float | None = None
@@ -99,6 +101,7 @@ class Book:
         trial.error = trial.traceback = trial.reason = None
         run = self._runs.setdefault(trial_id, _Run(Curve()))
         run.begun = False
+        run.goes_on = -1 if trial.checkpoint is None or trial.checkpoint.step is None else trial.checkpoint.step
         trial.curve = run.curve if self._keep_metrics else None
         if self._keep_losses:
             self.losses.setdefault(trial_id, Curve())
@@ -137,6 +140,8 @@ class Book:
         trial = self.running.pop(trial_id)
         before = self._before.pop(trial_id, None)
         run = self._runs.pop(trial_id, None)
+        if run is not None and not run.begun:
+            self._join(trial, run, run.goes_on + 1)
         losses = self.losses.pop(trial_id, None)
         if trial.start is not None and run is not None:
             trial.run_s += max(0.0, t - trial.start)
@@ -145,8 +150,6 @@ class Book:
             self._fall_back(trial, before, error)
             return trial
         trial.state, trial.end = state, t
-        if run is not None and not run.begun:
-            self._join(trial, run, 0)
         if error is not None:
             trial.error = error
         if state is TrialState.FINISHED:
