@@ -69,6 +69,8 @@ def test_asha_promotes_the_best_from_their_checkpoints_and_says_why(engine, trai
     assert len({(p.trial, p.budget) for p in promotions}) == len(promotions) >= 3
     assert all(p.reason.startswith(f"promoted to budget {p.budget:g}") for p in promotions)
     assert result["best_config"] == {**result.best.params, "budget": result.best.budget}
+    log = Path(result.experiment_dir, "trials", str(result.best.trial_id), "output.log").read_text()
+    assert [line for line in log.splitlines() if "promoted" in line] == [f"[maggy] {n}" for n in result.best.notes]
 
 
 def test_without_checkpoints_a_promoted_trial_starts_over_with_its_larger_budget():

@@ -229,6 +229,7 @@ class Driver(threading.Thread):
             t = self._clock.time()
             self._journal.append(event, t)
             commands, answers = self._decider.learn(event, now=self._clock.monotonic(), t=t)
+            self._explain(event)
             for command in commands:
                 if (doer := self._doers.get(type(command))) is not None:
                     doer(command)
@@ -236,6 +237,11 @@ class Driver(threading.Thread):
             settled = any(isinstance(command, do.Settle) for command in commands)
             if settled and (stopped := self._study_stopped()) is not None:
                 events.appendleft(stopped)  # before the worker that has become free begins anything else
+
+    def _explain(self, event: ev.AnyEvent) -> None:
+        """Write into a trial's log why it was promoted, stopped, or begun with what it was."""
+        if isinstance(event, ev.Suggested | ev.Promoted | ev.Judged) and event.reason:
+            self._logs.trial(event.trial, [f"[maggy] {event.reason}"])
 
     def _write_down(self) -> None:
         """Write what the turn has added. A disk that refuses it pauses the experiment until it has space again.
