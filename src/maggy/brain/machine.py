@@ -98,7 +98,9 @@ class Brain:
         live = self.live.get(trial)
         if live is None:
             return False
-        return attempt == live.attempt if live.worker is not None else bool(live.setbacks) and attempt + 1 == live.attempt
+        return (
+            attempt == live.attempt if live.worker is not None else bool(live.setbacks) and attempt + 1 == live.attempt
+        )
 
     # --- time and signs of life
 
