@@ -1,13 +1,15 @@
 """The policies are asked in a way that can be repeated, and may fail without taking the experiment with them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from driver.helpers import Listed, StopAbove, advisor
 
-from maggy.brain.events import Exhausted, Idled, Judged, Suggested
+from maggy.brain.events import Exhausted, Idled, Judged, Promoted, Suggested
 from maggy.earlystop import AbstractEarlyStop, EarlyStopAdapter, StoppingRule
 from maggy.errors import ConfigError
-from maggy.optimizer import RandomSearch
+from maggy.optimizer import Draws, Promotion, RandomSearch, Sampler
 from maggy.trial import Trial, TrialState
 
 
@@ -195,3 +197,96 @@ def test_a_trial_of_the_optimizer_is_the_trial_of_the_book():
     ask(made, 0)
     assert made.book.running[0] is suggestion
     assert (suggestion.trial_id, suggestion.info_dict) == (0, {"sample_type": "random"})
+
+
+# --- promotions, and what samplers are told
+
+
+def to_budget(budget, trial=0, *, resumable=False):
+    return Promotion(trial=trial, budget=budget, reason="the best of 1", rung=1, resumable=resumable)
+
+
+def test_a_promotion_is_a_fact_with_its_reason_and_the_sampler_counts_the_trial_as_running_again():
+    first = Trial({"lr": 0.1}, budget=1, resumable=True)
+    made = advisor(Listed(first, to_budget(3)))
+    ask(made, 0)
+    assert list(made.draws.history.pending) == [0]
+    made.book.start(0, attempt=0, worker=0, t=0.0)
+    made.book.note(0, final_metric=0.5)
+    made.observe(made.book.settle(0, TrialState.FINISHED, None, t=1.0), 1.0, budget=1)
+    assert made.draws.history.pending == {}
+    answer = made.ask(1)
+    assert answer == Promoted(ask=1, trial=0, budget=3, reason="the best of 1", rung=1)
+    assert made.book.running == {}, "it is no fact yet"
+    made.promote(answer)
+    assert list(made.draws.history.pending) == list(made.book.running) == [0]
+
+
+def test_a_sampler_learns_at_which_budget_a_trial_was_observed_or_failed():
+    first = Trial({"lr": 0.1}, budget=1, resumable=True)
+    optimizer = Listed(first, to_budget(3, resumable=True), to_budget(9))
+    made = advisor(optimizer, direction="max")
+    ask(made, 0)
+    for attempt, (metric, state, fell_back) in enumerate(
+        [(0.5, TrialState.FINISHED, False), (0.7, TrialState.FINISHED, False), (None, TrialState.FINISHED, True)]
+    ):
+        if attempt:
+            made.promote(made.ask(attempt))
+        made.book.start(0, attempt, worker=0, t=0.0)
+        made.book.note(0, final_metric=metric)
+        budget = made.book.running[0].budget
+        error = "KeyError" if fell_back else None
+        trial = made.book.settle(0, state, error, 1.0, fell_back=fell_back)
+        made.observe(trial, 1.0, budget=budget, fell_back=fell_back)
+    observed = [(each.budget, each.loss) for each in made.draws.history.observations]
+    assert observed == [(1, -0.5), (3, -0.7), (9, None)]
+    assert optimizer.reports == [(0, -0.5), (0, -0.7), (0, None)]
+    assert (trial.final_metric, trial.budget, trial.error) == (0.7, 3, "KeyError")
+
+
+def test_a_trial_that_was_stopped_on_its_way_to_a_budget_counts_for_none():
+    made = advisor(Listed(Trial({"lr": 0.1}, budget=9)))
+    ask(made, 0)
+    made.book.start(0, attempt=0, worker=0, t=0.0)
+    made.book.report(0, [1], [0.5])
+    made.observe(made.book.settle(0, TrialState.STOPPED, None, t=1.0), 1.0, budget=9)
+    assert [(each.budget, each.loss) for each in made.draws.history.observations] == [(None, 0.5)]
+
+
+class Moody(Sampler):
+    """A model that never draws the same again."""
+
+    fits_models = True
+    origin = "model"
+    draws = itertools.count()
+
+    def draw(self, number, history, rng):
+        return {"lr": 1 / (2 + next(self.draws))}
+
+
+def test_the_draws_of_a_model_are_taken_from_the_journal_and_none_is_made_for_them():
+    made = advisor(Moody())
+    answers = [ask(made, number) for number in range(3)]
+    drawn = next(Moody.draws)
+    again = advisor(Moody())
+    again.recall = lambda number: answers[number]
+    assert [ask(again, number) for number in range(3)] == answers
+    assert next(Moody.draws) == drawn + 1, "a draw was made"
+    checked = advisor(Moody())
+    checked.recall, checked.draws.checks = again.recall, True
+    assert ask(checked, 0) != answers[0]
+
+
+def test_what_was_drawn_in_the_place_of_a_model_is_drawn_again_with_its_reason():
+    class Late(Draws):
+        def _model_draw(self):
+            return self._random(self._number, "fallback", "the model was still at work")
+
+    made = advisor(Moody(), make_draws=Late)
+    answers = [ask(made, number) for number in range(3)]
+    assert {(answer.origin, answer.reason, answer.saw) for answer in answers} == {
+        ("fallback", "the model was still at work", None)
+    }
+    again = advisor(Moody())  # whose model is never late
+    again.recall, again.draws.checks = lambda number: answers[number], True
+    assert [ask(again, number) for number in range(3)] == answers

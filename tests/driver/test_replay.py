@@ -6,6 +6,7 @@ from driver.helpers import StopAbove, advisor, decider
 from driver.world import World, decisions, outcome
 
 from maggy.brain import events as ev
+from maggy.brain.commands import Ending
 from maggy.driver import replay
 from maggy.journal import Record
 from maggy.optimizer import (
@@ -96,11 +97,11 @@ def value(params, state):
     return round((params["lr"] - 0.3) ** 2 + 1 / state.step, 6)
 
 
-def world(optimizer, *, workers, judge=False, saves=False, value=value):
+def world(optimizer, *, workers, judge=False, saves=False, value=value, num_trials=8, **settings):
     rule = StopAbove(0.6) if judge and optimizer in PLAIN else None
     takes_budget = optimizer in (*PROMOTING, "pbt")
     return World(
-        lambda: advisor(OPTIMIZERS[optimizer](), rule, num_trials=8, takes_budget=takes_budget),
+        lambda: advisor(OPTIMIZERS[optimizer](), rule, num_trials=num_trials, takes_budget=takes_budget, **settings),
         workers=workers,
         duration=lambda params: 1.0 + params["lr"],
         value=value,
@@ -205,6 +206,37 @@ def test_a_driver_may_be_killed_again_and_again(optimizer, saves):
     assert decisions(records) == decisions(journal)
     assert sum(isinstance(record.event, ev.DriverStarted) for record in records) > 5
     assert len(records) > len(journal)
+
+
+@pytest.mark.parametrize("optimizer", [*PLAIN, *PROMOTING])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_search_that_is_resumed_with_more_trials_than_it_was_begun_with_gets_them(optimizer, workers):
+    warnings = []
+    _, journal = world(optimizer, workers=workers).run()
+    resumed, records = world(optimizer, workers=workers, num_trials=16, warn=warnings.append).run(journal, changed=True)
+    tried = sorted(trial.trial_id for trial in resumed.advisor.book.ended)
+    if optimizer == "halving":  # its plan is another one with so many trials, and it waits for what it would have begun
+        assert warnings == ["the optimizer says IDLE although no trial is running; the search ends here"]
+        assert 8 <= len(tried) <= 16
+        return
+    assert tried == list(range(16))
+    assert warnings == []
+    assert decisions(records)[: len(decisions(journal))] == decisions(journal)
+    again = decider(world(optimizer, workers=workers, num_trials=16)._make())
+    assert replay(again, records).differences == []
+
+
+@pytest.mark.parametrize(
+    ("begun", "optimizer"),
+    [("asha", "asha in two brackets"), ("asha", "asha over a model"), ("hyperband", "halving"), ("hyperband", "bohb")],
+)
+def test_an_optimizer_whose_settings_were_changed_promotes_what_it_may_and_comes_to_an_end(begun, optimizer):
+    _, journal = world(begun, workers=2).run()
+    for cut in range(10, len(journal), 3):
+        other = world(optimizer, workers=2, num_trials=12, warn=lambda line: None)
+        resumed, _ = other.run(journal[:cut], changed=True)
+        assert resumed.brain.ending is Ending.COMPLETE
+        assert resumed.brain.tried == resumed.brain.suggested
 
 
 @pytest.mark.parametrize("optimizer", ["model", "asha over a model", "bohb"])

@@ -64,9 +64,12 @@ class Advisor:
         self._ahead: tuple[int, Suggestion] | None = None  # number of an ask, and its answer
         self._policy_failed = False
         self._idle_alone = False
-        self._unlearnt = 0  # trials that have been suggested or promoted, which is no fact yet
         self.recall: Callable[[int], Answer | None] = lambda ask: None
         """What the journal has as the answer to an ask, while it is replayed."""
+        self.most_then = 0
+        """How many trials there were to be at most when what happens now was written."""
+        self.diverged = False
+        """Whether the journal has other answers than the optimizer gives now; so it may wait for what never comes."""
         sampler = optimizer.sampler or Undrawn()
         self.draws = make_draws(sampler, space, seed=seed, most=num_trials, objectives=len(objectives))
         policy.prepare(objectives[0].direction)
@@ -104,12 +107,15 @@ class Advisor:
             self.draws.recall(Draw(past.params, past.origin or "", past.reason, past.saw))
         elif isinstance(past, Suggested) and past.origin == "fallback":
             self.draws.recall(Draw(past.params, past.origin, past.reason))
+        elif isinstance(past, Idled | Exhausted) and self.promotes and self.most_then < self.num_trials:
+            return past  # there were no more then; what it would draw now is not what follows
         suggestion = ahead[1] if ahead is not None and ahead[0] == number else self._suggest(number)
         self._next_ask = number + 1
         if suggestion is None:
             return Exhausted(ask=number)
         if isinstance(suggestion, Promotion):
-            self._unlearnt += 1
+            if self.diverged and not self.book.may_promote(suggestion.trial):
+                return Idled(ask=number)
             return Promoted(
                 ask=number,
                 trial=suggestion.trial,
@@ -119,14 +125,10 @@ class Advisor:
                 resumable=suggestion.resumable,
             )
         if suggestion == IDLE:
-            if not (self.book.running or self._unlearnt or self._idle_alone):
-                self._idle_alone = True
-                self._warn("the optimizer says IDLE although no trial is running; it is asked again every second")
-            return Idled(ask=number)
+            return self._idled(number)
         assert isinstance(suggestion, Trial)
         suggestion.params = params_of(suggestion)
         self._suggested[number] = suggestion
-        self._unlearnt += 1
         self._next_trial += 1
         return Suggested(
             ask=number,
@@ -150,13 +152,11 @@ class Advisor:
         trial.resumable, trial.parent = answer.resumable, answer.parent
         trial.origin, trial.saw = answer.origin, answer.saw
         trial.notes = [answer.reason] if answer.reason else []
-        self._unlearnt = max(0, self._unlearnt - 1)
         self.book.open(answer.trial, trial)
         self.draws.history.began(answer.trial, answer.params)
 
     def promote(self, answer: Promoted) -> None:
         """A promotion has become a fact."""
-        self._unlearnt = max(0, self._unlearnt - 1)
         self.book.promote(answer)
         self.draws.history.went_on(answer.trial)
 
@@ -224,6 +224,14 @@ class Advisor:
         import numpy as np
 
         return self._optimizer.suggest(number, np.random.default_rng([self._seed, number, _SUGGEST]))
+
+    def _idled(self, number: int) -> Idled | Exhausted:
+        """The answer of an optimizer that waits; not for ever, where it waits for trials that it never got."""
+        if not self.book.running and not self._idle_alone:
+            self._idle_alone = True
+            follows = "the search ends here" if self.diverged else "it is asked again every second"
+            self._warn(f"the optimizer says IDLE although no trial is running; {follows}")
+        return Exhausted(ask=number) if self.diverged and not self.book.running else Idled(ask=number)
 
     def _view(self, trial_id: int) -> TrialView:
         book = self.book

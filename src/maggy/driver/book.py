@@ -68,12 +68,16 @@ class Book:
         suggestion.state = TrialState.PENDING
         self.running[trial_id] = suggestion
 
+    def may_promote(self, trial_id: int) -> bool:
+        """Whether a trial has returned and may run on."""
+        return trial_id in self._resting
+
     def promote(self, event: Promoted) -> None:
         """A trial that had ended runs on.
 
         Raises ImpossibleTransitionError if it may not.
         """
-        if event.trial not in self._resting:
+        if not self.may_promote(event.trial):
             raise ImpossibleTransitionError(
                 f"trial {event.trial} cannot be promoted: an optimizer may promote what has returned, once for each "
                 f"time that it said `resumable` of it"

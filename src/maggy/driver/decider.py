@@ -40,6 +40,7 @@ class Decider:
         match event:
             case ev.DriverStarted():
                 self.advisor.watch.pause()
+                self.advisor.most_then = event.num_trials
             case ev.WorkerJoined():
                 self.advisor.watch.begin(t)
             case ev.StudyStopped():

@@ -84,6 +84,7 @@ def replay(decider: Decider, records: Iterable[Record]) -> Replay:
             ) from error
         expected.extend(answers)
     decider.advisor.recall = lambda ask: None
+    decider.advisor.diverged = bool(told.differences)
     told.open = _renumbered(decider, expected)
     return told
 
