@@ -116,6 +116,8 @@ class Result(dict[str, Any]):
                 "rung": trial.rung,
                 "bracket": trial.bracket,
                 "origin": trial.origin,
+                "parent": trial.parent,
+                "run_s": trial.run_s,
                 "notes": "; ".join(trial.notes),
                 "error": trial.error,
                 "checkpoint": None if trial.checkpoint is None else trial.checkpoint.url,

@@ -595,19 +595,19 @@ def test_what_is_lost_too_often_after_its_promotion_has_the_result_of_before_and
     assert brain.at(6, Exhausted(2)) == [Conclude(COMPLETE)]
 
 
-def test_what_a_rule_stops_after_its_promotion_is_stopped_and_what_returned_all_the_same_has_finished():
-    for ends, state in ((Left, STOPPED), (Finished, FINISHED)):
+def test_what_a_rule_stops_after_its_promotion_has_its_result_of_before_unless_it_returned_all_the_same():
+    for ends, fell_back in ((Left, True), (Finished, False)):
         brain = promoted(trials=1)
         brain.at(2, Judged(0, step=4, stop=True, attempt=1))
-        assert brain.at(3, ends(0, attempt=1))[0] == Settle(0, state)
-        assert brain.brain.ended == Counter({state: 1})
+        assert brain.at(3, ends(0, attempt=1))[0] == Settle(0, FINISHED, fell_back=fell_back)
+        assert brain.brain.ended == Counter({FINISHED: 1})
 
 
-def test_what_was_told_to_stop_after_its_promotion_and_then_loses_its_worker_goes_by_what_it_reported():
+def test_what_was_told_to_stop_after_its_promotion_and_then_loses_its_worker_has_its_result_of_before():
     brain = promoted(trials=1)
     brain.at(2, Reported(0, step=4, value=0.5, attempt=1, awaits=True))
     brain.at(2, Judged(0, step=4, stop=True, attempt=1))
-    assert brain.at(3, Lost(0)) == [Fence(0, 0, attempt=1), Settle(0, STOPPED)]
+    assert brain.at(3, Lost(0)) == [Fence(0, 0, attempt=1), Settle(0, FINISHED, fell_back=True)]
     brain = promoted(trials=1)
     brain.at(2, Reported(0, step=4, value=nan, attempt=1, awaits=True))
     brain.at(2, Judged(0, step=4, stop=True, attempt=1))

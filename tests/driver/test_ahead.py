@@ -14,7 +14,7 @@ from maggy.optimizer import Draws, Sampler
 from maggy.searchspace import Searchspace
 
 LIMIT_S = 60.0
-SPACE = Searchspace(x=("DOUBLE", [0, 1]))
+SPACE = Searchspace(x=("DOUBLE", [0, 100]))
 
 
 class Counting(Sampler):

@@ -146,7 +146,7 @@ def test_promotions_come_out_alike_wherever_the_driver_is_killed(optimizer, work
 
 def test_stops_at_milestones_come_out_alike_wherever_the_driver_is_killed():
     undisturbed, _ = check_every_cut(world("asha, stopping", workers=1, judge=True))
-    assert {trial.num_points for trial in undisturbed.advisor.book.ended} >= {1, 4}
+    assert {trial.num_points for trial in undisturbed.advisor.book.ended} >= {1, 2}
 
 
 def inherited(params, state):

@@ -74,11 +74,10 @@ def test_a_clock_that_rounds_cannot_make_a_check_come_too_early_for_ever():
 
 
 def test_cost_budget_adds_the_seconds_that_trials_have_occupied_workers():
-    trials = [Trial({}, start=100.0, end=130.0), Trial({})]  # the second was never handed to a worker
-    watched = Study(ended=2, trials=trials)
+    watched = Study(ended=2, worker_s=30.0)
     stopper = cost_budget(60)
     assert stopper.study_verdict(watched) is None
-    trials.append(Trial({}, start=100.0, end=130.0))
+    watched.worker_s = 60.0
     assert stopper.study_verdict(watched) == "the cost budget of 60 is spent: 60"
 
 

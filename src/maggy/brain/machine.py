@@ -23,8 +23,6 @@ from maggy.brain.transitions import TRANSITIONS, Cause
 from maggy.errors import ImpossibleTransitionError
 from maggy.trial import TrialState
 
-_WITHOUT_RESULT = (Cause.RAISED, Cause.GIVEN_UP, Cause.FELL_BACK)
-
 
 class Brain:
     """Who runs what, what to ask next, and when it is over."""
@@ -389,7 +387,7 @@ class Brain:
         self, trial: int, cause: Cause, now: float, error: str | None = None, signature: str = ""
     ) -> list[AnyCommand]:
         """A trial comes to a final state."""
-        fell_back = self.live[trial].promoted and cause in _WITHOUT_RESULT
+        fell_back = self.live[trial].promoted and cause is not Cause.RETURNED
         state = self._move(trial, Cause.FELL_BACK if fell_back else cause, now)
         live = self.live.pop(trial)
         if live.resumable and cause is Cause.RETURNED:

@@ -34,7 +34,7 @@ class Cause(StrEnum):
     DRIVER_LOST = "driver lost"
     GIVEN_UP = "lost or preempted too often"
     PROMOTED = "optimizer promotes it"
-    FELL_BACK = "failed or lost with a result from before"
+    FELL_BACK = "failed, lost or stopped with a result from before"
     CUT_OFF = "worker or driver lost after a report"
 
 

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from maggy import context
 from maggy.optimizer import Draw, Draws, Fact, History, Sampler
@@ -22,6 +22,15 @@ _WARM_UP_S = 30.0
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Models are small: where threads share busy cores, each waits for the others, and a fit takes many times as long."""
 _STARTS = 3  # a process that dies is started again, but not for ever
+
+
+class Death(NamedTuple):
+    """The process is dead."""
+
+    cause: str
+
+    def __str__(self) -> str:
+        return self.cause
 
 
 class _Passed(History):
@@ -70,6 +79,7 @@ class AheadDraws(Draws):
         self._takes_s: float | None = None
         self._starts_left = _STARTS
         self._warm = threading.Event()
+        self._exhausted = False
 
     def go_live(self) -> None:
         super().go_live()
@@ -89,9 +99,17 @@ class AheadDraws(Draws):
         if self._process is None:
             self._want()
         for ready in (self._newest, self._reserve):
-            if ready:
-                return ready.popleft()
+            while ready:
+                draw = ready.popleft()
+                if not self._tried_since(draw):
+                    return draw
+        if self._exhausted:
+            return None
         return self._random(self._number, "fallback", self._why_late())
+
+    def _tried_since(self, draw: Draw) -> bool:
+        assert draw.saw is not None
+        return any(fact.params == draw.params for fact in self.history.facts[draw.saw[0] :])
 
     def _learnt(self, fact: Fact) -> None:
         if self._process is not None:
@@ -112,7 +130,10 @@ class AheadDraws(Draws):
     def _collect(self) -> None:
         while self._answers:
             answer = self._answers.popleft()
-            if isinstance(answer, str):
+            if answer is None:
+                self._exhausted = True
+                continue
+            if isinstance(answer, str | Death):
                 self._failed(answer)
                 return
             draw, self._takes_s = answer
@@ -123,8 +144,8 @@ class AheadDraws(Draws):
                     self._reserve.pop()
             self._newest.append(draw)
 
-    def _failed(self, why: str) -> None:
-        self._starts_left -= 1
+    def _failed(self, why: str | Death) -> None:
+        self._starts_left = self._starts_left - 1 if isinstance(why, Death) else 0  # what it raised it raises again
         self._end()
         if not self._starts_left:
             self._warn(f"the sampler failed, and configurations are drawn at random from here on: {why}")
@@ -185,5 +206,5 @@ def _read(process: subprocess.Popen[bytes], answers: deque[Any], warm: threading
             while True:
                 answers.append(pickle.load(pipe))
     except (EOFError, OSError, pickle.UnpicklingError):
-        answers.append(f"its process ended with exit status {process.wait()}")
+        answers.append(Death(f"its process ended with exit status {process.wait()}"))
         warm.set()

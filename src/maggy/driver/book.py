@@ -212,9 +212,11 @@ class Book:
 
     def _fall_back(self, trial: Trial, before: Trial, error: str | None) -> None:
         """Give a trial back what it had before it was promoted."""
-        notes = (
-            trial.notes if error is None else [*trial.notes, f"failed on its way to budget {trial.budget:g}: {error}"]
-        )
+        notes = list(trial.notes)
+        if error is not None:
+            notes.append(f"failed on its way to budget {trial.budget:g}: {error}")
+        elif trial.reason is not None:
+            notes.append(f"stopped on its way to budget {trial.budget:g}: {trial.reason}")
         kept = {"notes": notes, "run_s": trial.run_s, "attempt": trial.attempt, "worker": trial.worker}
         kept |= {"checkpoint": trial.checkpoint, "error": error, "traceback": trial.traceback, "resumable": False}
         for field in fields(Trial):

@@ -63,14 +63,14 @@ def _warm_up(draws: Draws, objectives: int) -> None:
         draws.modelled()
 
 
-def _draw(draws: Draws) -> tuple[Draw, float] | str:
-    """A draw and how long it took, or why there is none."""
+def _draw(draws: Draws) -> tuple[Draw, float] | str | None:
+    """A draw and how long it took; why there is none; or None if there will be no more."""
     begun = time.monotonic()
     try:
         draw = draws.modelled()
     except Exception:  # a sampler may raise anything
         return traceback.format_exc()
-    return "it has no more configurations" if draw is None else (draw, time.monotonic() - begun)
+    return None if draw is None else (draw, time.monotonic() - begun)
 
 
 def _listen(orders: Any, told: queue.SimpleQueue[Any]) -> None:

@@ -156,6 +156,7 @@ class Driver(threading.Thread):
             self.error = error
             self._release_all(grace_s=2.0)
             self.over.set()
+            self.begun.set()
             self._answer_until_closed()
         finally:
             self.begun.set()

@@ -19,6 +19,7 @@ class Watch:
     def __init__(self) -> None:
         self._ends: list[Trial] = []  # a promoted trial ends more than once
         self.study = Study(trials=self._ends)
+        self._counted_s: dict[int | None, float] = {}
         self.stopped: str | None = None
         self._best = inf
         self._begun_at: float | None = None
@@ -50,6 +51,8 @@ class Watch:
         self.see(t)
         self._ends.append(trial)
         self.study.ended += first
+        self.study.worker_s += trial.run_s - self._counted_s.get(trial.trial_id, 0.0)
+        self._counted_s[trial.trial_id] = trial.run_s
         if loss is not None and loss < self._best:
             assert trial.trial_id is not None
             self._best = loss

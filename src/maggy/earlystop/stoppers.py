@@ -151,11 +151,9 @@ class cost_budget(StudyStopper):  # noqa: N801
     def study_verdict(self, study: Study) -> str | None:
         if study is not self._study:  # the first call of an experiment
             self._study, self._read, self._spent = study, 0, 0.0
-        for number in range(self._read, len(study.trials)):
-            self._spent += (self.cost or _worker_seconds)(study.trials[number])
-        self._read = len(study.trials)
+        if self.cost is None:
+            self._spent = study.worker_s
+        else:
+            self._spent += sum(map(self.cost, study.trials[self._read :]))
+            self._read = len(study.trials)
         return f"the cost budget of {self.limit:g} is spent: {self._spent:.4g}" if self._spent >= self.limit else None
-
-
-def _worker_seconds(trial: Trial) -> float:
-    return 0.0 if trial.duration is None else trial.duration / 1000

@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+from maggy.errors import SearchspaceError
 from maggy.optimizer.history import History
 from maggy.optimizer.sampler import Sampler
 from maggy.searchspace import Space
@@ -92,7 +93,7 @@ class Draws:
         if past is not None:
             if past.saw is None:
                 return self._random(number, past.origin, past.reason)
-            return self._again(*past.saw) if self.checks else past
+            return self._again(*past.saw) if self.checks and not self.sampler.keeps_state else past
         if not self.sampler.fits_models:
             return self._plain(number)
         if not self.sampler.ready(self.history):
@@ -112,6 +113,8 @@ class Draws:
 
     def _plain(self, number: int) -> Draw | None:
         params = self.sampler.draw(number, self.history, self._rng(number))
+        if params is not None and self.sampler.needs_history:  # ours that need none draw from the space itself
+            self._check(params)
         return None if params is None else Draw(params, self.sampler.origin)
 
     def _random(self, number: int, origin: str = "random", reason: str = "") -> Draw:
@@ -126,9 +129,14 @@ class Draws:
         params = self.sampler.draw(self._nth, history, self._rng(*saw, _MODEL))
         if params is None:
             return None
+        self._check(params)
         history.imagine(params)
         self._nth += 1
         return Draw(params, self.sampler.origin, saw=saw)
+
+    def _check(self, params: Params) -> None:
+        if not self.space.allows(params):
+            raise SearchspaceError(f"{self.sampler!r} drew {params!r}, which does not lie in {self.space!r}")
 
     def _rng(self, *key: int) -> Any:
         import numpy as np

@@ -38,6 +38,9 @@ class Sampler(Optimizer):
     def __init__(self, pruner: str | None = None, pruner_kwargs: Mapping[str, Any] | None = None) -> None:
         self.pruner, self.pruner_kwargs = pruner, dict(pruner_kwargs or {})
 
+    keeps_state: bool = False
+    """Whether its draws depend on more than the history and the generator; a replay then takes them as they were."""
+
     @property
     def sampler(self) -> Sampler:  # type: ignore[override]
         return self

@@ -119,8 +119,10 @@ def simulate(
             raise driver.error
         advisor.finalize()
         advisor.book.close()
+        outcome = Result.of_search(advisor.book.ended, config.objectives, experiment_dir=url, interrupted=False)
+        outcome.study_stopped = advisor.watch.stopped
         result = SimulationResult(
-            Result.of_search(advisor.book.ended, config.objectives, experiment_dir=url, interrupted=False),
+            outcome,
             simulated_s=timeline.now,
             busy_share=world.busy_s / world.there_s if world.there_s else 0.0,
             num_events=records.journal.count,

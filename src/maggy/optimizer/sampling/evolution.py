@@ -27,6 +27,7 @@ class CMAES(StudySampler):
     """
 
     objectives: Literal["one", "many"] = "one"
+    keeps_state = True
 
     def __init__(
         self,
@@ -61,6 +62,8 @@ class NSGA2(StudySampler):
 
     Source: Deb et al., IEEE Transactions on Evolutionary Computation 2002.
     """
+
+    keeps_state = True
 
     def __init__(
         self,

@@ -97,6 +97,12 @@ class OptunaSampler(StudySampler):
             )
         self._given = sampler
 
+    @property
+    def keeps_state(self) -> bool:  # type: ignore[override]
+        from optuna.samplers import GPSampler, TPESampler
+
+        return not isinstance(self._make(0), TPESampler | GPSampler)
+
     def _make(self, seed: int) -> BaseSampler:
         return self._given(seed) if callable(self._given) else deepcopy(self._given)
 
