@@ -54,6 +54,11 @@ def check_count(name: str, value: object, least: int = 1) -> None:
         raise ConfigError(f"{name} must be a whole number from {least} up, got {value!r}")
 
 
+def is_number(value: object) -> bool:
+    """Whether a setting is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
 def check_budgets(first: float, most: float | None, eta: int, names: tuple[str, str, str]) -> None:
     """Raise ConfigError unless these make a ladder of budgets; `names` are what the user calls them."""
     low, high, factor = names

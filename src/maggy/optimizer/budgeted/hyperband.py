@@ -48,8 +48,10 @@ class Hyperband(Synchronous):
         check_count("n_iterations", n_iterations)
         if plans is None:
             self._given = Plan.hyperband(min_budget, max_budget, eta)
-        else:
+        elif isinstance(plans, Iterable):
             self._given = [Plan.of(plan) for plan in plans]
+        else:
+            raise ConfigError(f"plans is a list of plans, e.g. [[(1, 9), (3, 3)], [(3, 3)]], got {plans!r}")
         sized = {plan.n is not None for plan in self._given}
         if len(sized) != 1 or (n_iterations is not None and sized != {True}):
             raise ConfigError(

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from maggy.errors import ConfigError
 from maggy.optimizer.base import IDLE, Optimizer, Promotion, Report, Setting, Suggestion
-from maggy.optimizer.budgeted.budgets import check_count, check_function, loss_at_budget, ordinal, show, whole
+from maggy.optimizer.budgeted.budgets import (
+    check_count,
+    check_function,
+    is_number,
+    loss_at_budget,
+    ordinal,
+    show,
+    whole,
+)
 from maggy.optimizer.budgeted.explore import perturbed
 from maggy.optimizer.draws import Draw
 from maggy.optimizer.names import sampler_named
@@ -75,15 +83,16 @@ class PBT(Optimizer):
         sampler: object = "random",
     ) -> None:
         check_count("population", population, least=2)
-        if not 0 < interval <= budget_max < inf:
+        if not (is_number(interval) and is_number(budget_max) and 0 < interval <= budget_max):
             raise ConfigError(
                 f"interval={interval!r} must be greater than 0 and not greater than budget_max={budget_max!r}"
             )
-        if not 0 < quantile <= 0.5:
+        if not (is_number(quantile) and 0 < quantile <= 0.5):
             raise ConfigError(f"quantile must be greater than 0 and at most 0.5, got {quantile!r}")
-        if not 0 <= resample <= 1:
+        if not (is_number(resample) and 0 <= resample <= 1):
             raise ConfigError(f"resample is a probability, got {resample!r}")
-        if not factors or not all(0 < factor < inf for factor in factors):
+        listed = isinstance(factors, tuple | list) and len(factors) > 0
+        if not (listed and all(is_number(factor) and factor > 0 for factor in factors)):
             raise ConfigError(f"factors must be numbers greater than 0, e.g. (0.8, 1.2), got {factors!r}")
         self.population, self.interval, self.budget_max = population, interval, budget_max
         self.quantile, self.resample, self.factors = quantile, resample, tuple(factors)

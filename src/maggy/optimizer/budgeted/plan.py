@@ -8,7 +8,7 @@ from itertools import accumulate
 from math import inf
 
 from maggy.errors import ConfigError
-from maggy.optimizer.budgeted.budgets import check_count, geometric, show, whole
+from maggy.optimizer.budgeted.budgets import check_count, geometric, is_number, show, whole
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class Plan:
     def from_increments(cls, rungs: Iterable[tuple[float, int]], n: int | None = None) -> Plan:
         """A plan whose rungs say what they add: `[(1, 9), (2, 3)]` means the totals 1 and 3, as in Fugue-Tune."""
         rungs = list(rungs)
+        for rung in rungs:
+            if not (isinstance(rung, tuple | list) and len(rung) == 2 and is_number(rung[0])):
+                raise ConfigError(
+                    f"a plan of increments is a list of (more, keep), e.g. [(1, 9), (2, 3)], got {rung!r}"
+                )
         return cls(list(zip(accumulate(budget for budget, _ in rungs), (keep for _, keep in rungs), strict=True)), n)
 
     @classmethod
