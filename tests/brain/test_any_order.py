@@ -244,8 +244,9 @@ class AnyOrderWithPromotions(AnyOrder):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrderWithPromotions = AnyOrderWithPromotions.TestCase
-for case in (TestAnyOrder, TestAnyOrderWithPromotions):
-    case.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyOrder.settings = TestAnyOrderWithPromotions.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None
+)
 
 
 @given(st.data())
@@ -295,7 +296,7 @@ def test_an_experiment_whose_seats_are_filled_again_always_ends_and_no_result_is
             stops_left -= 1
             running.clear()
             to_do.append(started)
-        elif stops_left and data.draw(st.integers(0, 9)) == 0:
+        elif stops_left and not brain._study_over and data.draw(st.integers(0, 9)) == 0:
             to_do.append(ev.StudyStopped(reason="enough"))
         elif len(brain.workers) < 2:
             number = next(workers)
