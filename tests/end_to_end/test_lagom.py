@@ -222,7 +222,10 @@ def test_a_stopped_trial_pays_for_no_further_step(engine):
     first, second = result.trials
     assert first.state is TrialState.FINISHED and first.final_metric == 1.0
     assert second.state is TrialState.STOPPED and second.early_stop
-    assert Path(result.experiment_dir, "trials/1/output.log").read_text() == "[maggy] stopped by StopAtFour\nreached [0, 1, 2, 3]\n"
+    assert (
+        Path(result.experiment_dir, "trials/1/output.log").read_text()
+        == "[maggy] stopped by StopAtFour\nreached [0, 1, 2, 3]\n"
+    )
     assert (second.final_metric, second.best_metric) == (97.0, 100.0)  # the last reported, and the best beside it
     assert second.reason == "stopped by StopAtFour"
     assert result["early_stopped"] == 1
