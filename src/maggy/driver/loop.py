@@ -6,7 +6,6 @@ nothing that a worker was told is ever unknown to the journal.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from maggy.brain import commands as do
 from maggy.brain import events as ev
 from maggy.driver.crew import Crew
 from maggy.driver.decider import Decider
+from maggy.driver.news import News, event_of
 from maggy.driver.outside import CheckpointStore, Clock, Journal, LogFiles
 from maggy.errors import EngineError, ExperimentFailedError, JournalError, MaggyError, NoWorkersError
 from maggy.wire import messages as msg
@@ -93,12 +93,12 @@ class Driver(threading.Thread):
             msg.Heartbeat: self._on_heartbeat,
             msg.ProcessEnded: self._on_process_ended,
             msg.Output: self._on_output,
-            msg.Metrics: self._on_metrics,
+            msg.Metrics: self._on_news,
             msg.Log: self._on_log,
-            msg.Finished: self._on_finished,
-            msg.Stopped: self._on_stopped,
-            msg.Failed: self._on_failed,
-            msg.CheckpointSaved: self._on_checkpoint,
+            msg.Finished: self._on_news,
+            msg.Stopped: self._on_news,
+            msg.Failed: self._on_news,
+            msg.CheckpointSaved: self._on_news,
         }
         self._doers: dict[type[do.Command], Callable[[Any], None]] = {
             do.Run: self._do_run,
@@ -370,60 +370,14 @@ class Driver(threading.Thread):
             if member.number is not None:
                 self._logs.worker(member.number, message.lines)
 
-    def _on_metrics(self, peer: Peer, message: msg.Metrics, now: float) -> None:
-        values = [value if math.isfinite(value) else str(value) for value in message.values]
-        self._happen(
-            ev.MetricsReported(
-                trial=message.trial,
-                attempt=message.attempt,
-                steps=message.steps,
-                values=values,
-                awaits=message.awaits,
-            )
-        )
-
     def _on_log(self, peer: Peer, message: msg.Log, now: float) -> None:
         self._logs.trial(message.trial, message.lines)
 
-    def _on_finished(self, peer: Peer, message: msg.Finished, now: float) -> None:
-        if not math.isfinite(message.metric):
-            self._on_failed(peer, _no_result(message), now)
-            return
-        self._happen(
-            ev.TrialFinished(
-                trial=message.trial, attempt=message.attempt, metric=message.metric, outputs=message.outputs
-            )
-        )
-
-    def _on_stopped(self, peer: Peer, message: msg.Stopped, now: float) -> None:
-        if not math.isfinite(message.metric):
-            self._on_failed(peer, _no_result(message), now)
-            return
-        self._happen(ev.TrialStopped(trial=message.trial, attempt=message.attempt, metric=message.metric))
-
-    def _on_failed(self, peer: Peer, message: msg.Failed, now: float) -> None:
-        self._logs.trial(message.trial, message.traceback.splitlines())
-        self._happen(
-            ev.TrialFailed(
-                trial=message.trial,
-                attempt=message.attempt,
-                error=message.error,
-                signature=message.signature,
-                traceback=message.traceback,
-            )
-        )
-
-    def _on_checkpoint(self, peer: Peer, message: msg.CheckpointSaved, now: float) -> None:
-        self._happen(
-            ev.CheckpointSaved(
-                trial=message.trial,
-                attempt=message.attempt,
-                number=message.number,
-                step=message.step,
-                size_bytes=message.size_bytes,
-                seconds=message.seconds,
-            )
-        )
+    def _on_news(self, peer: Peer, message: News, now: float) -> None:
+        event = event_of(message)
+        if isinstance(event, ev.TrialFailed):
+            self._logs.trial(event.trial, event.traceback.splitlines())
+        self._happen(event)
 
     def _watch_study(self, now: float) -> None:
         """End the study if a stopper says so, and know when to ask it again."""
@@ -500,9 +454,3 @@ class Driver(threading.Thread):
 
     def _reply(self, peer: Peer, message: msg.FromDriver) -> None:
         self._outbox.append((peer, message))
-
-
-def _no_result(message: msg.Finished | msg.Stopped) -> msg.Failed:
-    """Our own workers send no such metric; the journal could not hold it."""
-    error = f"MetricValueError: the trial ended with the metric {message.metric}"
-    return msg.Failed(message.trial, message.attempt, error, "metric that is not finite", "")

@@ -64,7 +64,7 @@ def check_budgets(first: float, most: float | None, eta: int, names: tuple[str, 
     low, high, factor = names
     check_count(factor, eta, least=2)
     for name, value in ((low, first), (high, most)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf):
+        if value is not None and not (is_number(value) and value > 0):
             raise ConfigError(f"{name} must be a number greater than 0, got {value!r}")
     if most is not None and first > most:
         raise ConfigError(f"{low}={show(first)} must not be greater than {high}={show(most)}")
