@@ -36,6 +36,17 @@ class SearchspaceError(ConfigError):
     """A search space, or one parameter of it, cannot work."""
 
 
+class AblationError(ConfigError):
+    """Something cannot be left out of the model or the data, or leaving it out would change nothing.
+
+    component  what it was
+    """
+
+    def __init__(self, message: str, component: str | None = None) -> None:
+        self.component = component
+        super().__init__(message)
+
+
 class SignatureError(MaggyError, TypeError):
     """The training function asks for a name that nobody provides, or refuses one that it must take."""
 
