@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from maggy.ablating import plan
 from maggy.brain.events import DriverStarted
-from maggy.config import LIMITS, HyperparameterOptConfig, LagomConfig
+from maggy.config import LIMITS, AblationConfig, HyperparameterOptConfig, LagomConfig
 from maggy.driver import Advisor
 from maggy.earlystop import NoStoppingRule
 from maggy.earlystop import resolve as resolve_rule
 from maggy.engine.base import Engine
 from maggy.errors import UnknownNameError
-from maggy.optimizer import Draws, SingleRun
+from maggy.optimizer import Draws, Optimizer, SingleRun
 from maggy.optimizer import resolve as resolve_optimizer
 from maggy.searchspace import Searchspace, Space
 from maggy.trial import Objective
@@ -29,7 +30,7 @@ def objectives_of(config: LagomConfig) -> tuple[Objective, ...]:
     """What is optimised; of a single run there is nothing to compare."""
     if isinstance(config, HyperparameterOptConfig):
         return config.objectives
-    return (Objective(getattr(config, "optimization_key", "Metric"), "max"),)
+    return (Objective(getattr(config, "optimization_key", "Metric"), getattr(config, "direction", "max")),)
 
 
 def make_advisor(
@@ -38,25 +39,33 @@ def make_advisor(
     warn: Callable[[str], None],
     *,
     takes_budget: bool,
+    takes_seed: bool = False,
     make_draws: Callable[..., Draws] = Draws,
 ) -> Advisor:
     """The policies of an experiment.
 
     takes_budget  whether the training function asks for a `budget`
+    takes_seed    whether it asks for a `seed`
     make_draws    makes what draws the fresh configurations
 
     Raises ConfigError or UnknownNameError where they cannot work.
     """
-    search = config if isinstance(config, HyperparameterOptConfig) else None
+    optimizer: Optimizer = SingleRun()
+    num_trials = 1
+    if isinstance(config, HyperparameterOptConfig):
+        optimizer, num_trials = resolve_optimizer(config.optimizer), int(config.num_trials)
+    elif isinstance(config, AblationConfig):
+        optimizer = plan(config, seed, takes_seed=takes_seed)
+    stops = config if isinstance(config, HyperparameterOptConfig | AblationConfig) else None
     return Advisor(
-        SingleRun() if search is None else resolve_optimizer(search.optimizer),
-        NoStoppingRule() if search is None else resolve_rule(search.es_policy),
+        optimizer,
+        NoStoppingRule() if stops is None else resolve_rule(stops.es_policy),
         space=space_of(config),
-        num_trials=1 if search is None else int(search.num_trials),
+        num_trials=num_trials,
         objectives=objectives_of(config),
         seed=seed,
-        es_min=0 if search is None else search.es_min,
-        es_interval=1 if search is None else int(search.es_interval),
+        es_min=0 if stops is None else stops.es_min,
+        es_interval=1 if stops is None else int(stops.es_interval),
         takes_budget=takes_budget,
         make_draws=make_draws,
         warn=warn,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from maggy.config import LIMITS, BaseConfig, HyperparameterOptConfig, LagomConfig
+from maggy.config import LIMITS, AblationConfig, BaseConfig, HyperparameterOptConfig, LagomConfig
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.searchspace import Space
 
@@ -78,8 +78,10 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
     experiment_type = settings.pop("experiment_type", "optimization")
     if experiment_type not in _TYPES:
         raise UnknownNameError("experiment_type", experiment_type, _TYPES)
-    if experiment_type == "ablation" or any(settings.pop(keyword, None) is not None for keyword in _ABLATION):
-        raise ConfigError("ablation studies are not part of this version yet; experiment_type has to be 'optimization'")
+    if experiment_type == "ablation" or any(settings.get(keyword) is not None for keyword in _ABLATION):
+        return _ablation_config(settings)
+    for keyword in _ABLATION:
+        settings.pop(keyword, None)
     if not any(keyword in settings for keyword in _SEARCH):
         return BaseConfig(**settings)
     defaults = {
@@ -90,3 +92,14 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
         "name": "no-name",
     }
     return HyperparameterOptConfig(**{**defaults, **settings})
+
+
+def _ablation_config(settings: Mapping[str, Any]) -> AblationConfig:
+    """The study that the keywords mean. Raises ConfigError where they are those of a search."""
+    of_search = [name for name in ("searchspace", "optimizer", "num_trials") if settings.get(name) is not None]
+    if of_search:
+        raise ConfigError(f"an ablation study takes no {' or '.join(of_search)}: the study says what is tried")
+    if settings.get("ablation_study") is None:
+        raise ConfigError("an ablation study needs ablation_study=AblationStudy(...)")
+    given = {name: value for name, value in settings.items() if value is not None}
+    return AblationConfig(**{"optimization_key": "metric", "name": "no-name", **given})

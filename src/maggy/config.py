@@ -17,10 +17,12 @@ from maggy.searchspace import Searchspace, Space
 from maggy.trial import Direction, Objective
 
 if TYPE_CHECKING:
+    from maggy.ablation import AbstractAblator, AblationStudy, Ablator
     from maggy.earlystop import AbstractEarlyStop, StoppingPolicy
     from maggy.optimizer import AbstractOptimizer, Optimizer
 
     OptimizerLike = str | AbstractOptimizer | Optimizer | type[AbstractOptimizer] | type[Optimizer] | None
+    AblatorLike = str | AbstractAblator | Ablator | type[AbstractAblator] | type[Ablator]
     RuleLike = str | AbstractEarlyStop | StoppingPolicy | type[AbstractEarlyStop] | type[StoppingPolicy] | None
 
 
@@ -69,6 +71,7 @@ class LagomConfig:
         for name in LIMITS:
             _check_whole(name, getattr(self, name), least=1)
         _check_whole("checkpoint_quota_bytes", self.checkpoint_quota_bytes, least=0, optional=True)
+        _check_model(getattr(self, "model", None))
         _check(
             self.experiment_dir is None or isinstance(self.experiment_dir, str | PathLike),
             f"experiment_dir has to be a path or a URL, got {self.experiment_dir!r}",
@@ -88,7 +91,8 @@ class BaseConfig(LagomConfig):
     """A single run of the training function.
 
     hparams  hyperparameters that the function gets, by name or as `hparams`
-    model, dataset, train_set, test_set  arguments that it gets under these names, if they are given
+    model, dataset, train_set, test_set  arguments that it gets under these names, if they are given: `model` is a class
+             or a function that makes the model; data may be a path, a table, arrays, a data set or a factory
     """
 
     name: str = "base"
@@ -103,7 +107,7 @@ class BaseConfig(LagomConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check(self.hparams is None or isinstance(self.hparams, Mapping), "hparams has to be a dict of names to values")
+        _check_hparams(self.hparams)
 
 
 @dataclass
@@ -175,6 +179,55 @@ class HyperparameterOptConfig(LagomConfig):
         )
 
 
+@dataclass
+class AblationConfig(LagomConfig):
+    """A study of what parts of the data, the model and the training contribute.
+
+    ablation_study    what can be left out
+    ablator           what is left out together: 'loco', 'leave-two-out', 'add-one-in', 'cumulative', or an object
+    direction         'max' or 'min': which metric is better
+    name              names the experiment's folder
+    hb_interval       seconds between two signs of life of a worker
+    model, dataset, train_set, test_set  arguments that the function gets under these names, or what is left of them
+    hparams           hyperparameters that the function gets, by name or as `hparams`
+    optimization_key  where the metric is, if the function returns a dict
+    repeats           how often each variant is trained, each time with another seed, which is the same for all
+                      variants; None: 5 times if the function takes a `seed`, else once
+    confidence        of the intervals of the effects
+    es_policy         what to stop early; 'none', because a trial that is cut short tells nothing about an effect
+    es_interval, es_min  see `HyperparameterOptConfig`
+    """
+
+    ablation_study: AblationStudy
+    ablator: AblatorLike = "loco"
+    direction: Direction = "max"
+    name: str = "ablationStudy"
+    description: str = ""
+    hb_interval: float = 1
+    model: Any = None
+    dataset: Any = None
+    train_set: Any = field(default=None, kw_only=True)
+    test_set: Any = field(default=None, kw_only=True)
+    hparams: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    optimization_key: str = field(default="Metric", kw_only=True)
+    repeats: int | None = field(default=None, kw_only=True)
+    confidence: float = field(default=0.95, kw_only=True)
+    es_policy: RuleLike = field(default="none", kw_only=True)
+    es_interval: int = field(default=1, kw_only=True)
+    es_min: int = field(default=10, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_hparams(self.hparams)
+        _check_whole("repeats", self.repeats, least=1, optional=True)
+        _check_whole("es_interval", self.es_interval, least=1)
+        _check_whole("es_min", self.es_min, least=0)
+        sure = _is_number(self.confidence) and 0 < self.confidence < 1
+        _check(sure, f"confidence has to lie between 0 and 1, e.g. 0.95, got {self.confidence!r}")
+        self.direction = str(self.direction).lower()  # type: ignore[assignment]  # checked below
+        _check(self.direction in get_args(Direction), f"direction has to be 'max' or 'min', got {self.direction!r}")
+
+
 class OptimizationConfig(HyperparameterOptConfig):
     """`HyperparameterOptConfig` under its name of Maggy 1.0, whose `optimization_key` was 'metric'."""
 
@@ -193,7 +246,8 @@ class OptimizationConfig(HyperparameterOptConfig):
 LIMITS = ("lost_limit", "error_limit", "preempted_limit")
 """Fields of a config that say how often a trial may be set back."""
 
-FIXED_ARGUMENTS = ("model", "dataset", "train_set", "test_set")
+DATA_ARGUMENTS = ("dataset", "train_set", "test_set")
+FIXED_ARGUMENTS = ("model", *DATA_ARGUMENTS)
 """Fields of a config that reach the training function as arguments of the same name."""
 
 
@@ -204,6 +258,30 @@ def _listed(value: Any) -> Sequence[Any]:
 def _check(holds: bool, message: str) -> None:
     if not holds:
         raise ConfigError(message)
+
+
+def _check_hparams(hparams: object) -> None:
+    _check(hparams is None or isinstance(hparams, Mapping), "hparams has to be a dict of names to values")
+
+
+def _check_model(model: Any) -> None:
+    """A model is made by the training function, so that every trial begins with one of its own."""
+    if model is None or isinstance(model, type):
+        return
+    if isinstance(model, list | tuple):
+        for each in model:
+            _check_model(each)
+        return
+    bases = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(model).__mro__}
+    if not bases.isdisjoint(_MODELS) or not callable(model):
+        raise ConfigError(
+            f"model is an object of {type(model).__name__}, which all trials would share, with what the others have "
+            f"learnt; give the class or a function that makes one, e.g. model=lambda: {type(model).__name__}(...), and "
+            f"call it in the training function"
+        )
+
+
+_MODELS = frozenset({"torch.Module", "keras.Layer", "tensorflow.Module"})
 
 
 def _check_whole(name: str, value: object, *, least: int, optional: bool = False) -> None:

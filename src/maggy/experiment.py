@@ -14,11 +14,12 @@ from math import inf
 from typing import Any
 
 from maggy import context
+from maggy.ablating import Ablating
 from maggy.assembly import driver_started, find_engine, make_advisor, objectives_of, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
 from maggy.compat import changed_config, config_from_keywords
-from maggy.config import FIXED_ARGUMENTS, BaseConfig, HyperparameterOptConfig, LagomConfig
+from maggy.config import FIXED_ARGUMENTS, AblationConfig, BaseConfig, HyperparameterOptConfig, LagomConfig
 from maggy.driver import AheadDraws, Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, ExperimentDirError, FencedError, JournalError
@@ -58,9 +59,11 @@ def lagom(
     """Run the training function: once, or as many asynchronous trials; on this machine or on a cluster.
 
     train_fn  the training function. Its arguments are filled by name: any hyperparameter, `hparams` (all of them as
-              a dict), `reporter`, and `model`, `dataset`, `train_set`, `test_set` where the config has them. It
-              returns a number, or a dict that holds the config's `optimization_key`
-    config    what to run: `BaseConfig` (a single run, also without a config) or `HyperparameterOptConfig`
+              a dict), `reporter`, `seed`, and `model`, `dataset`, `train_set`, `test_set` where the config has them;
+              `model_function` is another name of the model, `dataset_function` makes the dataset. It returns a number,
+              or a dict that holds the config's `optimization_key`
+    config    what to run: `BaseConfig` (a single run, also without a config), `HyperparameterOptConfig` or
+              `AblationConfig`
     engine    "local" (processes on this machine), "spark", "inline" (this thread: for a debugger), or an Engine;
               None: Spark where a session is active, else local
     resume    folder of an experiment that was killed or interrupted: it goes on where its journal ends, and no trial
@@ -141,15 +144,22 @@ class _Experiment:
             config,
             self._seed,
             lambda line: self._say(line),
-            takes_budget=context.takes_budget(function),
+            takes_budget=context.takes(function, "budget"),
+            takes_seed=context.takes(function, "seed"),
             make_draws=Draws if engine.bind_host is None else partial(AheadDraws, warn=lambda line: self._say(line)),
         )
-        self._hparams = dict(config.hparams or {}) if isinstance(config, BaseConfig) else {}
+        self._hparams = dict(config.hparams or {}) if isinstance(config, BaseConfig | AblationConfig) else {}
+        self._ablating = Ablating(config, function) if isinstance(config, AblationConfig) else None
         context.check(
             function,
             hyperparameters=[*space_of(config).keys(), *self._hparams],
             optional=space_of(config).optional,
-            others=["reporter", "hparams", *(["budget"] if self._advisor.gives_budget else []), *self._fixed],
+            others=[
+                *("reporter", "hparams", "seed"),
+                *(["budget"] if self._advisor.gives_budget else []),
+                *self._fixed,
+                *(self._ablating.fixed if self._ablating else ()),
+            ],
         )
         self._resources = dict(config.resources_per_worker or {})
         slots = engine.slots(self._resources)
@@ -165,7 +175,7 @@ class _Experiment:
             num_trials=self._advisor.num_trials,
             seed=self._seed,
         )
-        self._about["takes_budget"] = context.takes_budget(function)
+        self._about |= {f"takes_{name}": context.takes(function, name) for name in ("budget", "seed")}
         if begun is not None:
             begun.refuse_another_folder(config)
             self._about |= {name: begun.about[name] for name in {*unchanged, "started"}}
@@ -187,13 +197,17 @@ class _Experiment:
         tally = Tally(objectives[0].direction, self._advisor.num_trials)
         try:
             fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
+            ablating = self._ablating
             task = context.pack(
                 context.Task(
                     function=self._function,
                     optimization_key=objectives[0].key,
                     further_keys=[objective.key for objective in objectives[1:]],
-                    fixed=fixed,
+                    fixed={**fixed, **(ablating.fixed if ablating else {})},
                     hparams=self._hparams,
+                    seed=self._seed,
+                    arrangement=ablating
+                    and ablating.arrangement(lambda name, value: context.materialise(name, value, folder.url)),
                 )
             )
             told = self._replayed(folder, decider, tally)
@@ -338,8 +352,12 @@ class _Experiment:
     def _result(self, folder: ExperimentFolder, interrupted: bool) -> Result:
         self._advisor.book.close()
         trials = self._advisor.book.ended
-        if not isinstance(self._config, HyperparameterOptConfig):
+        if not isinstance(self._config, HyperparameterOptConfig | AblationConfig):
             return Result.of_run(trials, experiment_dir=folder.url, interrupted=interrupted)
-        result = Result.of_search(trials, self._config.objectives, experiment_dir=folder.url, interrupted=interrupted)
+        objectives = objectives_of(self._config)
+        result = Result.of_search(trials, objectives, experiment_dir=folder.url, interrupted=interrupted)
+        if self._ablating is not None:
+            result.effects = self._ablating.effects(trials)
+            result["effects"] = result.effects.to_dict()
         result.study_stopped = self._advisor.watch.stopped
         return result

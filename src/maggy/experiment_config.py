@@ -1,5 +1,5 @@
 """Configs where Maggy 1.0 had them."""
 
-from maggy.config import BaseConfig, HyperparameterOptConfig, LagomConfig, OptimizationConfig
+from maggy.config import AblationConfig, BaseConfig, HyperparameterOptConfig, LagomConfig, OptimizationConfig
 
-__all__ = ["BaseConfig", "HyperparameterOptConfig", "LagomConfig", "OptimizationConfig"]
+__all__ = ["AblationConfig", "BaseConfig", "HyperparameterOptConfig", "LagomConfig", "OptimizationConfig"]

@@ -15,6 +15,7 @@ from numbers import Integral
 from typing import Any
 
 from maggy import context
+from maggy.ablation import AblationStudy
 from maggy.arguments import KeepsArguments
 from maggy.config import LagomConfig
 from maggy.errors import SearchspaceError
@@ -42,7 +43,7 @@ def describe(
     config: LagomConfig, *, function: Callable[..., Any], engine: str, seats: int, num_trials: int, seed: int
 ) -> dict[str, Any]:
     """The facts about an experiment as JSON values; objects are named by their class."""
-    policies = [getattr(config, name, None) for name in ("optimizer", "es_policy")]
+    policies = [getattr(config, name, None) for name in ("optimizer", "es_policy", "ablator", "ablation_study")]
     return {
         "kind": type(config).__name__,
         "config": {field.name: _plain(getattr(config, field.name)) for field in fields(config)},
@@ -101,6 +102,8 @@ def _plain(value: Any) -> Any:
             return json.loads(value.json())
         except SearchspaceError:  # it holds a function
             return repr(value)
+    if isinstance(value, AblationStudy):
+        return value.to_dict()
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

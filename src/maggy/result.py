@@ -12,6 +12,8 @@ from maggy.trial import Objective, Trial, TrialState
 if TYPE_CHECKING:
     import pandas as pd
 
+    from maggy.ablation import Effects
+
 
 class Result(dict[str, Any]):
     """The outcome of an experiment: a dict with the keys that Maggy's users know, and more as attributes.
@@ -26,6 +28,8 @@ class Result(dict[str, Any]):
     study_stopped   why a study-level stopper ended it, in one line; None if none did
     pareto          with several objectives: the trials that no other beats in every one of them, in order; the key
                     'pareto_ids' has their numbers
+    effects         of an ablation study: what each component contributes, see `maggy.ablation.Effects`; as JSON values
+                    under the key 'effects'
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Result(dict[str, Any]):
         self.interrupted = interrupted
         self.pareto: list[Trial] = []
         self.study_stopped: str | None = None
+        self.effects: Effects | None = None
 
     @classmethod
     def of_search(

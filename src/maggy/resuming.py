@@ -114,8 +114,13 @@ def replay_experiment(
     """
     begun = Begun.read(url)
     settings = begun.recipe().thaw() if config is None else config
-    takes_budget = bool(begun.about.get("takes_budget"))
-    advisor = make_advisor(settings, begun.seed, warn=lambda line: None, takes_budget=takes_budget)
+    advisor = make_advisor(
+        settings,
+        begun.seed,
+        warn=lambda line: None,
+        takes_budget=bool(begun.about.get("takes_budget")),
+        takes_seed=bool(begun.about.get("takes_seed")),
+    )
     advisor.draws.checks = True
     keeper = Keeper(begun.url.rstrip("/"), settings.checkpoint_quota_bytes, advisor.book.loss)
     decider = Decider(Brain(Rules()), advisor, keeper)

@@ -12,6 +12,15 @@ made with; or it gets fresh ones."""
 
 HOWS: tuple[str, ...] = get_args(How)
 
+BASE = "base"
+"""Name of the variant of which nothing is left out."""
+
+ABLATED_FEATURE, ABLATED_LAYER = "ablated_feature", "ablated_layer"
+"""What a trial of the developer API says that it leaves out."""
+
+OF_THE_STUDY = frozenset({"variant", "repeat", ABLATED_FEATURE, ABLATED_LAYER})
+"""Entries of a trial's parameters that are not the training function's business."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
@@ -27,7 +36,7 @@ class Component:
 class Features(Component):
     """Columns of the data.
 
-    columns  names, or positions where columns have none
+    columns  names, or positions where columns have none; "mean *" stands for all that begin so
     fill     what stands in their place, so that the data keeps its width; None: they are gone
     """
 

@@ -1,6 +1,6 @@
 """Binding a training function to its arguments, and taking both to where it runs."""
 
-from maggy.context.binding import check, takes_budget
+from maggy.context.binding import check, meanings, takes
 from maggy.context.data import ParquetFolder, is_spark_table, materialise
 from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
@@ -16,10 +16,11 @@ __all__ = [
     "dumps",
     "is_spark_table",
     "materialise",
+    "meanings",
     "pack",
     "pack_recipe",
     "sources",
-    "takes_budget",
+    "takes",
     "unpack",
     "unpack_recipe",
 ]

@@ -10,7 +10,12 @@ from typing import Any
 
 from maggy.errors import SignatureError
 
-SYNONYMS = {"module": "model", "resource": "budget"}
+SYNONYMS = {
+    "module": "model",
+    "model_function": "model",
+    "dataset_function": "dataset",  # always something to call, see `Binding`
+    "resource": "budget",
+}
 """Names of older versions of Maggy for what is now called otherwise."""
 
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -65,18 +70,23 @@ def check(
         )
 
 
-def takes_budget(function: Callable[..., Any]) -> bool:
-    """Whether a training function asks for a `budget`: as an argument, or as an entry of the hyperparameters it takes
-    as a dict, which then stands as text in its code."""
+def takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a training function asks for something, e.g. a `budget`: as an argument, or as an entry of the
+    hyperparameters it takes as a dict, which then stands as text in its code."""
     if not callable(function):
         return False
-    names = {"budget", *(old for old, new in SYNONYMS.items() if new == "budget")}
+    names = {name, *(old for old, new in SYNONYMS.items() if new == name)}
     arguments = _arguments(function)
     if any(argument.name in names for argument in arguments if argument.kind in _BY_NAME):
         return True
     takes_dict = any(argument.name == "hparams" or argument.kind is argument.VAR_KEYWORD for argument in arguments)
     code = getattr(inspect.unwrap(function), "__code__", None)
     return takes_dict and code is not None and not names.isdisjoint(_texts_in(code))
+
+
+def meanings(function: Callable[..., Any]) -> set[str]:
+    """What the arguments of a training function that are given by name mean, in today's words."""
+    return {SYNONYMS.get(each.name, each.name) for each in _arguments(function) if each.kind in _BY_NAME}
 
 
 def _texts_in(code: CodeType) -> Iterator[str]:
@@ -95,12 +105,44 @@ class Binding:
         self._taken = [argument.name for argument in arguments if argument.kind in _BY_NAME]
         self._catches_all = any(argument.kind is argument.VAR_KEYWORD for argument in arguments)
 
-    def arguments(self, hparams: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-        """The keyword arguments for one call: what the function names, and every hyperparameter if it has **kwargs."""
-        offered = {**others, **hparams, "hparams": dict(hparams)}
-        offered |= {old: offered[new] for old, new in SYNONYMS.items() if new in offered}
-        bound = {name: offered[name] for name in self._taken if name in offered}
+    def arguments(self, hparams: Mapping[str, Any], others: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """The keyword arguments for one call: what the function names, and every hyperparameter if it has **kwargs.
+
+        others  what else there is, each called once if the function names it
+        """
+        made: dict[str, Any] = {}
+        bound: dict[str, Any] = {}
+        for name in self._taken:
+            meant = SYNONYMS.get(name, name)
+            if name in hparams:
+                bound[name] = hparams[name]
+            elif name == "hparams":
+                bound[name] = dict(hparams)
+            elif meant in hparams:
+                bound[name] = hparams[meant]
+            elif meant in others:
+                if meant not in made:
+                    made[meant] = others[meant]()
+                bound[name] = as_function(made[meant]) if name == "dataset_function" else made[meant]
         return {**hparams, **bound} if self._catches_all else bound
+
+
+def as_function(data: Any) -> Callable[..., Any]:
+    """What makes the data: itself where it is a function, else one that returns it."""
+    if callable(data):
+        function: Callable[..., Any] = data
+        return function
+
+    def dataset_function(*args: Any, **kwargs: Any) -> Any:
+        """The data that the config has."""
+        if args or kwargs:
+            raise TypeError(
+                f"the dataset of the config is {type(data).__name__}, which takes no arguments; call "
+                f"dataset_function(), or give a function that takes them: dataset=, or study.set_dataset_generator()"
+            )
+        return data
+
+    return dataset_function
 
 
 def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -8,18 +8,20 @@ import sysconfig
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import CodeType, ModuleType
 from typing import Any
 
 import cloudpickle
 
+from maggy.context.arrangement import Arrangement
 from maggy.context.binding import Binding
 from maggy.context.data import lies_in, resolve
 from maggy.context.metric import read_return
 from maggy.context.probe import Probe
 from maggy.errors import FunctionNotPicklableError, FunctionTooLargeError
+from maggy.seeds import seed_of
 
 LIMIT_BYTES = 64 << 20
 """A larger task is refused: every worker would fetch it, and data belongs into files."""
@@ -32,8 +34,10 @@ class Task:
     function          called once for each trial
     optimization_key  where the metric is, if the function returns a dict
     further_keys      where further objectives are
-    fixed             arguments that are the same in every trial, by name
+    fixed             arguments that are the same in every trial, by name; data as handles
     hparams           hyperparameters that are the same in every trial
+    seed              of the experiment
+    arrangement       of an ablation study: what of all this a trial gets
     """
 
     function: Callable[..., Any]
@@ -41,14 +45,30 @@ class Task:
     further_keys: Sequence[str] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     hparams: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    arrangement: Arrangement | None = None
 
-    def run(self, params: Mapping[str, Any], reporter: object) -> tuple[float, dict[str, Any] | None]:
+    def run(self, params: Mapping[str, Any], reporter: Any) -> tuple[float, dict[str, Any] | None]:
         """Call the function with one configuration; return its metric, and the dict if it returned one.
 
-        Raises whatever the function raises, and the errors of `read_return`.
+        Data is opened afresh, so that a trial that changes it changes nothing for the next one.
+
+        Raises whatever the function raises, AblationError, and the errors of `read_return`.
         """
-        arguments = self._binding.arguments({**self.hparams, **params}, {**self.fixed, "reporter": reporter})
+        hparams = {**self.hparams, **params}
+        others: dict[str, Callable[[], Any]] = {name: partial(resolve, value) for name, value in self.fixed.items()}
+        if self.arrangement is not None:
+            hparams, others = self.arrangement.arrange(hparams, others)
+        others["reporter"] = lambda: reporter
+        others["seed"] = lambda: seed_of(self.seed, "trial", reporter.trial_id or 0)
+        arguments = self._binding.arguments(hparams, others)
         return read_return(self.function(**arguments), self.optimization_key, self.further_keys)
+
+    def data(self) -> Iterator[Any]:
+        """The data of the config, as handles."""
+        yield from self.fixed.values()
+        if self.arrangement is not None:
+            yield from self.arrangement.data()
 
     @cached_property
     def _binding(self) -> Binding:
@@ -97,17 +117,17 @@ def pack(task: Task) -> bytes:
 
 
 def unpack(packed: bytes, probe: Probe | None = None) -> Task:
-    """The task, on a worker, from the driver whose key was checked; its data handles are opened here.
+    """The task, on a worker, from the driver whose key was checked.
 
-    probe  looks whether this machine sees the experiment's folder; None: what lies there is opened unseen
+    probe  looks whether this machine sees the experiment's folder; None: nobody looks
 
     Raises ExperimentDirError if it has data in the experiment's folder, and this machine does not see that.
     """
     task = cloudpickle.loads(packed)
     assert isinstance(task, Task)
-    if probe is not None and any(lies_in(probe.folder, value) for value in task.fixed.values()):
+    if probe is not None and any(lies_in(probe.folder, value) for value in task.data()):
         probe.check()
-    return replace(task, fixed={name: resolve(value) for name, value in task.fixed.items()})
+    return task
 
 
 def _variables(task: Task) -> dict[str, Any]:

@@ -1,0 +1,192 @@
+"""An ablation study at the door: what is left out of what, checked before anything starts, and what came of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+from maggy import context
+from maggy.ablation import AblationStudy, Effects, ParquetStore
+from maggy.ablation.abstract import AbstractAblator
+from maggy.ablation.components import Component, CustomModel, Design, Features, Layers, Switch, Variant
+from maggy.ablation.designs import resolve
+from maggy.ablation.plan import AblationPlan, AblatorAdapter, design_of, metrics_of
+from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, AblationConfig
+from maggy.context import surgery
+from maggy.context.arrangement import Arrangement, Stored, check_features
+from maggy.errors import AblationError, ConfigError, UnknownNameError
+from maggy.optimizer import Optimizer
+from maggy.trial import Trial
+
+REPEATS = 5
+"""How often each variant is trained if nothing is said, and the training function takes a seed."""
+
+
+def design_for(config: AblationConfig) -> Design | None:
+    """The variants of a study and how they are compared; None where an ablator of the developer API decides.
+
+    Raises AblationError, or UnknownNameError for an ablator that does not exist.
+    """
+    ablator = resolve(config.ablator)
+    if isinstance(ablator, AbstractAblator):
+        return None
+    return ablator.design(config.ablation_study.list_all())
+
+
+def plan(config: AblationConfig, seed: int, *, takes_seed: bool) -> Optimizer:
+    """What trains the variants in turn."""
+    design = design_for(config)
+    if design is None:
+        ablator = resolve(config.ablator)
+        assert isinstance(ablator, AbstractAblator)
+        return AblatorAdapter(ablator, config.ablation_study)
+    paired = takes_seed and "seed" not in (config.hparams or {})
+    if not paired and (config.repeats or 1) > 1 and takes_seed:
+        raise ConfigError("hparams fixes the seed, so repeats would be the same run; give the config seed= instead")
+    repeats = config.repeats or (REPEATS if paired else 1)
+    return AblationPlan(design.variants, repeats=repeats, seed=seed if paired else None)
+
+
+class Ablating:
+    """A study, ready to run.
+
+    config    of the experiment
+    function  the training function
+
+    fixed     arguments of the training function that come from the study in place of the config
+
+    Raises AblationError or ConfigError for what cannot be left out.
+    """
+
+    def __init__(self, config: AblationConfig, function: Callable[..., Any]) -> None:
+        if not isinstance(config.ablation_study, AblationStudy):
+            raise ConfigError(f"ablation_study has to be an AblationStudy, got {type(config.ablation_study).__name__}")
+        self._config, self._study, self._function = config, config.ablation_study, function
+        self._design = design_for(config)
+        self._components = self._study.list_all()
+        if config.model is not None and self._study.model.generator is not None:
+            raise ConfigError("the model is given twice: by the config and by study.model.set_base_model_generator()")
+        self.fixed: dict[str, Any] = {}
+        if self._study.model.generator is not None:
+            self.fixed["model"] = self._study.model.generator
+        self._data = {name: value for name in DATA_ARGUMENTS if (value := getattr(config, name)) is not None}
+        self._stored = self._find_data()
+        self._check()
+
+    def arrangement(self, materialise: Callable[[str, Any], Any]) -> Arrangement:
+        """What the workers need.
+
+        materialise  makes handles of data: called with a name and the data
+        """
+        handles = {
+            switch.name: replace(switch, off=materialise(f"{switch.argument} without {switch.name}", switch.off))
+            for switch in self._components
+            if isinstance(switch, Switch) and switch.argument in DATA_ARGUMENTS
+        }
+        components = {each.name: handles.get(each.name, each) for each in self._components}
+        variants = () if self._design is None else self._design.variants
+        ablator = resolve(self._config.ablator)
+        return Arrangement(
+            variants={
+                variant.name: Variant(name=variant.name, without=tuple(components[each.name] for each in variant.without))
+                for variant in variants
+            },
+            components=components,
+            label=self._study.label_name,
+            ablator=ablator if isinstance(ablator, AbstractAblator) else None,
+            stored=self._stored,
+        )
+
+    def effects(self, trials: Sequence[Trial]) -> Effects:
+        """What came of it."""
+        design = design_of(trials) if self._design is None else self._design
+        return Effects(
+            design, metrics_of(trials), direction=self._config.direction, confidence=self._config.confidence
+        )
+
+    def _find_data(self) -> Stored | None:
+        """Where the data comes from, if it is not in the config."""
+        study = self._study
+        sources = {
+            "the config": bool(self._data),
+            "the study's dataset generator": study.dataset_generator is not None,
+            "the study's feature store": study.feature_store is not None,
+        }
+        given = [source for source, has_it in sources.items() if has_it]
+        if len(given) > 1:
+            raise ConfigError(f"the data is given twice: by {' and by '.join(given)}")
+        if study.dataset_generator is not None:
+            self.fixed["dataset"] = self._data["dataset"] = study.dataset_generator
+            return None
+        if given == ["the config"] or not (given or context.takes(self._function, "dataset")):
+            return None
+        store = study.feature_store or ParquetStore()
+        self.fixed["dataset"] = None  # made by the arrangement
+        return Stored(store, study.training_dataset_name, study.training_dataset_version)
+
+    def _check(self) -> None:
+        taken = context.meanings(self._function)
+        for kinds, arguments in ((Features, DATA_ARGUMENTS), (Layers | CustomModel, ("model",))):
+            chosen = [component for component in self._components if isinstance(component, kinds)]
+            given = [name for name in arguments if name in {*self._data, *self.fixed} or getattr(self._config, name, None)]
+            if chosen and given and taken.isdisjoint(given):
+                raise AblationError(
+                    f"leaving out {chosen[0].name!r} would change nothing: {self._function.__name__}() does not take "
+                    f"{' or '.join(given)}; add the argument",
+                    chosen[0].name,
+                )
+        for component in self._components:
+            match component:
+                case Features():
+                    check_features(component, self._data, self._stored, self._study.label_name)
+                case Switch():
+                    self._check_switch(component)
+        removals = [
+            layers
+            for variant in (() if self._design is None else self._design.variants)
+            if (layers := tuple(each for each in variant.without if isinstance(each, Layers)))
+        ]
+        models = [each for each in self._components if isinstance(each, Layers | CustomModel)]
+        if models:
+            self._check_model(models[0], removals)
+        if (self._config.repeats or 2) > 1 and find_spec("scipy") is None:
+            raise ConfigError("intervals over repeats need scipy: pip install 'maggy[ablation]', or set repeats=1")
+
+    def _check_switch(self, switch: Switch) -> None:
+        config = self._config
+        known = context.meanings(self._function)
+        on: Any = (config.hparams or {}).get(switch.argument)
+        if switch.argument in FIXED_ARGUMENTS:
+            on = getattr(config, switch.argument)
+            if on is None:
+                raise AblationError(
+                    f"component {switch.name!r} replaces {switch.argument}, which the config does not have", switch.name
+                )
+        elif switch.argument not in (config.hparams or {}):
+            default = inspect.signature(self._function).parameters.get(switch.argument)
+            if default is None or default.default is inspect.Parameter.empty:
+                raise UnknownNameError("argument of the training function with a value", switch.argument, known)
+            on = default.default
+        if on is switch.off or (type(on) is type(switch.off) and _is_plain(on) and on == switch.off):
+            raise AblationError(
+                f"component {switch.name!r} is {on!r} in the whole training too, so switching it off changes nothing; "
+                f"give it another value there: hparams={{{switch.argument!r}: ...}}",
+                switch.name,
+            )
+
+    def _check_model(self, first: Component, removals: Sequence[tuple[Layers, ...]]) -> None:
+        model = self.fixed.get("model", self._config.model)
+        if model is None or isinstance(model, list | tuple):
+            raise AblationError(
+                f"{first.name!r} cannot be left out, because the study has no model, or several: give the config one "
+                f"model=, or call study.model.set_base_model_generator()",
+                first.name,
+            )
+        surgery.check(model, removals, arguments=self._study.model.arguments, sample=self._study.model.sample)
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float | bool | list | tuple | dict)

@@ -1,0 +1,188 @@
+"""What the training function of an ablation trial gets, and whether anything in the study cannot be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, TypeVar
+
+from maggy.ablation.abstract import AbstractAblator
+from maggy.ablation.components import (
+    ABLATED_FEATURE,
+    ABLATED_LAYER,
+    OF_THE_STUDY,
+    Component,
+    CustomModel,
+    Features,
+    Layers,
+    Switch,
+    Variant,
+)
+from maggy.ablation.stores import FeatureStore
+from maggy.config import DATA_ARGUMENTS
+from maggy.context import surgery
+from maggy.context.data import check_columns, columns_of, leave_out, resolve
+from maggy.errors import AblationError
+
+
+C = TypeVar("C", bound=Component)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A training dataset of a feature store.
+
+    store          has it
+    name, version  what it is called there
+    """
+
+    store: FeatureStore
+    name: str
+    version: int | None
+
+    def columns(self) -> list[str]:
+        return self.store.features(self.name, self.version)
+
+    def read(self, features: Sequence[Features]) -> Any:
+        """The data without some of its columns, some of which may be filled after that."""
+        gone = {column for each in features if each.fill is None for column in each.columns}
+        return self.store.read(self.name, self.version, [name for name in self.columns() if name not in gone])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrangement:
+    """A study, as a worker needs it.
+
+    variants    what is left out of what, by name
+    components  everything that can be, by name; an ablator of the developer API names them
+    label       the column that stays in any case
+    ablator     one of the developer API, which may make models and data itself
+    stored      the data, if a feature store has it
+    """
+
+    variants: Mapping[str, Variant]
+    components: Mapping[str, Component]
+    label: str | None
+    ablator: AbstractAblator | None = None
+    stored: Stored | None = None
+
+    def without(self, params: Mapping[str, Any]) -> tuple[Component, ...]:
+        """What a trial leaves out."""
+        variant = self.variants.get(str(params.get("variant")))
+        if variant is not None:
+            return variant.without
+        left_out: list[Component] = []
+        if (feature := params.get(ABLATED_FEATURE)) is not None:
+            left_out.append(self.components.get(feature, Features(name=feature, columns=(feature,))))
+        if (layer := params.get(ABLATED_LAYER)) is not None:
+            left_out.append(self.components.get(layer, Layers(name=layer, patterns=(layer,))))
+        return tuple(left_out)
+
+    def data(self) -> Iterator[Any]:
+        """What replaces data of the config, as handles."""
+        for variant in self.variants.values():
+            yield from (switch.off for switch in _of(Switch, variant.without))
+
+    def arrange(
+        self, params: Mapping[str, Any], fixed: Mapping[str, Callable[[], Any]]
+    ) -> tuple[dict[str, Any], dict[str, Callable[[], Any]]]:
+        """The hyperparameters and the fixed arguments of a trial.
+
+        params  what the trial was suggested with
+        fixed   the fixed arguments of the whole training; called when they are needed
+        """
+        without = self.without(params)
+        hparams = {name: value for name, value in params.items() if name not in OF_THE_STUDY}
+        arranged = dict(fixed)
+        for switch in _of(Switch, without):
+            if switch.argument in fixed:
+                arranged[switch.argument] = partial(resolve, switch.off)
+            else:
+                hparams[switch.argument] = switch.off
+        self._arrange_data(params, _of(Features, without), arranged)
+        self._arrange_model(params, without, arranged)
+        return hparams, arranged
+
+    def _arrange_data(
+        self, params: Mapping[str, Any], features: Sequence[Features], arranged: dict[str, Callable[[], Any]]
+    ) -> None:
+        made = self.ablator and self.ablator.get_dataset_generator(params.get(ABLATED_FEATURE))
+        if made:
+            arranged["dataset"] = _always(made)
+            return
+        if (stored := self.stored) is not None:
+            wanted = expanded(features, stored.columns())
+            filled = [each for each in wanted if each.fill is not None]
+            arranged["dataset"] = lambda: self._leave_out(stored.read(wanted), filled)
+        elif features:
+            for name in DATA_ARGUMENTS:
+                if name in arranged:
+                    arranged[name] = self._reduced(arranged[name], features)
+
+    def _reduced(self, get: Callable[[], Any], features: Sequence[Features]) -> Callable[[], Any]:
+        def reduced() -> Any:
+            data = get()
+            return self._leave_out(data, expanded(features, columns_of(data)))
+
+        return reduced
+
+    def _leave_out(self, data: Any, features: Sequence[Features]) -> Any:
+        return leave_out(data, features, label=self.label) if features else data
+
+    def _arrange_model(
+        self, params: Mapping[str, Any], without: Sequence[Component], arranged: dict[str, Callable[[], Any]]
+    ) -> None:
+        made = self.ablator and self.ablator.get_model_generator(params.get(ABLATED_LAYER))
+        if made:
+            arranged["model"] = _always(made)
+            return
+        for custom in _of(CustomModel, without):
+            arranged["model"] = _always(custom.generator)
+        if layers := _of(Layers, without):
+            base = arranged["model"]()
+            arranged["model"] = _always(surgery.ablated(base, layers))
+
+
+def check_features(features: Features, data: Mapping[str, Any], stored: Stored | None, label: str | None) -> None:
+    """Refuse columns that are not there, as far as that can be told without making the data.
+
+    Raises AblationError.
+    """
+    if stored is not None:
+        _check_names(features, stored.columns(), label)
+        return
+    if not data:
+        raise AblationError(
+            f"feature {features.name!r} cannot be left out, because the study has no data: give the config a dataset, "
+            f"train_set or test_set, or the study a dataset generator or a feature store",
+            features.name,
+        )
+    for value in data.values():
+        for each in expanded([features], columns_of(value)):
+            check_columns(value, each, label)
+
+
+def expanded(features: Sequence[Features], columns: Sequence[str] | None) -> list[Features]:
+    """The features with patterns such as "mean *" replaced by the columns that they stand for."""
+    if columns is None:
+        return list(features)
+    return [
+        replace(each, columns=tuple(dict.fromkeys(name for column in each.columns for name in _matching(column, columns))))
+        for each in features
+    ]
+
+
+def _matching(column: str | int, columns: Sequence[str]) -> Sequence[str | int]:
+    if not isinstance(column, str) or column in columns or not column.endswith("*"):
+        return [column]
+    return [name for name in columns if fnmatchcase(name, column)] or [column]
+
+
+def _of(kind: type[C], components: Sequence[Component]) -> list[C]:
+    return [component for component in components if isinstance(component, kind)]
+
+
+def _always(value: Any) -> Callable[[], Any]:
+    return lambda: value
