@@ -1,0 +1,102 @@
+"""One training function for PyTorch and one for Keras. Neither knows where it runs: the scripts beside it run both, once,
+as a search and as an ablation study, and change nothing here.
+
+The data is a table of measurements of breast tumours, which comes with scikit-learn.
+"""
+
+LABEL = "benign"
+
+
+def tables():
+    """The table in two parts: to train on, and to test on. Features are standardised."""
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.model_selection import train_test_split
+
+    frame = load_breast_cancer(as_frame=True).frame.rename(columns={"target": LABEL})
+    train_set, test_set = train_test_split(frame, test_size=0.3, stratify=frame[LABEL], random_state=0)
+    features = [name for name in frame if name != LABEL]
+    mean, deviation = train_set[features].mean(), train_set[features].std()
+    for part in (train_set, test_set):
+        part[features] = (part[features] - mean) / deviation
+    return train_set, test_set
+
+
+def torch_model(inputs, width=32, dropout=0.2):
+    """What `train_torch` calls as `model`."""
+    from collections import OrderedDict
+
+    from torch import nn
+
+    layers = OrderedDict(  # with names, so that a study can say what to leave out
+        first=nn.Linear(inputs, width),
+        first_relu=nn.ReLU(),
+        dropout=nn.Dropout(dropout),
+        second=nn.Linear(width, width),
+        second_relu=nn.ReLU(),
+        output=nn.Linear(width, 2),
+    )
+    return nn.Sequential(layers)
+
+
+def train_torch(model, train_set, test_set, reporter, seed=0, width=32, dropout=0.2, learning_rate=0.01, epochs=8):
+    """Train a PyTorch model, and return its accuracy on `test_set`."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    torch.manual_seed(seed)
+    (x, y), (test_x, test_y) = (
+        (
+            torch.tensor(part.drop(columns=LABEL).to_numpy(), dtype=torch.float32),
+            torch.tensor(part[LABEL].to_numpy()),
+        )
+        for part in (train_set, test_set)
+    )
+    net = model(x.shape[1], width, dropout)
+    optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate)
+    accuracy = 0.0
+    for epoch in range(epochs):
+        net.train()
+        for batch in torch.randperm(len(x)).split(64):
+            optimizer.zero_grad()
+            cross_entropy(net(x[batch]), y[batch]).backward()
+            optimizer.step()
+        net.eval()
+        with torch.no_grad():
+            accuracy = (net(test_x).argmax(1) == test_y).float().mean().item()
+        reporter.broadcast(accuracy, step=epoch)
+    return accuracy
+
+
+def keras_model(inputs, width=32, dropout=0.2):
+    """What `train_keras` calls as `model`."""
+    import keras
+
+    x = given = keras.Input((inputs,))
+    x = keras.layers.Dense(width, activation="relu", name="first")(x)
+    x = keras.layers.Dropout(dropout, name="dropout")(x)
+    x = keras.layers.Dense(width, activation="relu", name="second")(x)
+    return keras.Model(given, keras.layers.Dense(2, activation="softmax", name="output")(x))
+
+
+def train_keras(model, train_set, test_set, reporter, seed=0, width=32, dropout=0.2, learning_rate=0.01, epochs=8):
+    """Train a Keras model, and return its accuracy on `test_set`."""
+    import keras
+
+    from maggy import KerasEpochEnd
+
+    keras.utils.set_random_seed(seed)
+    (x, y), test = (
+        (part.drop(columns=LABEL).to_numpy("float32"), part[LABEL].to_numpy()) for part in (train_set, test_set)
+    )
+    net = model(x.shape[1], width, dropout)
+    net.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = net.fit(
+        x,
+        y,
+        batch_size=64,
+        epochs=epochs,
+        validation_data=test,
+        callbacks=[KerasEpochEnd(reporter, metric="val_accuracy")],
+        verbose=0,
+    )
+    return history.history["val_accuracy"][-1]
