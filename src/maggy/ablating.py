@@ -102,9 +102,16 @@ class Ablating:
 
     def effects(self, trials: Sequence[Trial]) -> Effects:
         """What came of it."""
-        design = design_of(trials) if self._design is None else self._design
+        config = self._config
+        metrics, missing = metrics_of(trials)
         return Effects(
-            design, metrics_of(trials), direction=self._config.direction, confidence=self._config.confidence
+            design_of(trials) if self._design is None else self._design,
+            metrics,
+            direction=config.direction,
+            missing=missing,
+            metric=config.optimization_key,
+            confidence=config.confidence,
+            simultaneous=config.simultaneous,
         )
 
     def _find_data(self) -> Stored | None:

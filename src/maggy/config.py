@@ -193,7 +193,7 @@ class AblationConfig(LagomConfig):
     optimization_key  where the metric is, if the function returns a dict
     repeats           how often each variant is trained, each time with another seed, which is the same for all
                       variants; None: 5 times if the function takes a `seed`, else once
-    confidence        of the intervals of the effects
+    confidence        of the intervals of the effects: of each, or, if `simultaneous`, of all of them at once
     es_policy         what to stop early; 'none', because a trial that is cut short tells nothing about an effect
     es_interval, es_min  see `HyperparameterOptConfig`
     """
@@ -212,6 +212,7 @@ class AblationConfig(LagomConfig):
     optimization_key: str = field(default="Metric", kw_only=True)
     repeats: int | None = field(default=None, kw_only=True)
     confidence: float = field(default=0.95, kw_only=True)
+    simultaneous: bool = field(default=False, kw_only=True)
     es_policy: RuleLike = field(default="none", kw_only=True)
     es_interval: int = field(default=1, kw_only=True)
     es_min: int = field(default=10, kw_only=True)

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations, pairwise
 
-from maggy.ablation.components import Component, Contrast, CustomModel, Design, Features, Layers, Switch, Variant
+from maggy.ablation.abstract import AbstractAblator
+from maggy.ablation.components import BASE, Component, Contrast, CustomModel, Design, Features, Layers, Switch, Variant
 from maggy.arguments import KeepsArguments
 from maggy.errors import AblationError, ConfigError, UnknownNameError
 
-BASE, NOTHING = "base", "nothing"
-"""Names of the variants of which nothing, and of which everything, is left out."""
+NOTHING = "nothing"
+"""Name of the variant of which everything is left out."""
 
 
 class Ablator(KeepsArguments, ABC):
@@ -163,11 +164,11 @@ BY_NAME: dict[str, type[Ablator]] = {
 }
 
 
-def resolve(ablator: object) -> Ablator:
-    """Find the design that a config means.
+def resolve(ablator: object) -> Ablator | AbstractAblator:
+    """Find the ablator that a config means.
 
-    ablator  a name in any case, with or without its hyphens, an `Ablator`, or a class of it that is made without
-             arguments
+    ablator  a name in any case, with or without its hyphens, an `Ablator` or `AbstractAblator`, or a class of one that
+             is made without arguments
 
     Raises UnknownNameError for an unknown name, ConfigError for anything else.
     """
@@ -177,11 +178,13 @@ def resolve(ablator: object) -> Ablator:
             if name.replace("-", "") == plain:
                 return known()
         raise UnknownNameError("ablator", ablator, BY_NAME)
-    if isinstance(ablator, type) and issubclass(ablator, Ablator):
+    if isinstance(ablator, type) and issubclass(ablator, Ablator | AbstractAblator):
         ablator = ablator()
-    if isinstance(ablator, Ablator):
+    if isinstance(ablator, Ablator | AbstractAblator):
         return ablator
-    raise ConfigError(f"ablator must be one of {', '.join(map(repr, BY_NAME))}, or an Ablator, got {ablator!r}")
+    raise ConfigError(
+        f"ablator must be one of {', '.join(map(repr, BY_NAME))}, an Ablator or an AbstractAblator, got {ablator!r}"
+    )
 
 
 def _without(*components: Component) -> Variant:

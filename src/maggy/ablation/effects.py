@@ -9,8 +9,7 @@ from math import fsum, isfinite, sqrt
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
-from maggy.ablation.components import Contrast, Design, Variant
-from maggy.ablation.designs import BASE
+from maggy.ablation.components import BASE, Contrast, Design, Variant
 from maggy.errors import ConfigError
 from maggy.trial import Direction
 

@@ -106,10 +106,20 @@ def design_of(trials: Sequence[Trial]) -> Design:
     return Design(variants=[Variant(name=name) for name in names], contrasts=contrasts)
 
 
-def metrics_of(trials: Sequence[Trial]) -> dict[str, dict[int, float]]:
-    """The final metrics by variant and repeat, of trials that returned: one that was stopped early says nothing."""
-    found: dict[str, dict[int, float]] = {}
+def metrics_of(trials: Sequence[Trial]) -> tuple[dict[str, dict[int, float]], dict[str, dict[int, str]]]:
+    """By variant and repeat: the final metrics of the trials that returned, and why others have none.
+
+    What was stopped early says nothing about an effect.
+    """
+    metrics: dict[str, dict[int, float]] = {}
+    missing: dict[str, dict[int, str]] = {}
     for trial in trials:
+        variant, repeat = str(trial.params["variant"]), int(trial.params["repeat"])
         if trial.state is TrialState.FINISHED and trial.final_metric is not None:
-            found.setdefault(str(trial.params["variant"]), {})[int(trial.params["repeat"])] = trial.final_metric
-    return found
+            metrics.setdefault(variant, {})[repeat] = trial.final_metric
+        else:
+            missing.setdefault(variant, {})[repeat] = _WHY[trial.state]
+    return metrics, missing
+
+
+_WHY = {TrialState.FAILED: "failed", TrialState.LOST: "was lost", TrialState.STOPPED: "was stopped early"}

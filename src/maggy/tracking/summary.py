@@ -44,6 +44,8 @@ def summary(result: Result) -> str:
             f"failed    trial {trial.trial_id}: {(trial.error or 'for no reason that is known').splitlines()[-1]}"
         )
     lines.append(f"folder    {result.experiment_dir}")
+    if result.effects is not None:
+        lines += ["", str(result.effects)]
     return "\n".join(lines)
 
 
