@@ -83,8 +83,8 @@ def test_an_unknown_experiment_type_is_refused():
         (42, {}, "the second argument of lagom has to be a config, e.g. HyperparameterOptConfig, got int"),
         (space, {"searchspace": Searchspace()}, "lagom was given searchspace twice"),
         ("MNIST", {"name": "CIFAR"}, "lagom was given name twice"),
-        (None, {"ablation_study": object()}, "ablation studies are not part of this version yet"),
-        (None, {"experiment_type": "ablation"}, "ablation studies are not part of this version yet"),
+        (None, {"ablation_study": object(), "num_trials": 3}, "an ablation study takes no num_trials: the study says"),
+        (None, {"experiment_type": "ablation"}, r"an ablation study needs ablation_study=AblationStudy\("),
         (None, {"searchspace": space, "num_trials": 0}, "num_trials has to be a whole number of at least 1, got 0"),
     ],
 )

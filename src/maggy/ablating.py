@@ -76,13 +76,12 @@ class Ablating:
         self._stored = self._find_data()
         self._check()
 
-    def arrangement(self, materialise: Callable[[str, Any], Any]) -> Arrangement:
-        """What the workers need.
-
-        materialise  makes handles of data: called with a name and the data
-        """
+    def arrangement(self, folder_url: str) -> Arrangement:
+        """What the workers need; data that replaces other data is written into the experiment's folder."""
         handles = {
-            switch.name: replace(switch, off=materialise(f"{switch.argument} without {switch.name}", switch.off))
+            switch.name: replace(
+                switch, off=context.materialise(f"{switch.argument} without {switch.name}", switch.off, folder_url)
+            )
             for switch in self._components
             if isinstance(switch, Switch) and switch.argument in DATA_ARGUMENTS
         }
@@ -91,7 +90,9 @@ class Ablating:
         ablator = resolve(self._config.ablator)
         return Arrangement(
             variants={
-                variant.name: Variant(name=variant.name, without=tuple(components[each.name] for each in variant.without))
+                variant.name: Variant(
+                    name=variant.name, without=tuple(components[each.name] for each in variant.without)
+                )
                 for variant in variants
             },
             components=components,
@@ -138,7 +139,9 @@ class Ablating:
         taken = context.meanings(self._function)
         for kinds, arguments in ((Features, DATA_ARGUMENTS), (Layers | CustomModel, ("model",))):
             chosen = [component for component in self._components if isinstance(component, kinds)]
-            given = [name for name in arguments if name in {*self._data, *self.fixed} or getattr(self._config, name, None)]
+            given = [
+                name for name in arguments if name in {*self._data, *self.fixed} or getattr(self._config, name, None)
+            ]
             if chosen and given and taken.isdisjoint(given):
                 raise AblationError(
                     f"leaving out {chosen[0].name!r} would change nothing: {self._function.__name__}() does not take "

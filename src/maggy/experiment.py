@@ -198,18 +198,18 @@ class _Experiment:
         try:
             fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
             ablating = self._ablating
-            task = context.pack(
-                context.Task(
-                    function=self._function,
-                    optimization_key=objectives[0].key,
-                    further_keys=[objective.key for objective in objectives[1:]],
-                    fixed={**fixed, **(ablating.fixed if ablating else {})},
-                    hparams=self._hparams,
-                    seed=self._seed,
-                    arrangement=ablating
-                    and ablating.arrangement(lambda name, value: context.materialise(name, value, folder.url)),
-                )
+            task = context.Task(
+                function=self._function,
+                optimization_key=objectives[0].key,
+                further_keys=[objective.key for objective in objectives[1:]],
+                fixed={**fixed, **(ablating.fixed if ablating else {})},
+                hparams=self._hparams,
+                seed=self._seed,
+                arrangement=None if ablating is None else ablating.arrangement(folder.url),
             )
+            packed = context.pack(task)
+            if len(packed) > context.LARGE_BYTES and self._verbose:
+                self._say(f"each worker fetches {len(packed) / 1e6:.0f} MB (largest: {context.largest(task)})")
             told = self._replayed(folder, decider, tally)
             self._write_description(folder, fixed)  # last: what was begun stands until what is resumed can go on
         except BaseException:
@@ -225,7 +225,7 @@ class _Experiment:
             with self._showing(journal, tally) as show:
                 logs = Logs(folder.local, show if self._verbose >= 2 else None)
                 try:
-                    interrupted = self._drive(decider, begin, journal, logs, janitor, task, folder)
+                    interrupted = self._drive(decider, begin, journal, logs, janitor, packed, folder)
                 finally:
                     logs.close()
                     self._close(journal)

@@ -18,7 +18,10 @@ def check_with_lr(function, *others):
 
 def bound(function, **others):
     """What the function gets for lr=0.1 and layers=2."""
-    return Binding(function).arguments({"lr": 0.1, "layers": 2}, {"reporter": "R", **others})
+    provided = {
+        name: functools.partial(lambda value: value, value) for name, value in {"reporter": "R", **others}.items()
+    }
+    return Binding(function).arguments({"lr": 0.1, "layers": 2}, provided)
 
 
 # --- functions that can be called: what they get
@@ -35,7 +38,7 @@ def test_hparams_are_all_hyperparameters_as_a_dict_of_the_trials_own():
     def train(hparams): ...
 
     params = {"lr": 0.1, "layers": 2}
-    given = Binding(train).arguments(params, {"reporter": "R"})["hparams"]
+    given = Binding(train).arguments(params, {})["hparams"]
     assert given == params
     given["lr"] = 0.5
     assert params["lr"] == 0.1
@@ -147,7 +150,7 @@ def test_a_name_that_nobody_provides_is_an_error_that_lists_what_can_be_had():
         check_with_lr(train, "model")
     assert str(caught.value) == (
         "train() asks for 'report', which nobody provides. Did you mean 'reporter'? "
-        "Provided here: hparams, lr, model, module, reporter. Rename the argument, or give it a default."
+        "Provided here: hparams, lr, model, model_function, module, reporter. Rename the argument, or give it a default."
     )
 
 
@@ -205,3 +208,41 @@ def test_what_cannot_be_called_is_refused(function):
 def test_a_function_that_does_not_say_what_it_takes_is_refused_with_a_way_out():
     with pytest.raises(SignatureError, match=r"the arguments of .* cannot be read: .*; wrap it in a def"):
         check_with_lr(dict)
+
+
+def test_what_nobody_asks_for_is_not_made():
+    made = []
+
+    def train(train_set): ...
+
+    def make(name):
+        made.append(name)
+        return name
+
+    provided = {name: functools.partial(make, name) for name in ("train_set", "test_set")}
+    assert Binding(train).arguments({}, provided) == {"train_set": "train_set"}
+    assert made == ["train_set"]
+
+
+def test_model_and_module_and_model_function_are_one_and_the_same_object():
+    def train(model, module, model_function): ...
+
+    given = Binding(train).arguments({}, {"model": object})
+    assert given["model"] is given["module"] is given["model_function"]
+
+
+def test_a_dataset_function_is_the_factory_of_the_config():
+    def train(dataset_function): ...
+
+    def factory(epochs, batch_size): ...
+
+    assert bound(train, dataset=factory) == {"dataset_function": factory}
+
+
+def test_a_dataset_function_returns_data_that_is_no_factory_and_takes_no_arguments_then():
+    def train(dataset, dataset_function): ...
+
+    given = bound(train, dataset=[1, 2])
+    assert given["dataset"] is given["dataset_function"]() == [1, 2]
+    with pytest.raises(TypeError, match="the dataset of the config is list, which takes no arguments"):
+        given["dataset_function"](5, 32)

@@ -92,7 +92,13 @@ def _blocks(effects: Effects) -> Iterator[list[list[str]]]:
     decimals = decimals_of(effects)
     with_intervals = any(effect.low is not None for effect in effects.values())
     for kind, members in groupby(effects.values(), key=lambda effect: effect.kind):
-        heading = [_HEADINGS[kind] + (", in this order" if effects.in_steps else ""), "effect", confidence_of(effects) if with_intervals else "", "pairs", ""]
+        heading = [
+            _HEADINGS[kind] + (", in this order" if effects.in_steps else ""),
+            "effect",
+            confidence_of(effects) if with_intervals else "",
+            "pairs",
+            "",
+        ]
         yield [heading, *(_row(effect, decimals) for effect in members)]
 
 

@@ -66,7 +66,9 @@ class AblationStudy:
         found = list(chain(self.features, self.model.layers, self.model.customs, self.components))
         counts = Counter(component.name for component in found)
         named = [
-            replace(component, name=f"{_KINDS[type(component)]} {component.name}") if counts[component.name] > 1 else component
+            replace(component, name=f"{_KINDS[type(component)]} {component.name}")
+            if counts[component.name] > 1
+            else component
             for component in found
         ]
         twice = [name for name, count in Counter(component.name for component in named).items() if count > 1]

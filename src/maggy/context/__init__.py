@@ -5,9 +5,10 @@ from maggy.context.data import ParquetFolder, is_spark_table, materialise
 from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
 from maggy.context.sources import sources
-from maggy.context.task import Task, dumps, pack, unpack
+from maggy.context.task import LARGE_BYTES, Task, dumps, largest, pack, unpack
 
 __all__ = [
+    "LARGE_BYTES",
     "ParquetFolder",
     "Probe",
     "Recipe",
@@ -15,6 +16,7 @@ __all__ = [
     "check",
     "dumps",
     "is_spark_table",
+    "largest",
     "materialise",
     "meanings",
     "pack",

@@ -169,7 +169,9 @@ def expanded(features: Sequence[Features], columns: Sequence[str] | None) -> lis
     if columns is None:
         return list(features)
     return [
-        replace(each, columns=tuple(dict.fromkeys(name for column in each.columns for name in _matching(column, columns))))
+        replace(
+            each, columns=tuple(dict.fromkeys(name for column in each.columns for name in _matching(column, columns)))
+        )
         for each in features
     ]
 

@@ -26,6 +26,9 @@ from maggy.seeds import seed_of
 LIMIT_BYTES = 64 << 20
 """A larger task is refused: every worker would fetch it, and data belongs into files."""
 
+LARGE_BYTES = 4 << 20
+"""Of a larger task the user is told what weighs so much."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -103,17 +106,21 @@ def pack(task: Task) -> bytes:
                 tuple(guilty),
             ) from error
         if len(packed) > LIMIT_BYTES:
-            weights = {name: len(cloudpickle.dumps(value)) for name, value in _variables(task).items()}
-            sizes = sorted(((weight, name) for name, weight in weights.items()), reverse=True)
-            largest = ", ".join(f"{name!r} {size / 1e6:.0f} MB" for size, name in sizes[:3] if size > 1e6)
             raise FunctionTooLargeError(
-                f"the training function weighs {len(packed) / 1e6:.0f} MB pickled (largest: {largest}); at most "
+                f"the training function weighs {len(packed) / 1e6:.0f} MB pickled (largest: {largest(task)}); at most "
                 f"{LIMIT_BYTES / 1e6:.0f} MB are sent to each worker. Load data inside the function from a path, or "
-                f"hand it over as a Spark DataFrame (train_set=, test_set=, dataset=)",
+                f"hand it over in the config (train_set=, test_set=, dataset=)",
                 size_bytes=len(packed),
                 limit_bytes=LIMIT_BYTES,
             )
     return packed
+
+
+def largest(task: Task) -> str:
+    """The variables of a training function that weigh most, with their sizes."""
+    weights = {name: len(cloudpickle.dumps(value)) for name, value in _variables(task).items()}
+    sizes = sorted(((weight, name) for name, weight in weights.items()), reverse=True)
+    return ", ".join(f"{name!r} {size / 1e6:.0f} MB" for size, name in sizes[:3] if size > 1e6)
 
 
 def unpack(packed: bytes, probe: Probe | None = None) -> Task:
