@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from maggy.ablation.effect_table import base_line, confidence_of, decimals_of, remark, signed, title
+from maggy.ablation.effect_table import base_line, confidence_of, decimals_of, has_intervals, remark, signed, title
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -13,52 +13,56 @@ if TYPE_CHECKING:
     from maggy.ablation.effects import Effect, Effects
 
 _ROW = 32  # pixels
-_MARKS: dict[bool, tuple[str, dict[str, Any]]] = {
-    True: ("interval excludes 0", {"symbol": "diamond", "size": 11, "color": "#0b559f"}),
-    False: ("not told apart from 0", {"symbol": "circle-open", "size": 10, "color": "#6b6b6b"}),
+
+_MARKS: dict[str, dict[str, Any]] = {
+    "interval excludes 0": {"symbol": "diamond", "size": 11, "color": "#0b559f"},
+    "interval includes 0": {"symbol": "circle-open", "size": 10, "color": "#6b6b6b"},
+    "no interval": {"symbol": "x-thin-open", "size": 10, "color": "#6b6b6b"},
 }
 
 
 def forest(effects: Effects) -> go.Figure:
-    """One row for each effect, with its interval; those that exclude 0 have a mark of their own."""
+    """One row for each effect, with its interval; what the interval says is told by the shape of the mark too."""
     try:
         import plotly.graph_objects as go
     except ImportError as error:
         raise ImportError("Effects.plot needs plotly: pip install maggy[ablation]") from error
 
     figure = go.Figure()
-    for clear, (legend, marker) in _MARKS.items():
-        shown = [effect for effect in effects.values() if effect.effect is not None and effect.excludes_zero == clear]
+    rows = list(enumerate(effects.values()))
+    for mark, marker in _MARKS.items():
+        shown = [(row, effect) for row, effect in rows if effect.effect is not None and _mark(effect) == mark]
         if shown:
             figure.add_trace(
                 go.Scatter(
-                    name=legend,
+                    name=mark,
                     mode="markers",
-                    x=[effect.effect for effect in shown],
-                    y=[_label(effect.name) for effect in shown],
-                    error_x=_error_bars(shown),
+                    x=[effect.effect for _, effect in shown],
+                    y=[row for row, _ in shown],
+                    error_x=None if mark == "no interval" else _error_bars([effect for _, effect in shown]),
                     marker=marker,
-                    hovertext=[_hover(effect, effects) for effect in shown],
+                    hovertext=[_hover(effect, effects) for _, effect in shown],
                     hoverinfo="text",
                 )
             )
-    for effect in effects.values():
-        if effect.effect is None:
-            text = _label(effect.note)
-            figure.add_annotation(x=0, y=_label(effect.name), text=text, showarrow=False, font={"color": "#6b6b6b"})
     figure.add_vline(x=0, line={"width": 1, "color": "black"})
-    names = [_label(effect.name) for effect in effects.values()]
+    for row, effect in rows:
+        if effect.effect is None:
+            figure.add_annotation(x=0, y=row, text=_label(effect.note), showarrow=False, bgcolor="white")
     figure.update_layout(
         title={"text": f"{_label(title(effects))}<br><sup>{_label(base_line(effects))}</sup>"},
-        xaxis={"title": {"text": f"effect, with its {confidence_of(effects)}"}, "zeroline": False},
-        yaxis={  # of names alone, even where these are numbers or dates
-            "type": "category",
-            "categoryorder": "array",
-            "categoryarray": names,
-            "range": [len(names) - 0.5, -0.5],
+        xaxis={
+            "title": {"text": f"effect and {confidence_of(effects)}" if has_intervals(effects) else "effect"},
+            "zeroline": False,
+        },
+        yaxis={  # rows by number: an axis of categories takes names such as "2020" for numbers
+            "tickvals": [row for row, _ in rows],
+            "ticktext": [_label(effect.name) for _, effect in rows],
+            "range": [len(rows) - 0.5, -0.5],
+            "zeroline": False,
             "automargin": True,
         },
-        height=200 + _ROW * len(names),
+        height=200 + _ROW * len(rows),
         legend={"orientation": "h", "yanchor": "bottom", "y": 1, "xanchor": "right", "x": 1},
         showlegend=True,
         template="plotly_white",
@@ -66,13 +70,19 @@ def forest(effects: Effects) -> go.Figure:
     return figure
 
 
+def _mark(effect: Effect) -> str:
+    if effect.low is None:
+        return "no interval"
+    return "interval excludes 0" if effect.excludes_zero else "interval includes 0"
+
+
 def _error_bars(shown: list[Effect]) -> dict[str, Any]:
-    ends = [(effect.effect or 0.0, effect.low, effect.high) for effect in shown]
+    ends = [(effect.effect or 0.0, effect.low or 0.0, effect.high or 0.0) for effect in shown]
     return {
         "type": "data",
         "symmetric": False,
-        "array": [0.0 if high is None else high - mean for mean, _, high in ends],
-        "arrayminus": [0.0 if low is None else mean - low for mean, low, _ in ends],
+        "array": [high - mean for mean, _, high in ends],
+        "arrayminus": [mean - low for mean, low, _ in ends],
     }
 
 

@@ -78,6 +78,11 @@ def confidence_of(effects: Effects) -> str:
     return f"{100 * effects.confidence:g} % {'simultaneous ' if effects.simultaneous else ''}interval"
 
 
+def has_intervals(effects: Effects) -> bool:
+    """Whether there is an interval of any effect."""
+    return any(effect.low is not None for effect in effects.values())
+
+
 def remark(effect: Effect) -> str:
     """The verdict, and what is missing."""
     return "; ".join(filter(None, (effect.verdict, effect.note)))
@@ -90,15 +95,9 @@ def _in_brackets(found: Reference, decimals: int) -> str:
 def _blocks(effects: Effects) -> Iterator[list[list[str]]]:
     """The rows of each kind, below their heading."""
     decimals = decimals_of(effects)
-    with_intervals = any(effect.low is not None for effect in effects.values())
+    interval = confidence_of(effects) if has_intervals(effects) else ""
     for kind, members in groupby(effects.values(), key=lambda effect: effect.kind):
-        heading = [
-            _HEADINGS[kind] + (", in this order" if effects.in_steps else ""),
-            "effect",
-            confidence_of(effects) if with_intervals else "",
-            "pairs",
-            "",
-        ]
+        heading = [_HEADINGS[kind] + (", in this order" if effects.in_steps else ""), "effect", interval, "pairs", ""]
         yield [heading, *(_row(effect, decimals) for effect in members)]
 
 
