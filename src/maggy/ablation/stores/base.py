@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from maggy.errors import AblationError
+from maggy.errors import AblationError, ConfigError
 
 _SHOWN = 20  # names in an error
 
@@ -65,3 +68,15 @@ def check_columns(columns: Iterable[str], known: Sequence[str], dataset: str) ->
     for column in columns:
         if column not in known:
             raise AblationError(f"{dataset} has no column {column!r}. {known_text(column, known)}")
+
+
+def absolute(place: str | os.PathLike[str]) -> str:
+    """A path that means the same in every process of this machine. A URL stays as it is."""
+    text = os.fspath(place)
+    return text if "://" in text else str(Path(text).absolute())
+
+
+def require(library: str, store: str) -> None:
+    """Raises ConfigError if a store's library is not there."""
+    if find_spec(library) is None:
+        raise ConfigError(f"{store} needs {library}, on driver and workers: pip install {library}")

@@ -7,8 +7,8 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from maggy.ablation.stores.base import dataset_text, known_text
-from maggy.ablation.stores.whole import WholeStore, require
+from maggy.ablation.stores.base import absolute, dataset_text, known_text, require
+from maggy.ablation.stores.whole import WholeStore
 from maggy.errors import AblationError
 
 if TYPE_CHECKING:
@@ -37,14 +37,13 @@ class FeastStore(WholeStore):
     entity_df: Any = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "repo_path", os.path.abspath(self.repo_path))
+        object.__setattr__(self, "repo_path", absolute(self.repo_path))
         if isinstance(self.entity_df, str | os.PathLike):
-            path = os.fspath(self.entity_df)
-            object.__setattr__(self, "entity_df", path if "://" in path else os.path.abspath(path))
+            object.__setattr__(self, "entity_df", absolute(self.entity_df))
 
     def features(self, name: str, version: int | None = None) -> list[str]:
         _, projections = self._source(name, version)
-        header = self._header()
+        header = self._entities(rows=False)
         keys = {entity.join_key for entity in self._store.list_entities()}
         keys.update(key for projection in projections for key in projection.join_key_map.values())
         if _TIMESTAMP in header.columns:
@@ -61,9 +60,9 @@ class FeastStore(WholeStore):
         return columns
 
     def fetch(self, name: str, version: int | None) -> pd.DataFrame:
-        features, _ = self._source(name, version)
-        job = self._store.get_historical_features(entity_df=self._entities(), features=features)
-        frame: pd.DataFrame = job.to_df()
+        wanted, _ = self._source(name, version)
+        job = self._store.get_historical_features(entity_df=self._entities(rows=True), features=wanted)
+        frame: pd.DataFrame = job.to_df()[self.features(name, version)]
         return frame
 
     @cached_property
@@ -88,18 +87,14 @@ class FeastStore(WholeStore):
             f"view {wanted!r}. {known_text(wanted, [*services, *views])}"
         )
 
-    def _entities(self) -> pd.DataFrame:
-        import pandas
-
-        return pandas.read_parquet(self.entity_df) if isinstance(self.entity_df, str) else self.entity_df
-
-    def _header(self) -> pd.DataFrame:
-        """The entity rows without the rows."""
+    def _entities(self, *, rows: bool) -> pd.DataFrame:
+        """The entity rows, or only their columns."""
         if not isinstance(self.entity_df, str):
-            header: pd.DataFrame = self.entity_df.head(0)
-            return header
+            frame: pd.DataFrame = self.entity_df if rows else self.entity_df.head(0)
+            return frame
         import fsspec
-        from pyarrow.parquet import read_schema
+        from pyarrow import parquet
 
         with fsspec.open(self.entity_df, "rb") as file:
-            return read_schema(file).empty_table().to_pandas()
+            table = parquet.read_table(file) if rows else parquet.read_schema(file).empty_table()
+        return table.to_pandas()

@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maggy.ablation.stores.base import dataset_text
-from maggy.ablation.stores.whole import WholeStore, require
+from maggy.ablation.stores.base import dataset_text, require
+from maggy.ablation.stores.whole import WholeStore
 from maggy.errors import AblationError, ConfigError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class HopsworksStore(WholeStore):
     def _store(self) -> Any:
         settings: dict[str, Any] = {"host": self.host, "port": self.port, "project": self.project}
         if self.api_key_file is not None:
-            settings["api_key_file"] = os.path.expanduser(self.api_key_file)
+            settings["api_key_file"] = str(Path(self.api_key_file).expanduser())
         # Left to itself the client chooses Spark wherever it is installed, so on every worker of a Spark cluster.
         project = (self.connect or _login)(**settings, engine="python")
         return project.get_feature_store()

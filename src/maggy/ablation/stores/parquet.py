@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from maggy.ablation.stores.base import FeatureStore, check_columns, dataset_text, known_text
+from maggy.ablation.stores.base import FeatureStore, absolute, check_columns, dataset_text, known_text, require
 from maggy.errors import AblationError, ConfigError
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv"}
@@ -32,8 +32,7 @@ class ParquetStore(FeatureStore):
     root: str | os.PathLike[str] = "."
 
     def __post_init__(self) -> None:
-        root = os.fspath(self.root)
-        object.__setattr__(self, "root", root if "://" in root else os.path.abspath(root))
+        object.__setattr__(self, "root", absolute(self.root))
 
     def features(self, name: str, version: int | None = None) -> list[str]:
         return list(self._open(name, version).schema.names)
@@ -47,6 +46,7 @@ class ParquetStore(FeatureStore):
         return dataset.replace_schema(pyarrow.schema(fields, metadata=dataset.schema.metadata))
 
     def _open(self, name: str, version: int | None) -> Any:
+        require("pyarrow", "ParquetStore")
         import fsspec
         from fsspec.implementations.local import LocalFileSystem
         from pyarrow.dataset import dataset
@@ -106,7 +106,5 @@ def _format(files: Sequence[str], path: str) -> str:
     endings = sorted({PurePosixPath(file).suffix for file in files})
     if len(endings) != 1 or endings[0] not in _FORMATS:
         held = f"files that end with {', '.join(map(repr, endings))}" if endings else "no files"
-        raise AblationError(
-            f"{path} is to be Parquet or CSV, a file or a folder of files of one of them; it has {held}"
-        )
+        raise AblationError(f"{path} has to be a Parquet or CSV file, or a folder of either; it has {held}")
     return _FORMATS[endings[0]]

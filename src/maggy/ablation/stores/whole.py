@@ -5,11 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from maggy.ablation.stores.base import FeatureStore, check_columns, dataset_text
-from maggy.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,14 +29,8 @@ class WholeStore(FeatureStore):
 
     @abstractmethod
     def fetch(self, name: str, version: int | None) -> pd.DataFrame:
-        """All columns of a training dataset, and maybe more."""
+        """A training dataset with all its columns. Raises AblationError if there is no such dataset."""
 
     @cached_property
     def _fetched(self) -> dict[tuple[str, int | None], pd.DataFrame]:
         return {}
-
-
-def require(library: str, store: str) -> None:
-    """Raises ConfigError if a store's library is not there."""
-    if find_spec(library) is None:
-        raise ConfigError(f"{store} needs {library}, on driver and workers: pip install {library}")
