@@ -29,6 +29,9 @@ class HopsworksStore(WholeStore):
     training_dataset_version  which of the training datasets that were made from a feature view
     connect                   stands in for `hopsworks.login`: takes its keywords and gives a project
 
+    The server's certificate has to be trusted; the client's own HOPSWORKS_TRUST_STORE_PATH names one that is, and
+    HOPSWORKS_HOSTNAME_VERIFICATION=false turns the check off.
+
     The dataset "titanic" is the feature view of that name; its version is that of the view, None being 1. The training
     dataset must have been made without splits. The training function gets a pandas DataFrame with features and label.
     """
@@ -60,8 +63,8 @@ class HopsworksStore(WholeStore):
         settings: dict[str, Any] = {"host": self.host, "port": self.port, "project": self.project}
         if self.api_key_file is not None:
             settings["api_key_file"] = str(Path(self.api_key_file).expanduser())
-        # Left to itself the client chooses Spark wherever it is installed, so on every worker of a Spark cluster.
-        project = (self.connect or _login)(**settings, engine="python")
+        # Left to itself the client sends the key to whoever answers, and takes Spark wherever that is installed.
+        project = (self.connect or _login)(**settings, engine="python", hostname_verification=True)
         return project.get_feature_store()
 
     def _view(self, name: str, version: int | None) -> Any:
