@@ -65,7 +65,9 @@ class TestTheCallsOfTheClient(FeatureStoreContract):
 
 @pytest.mark.skipif(find_spec("hopsworks") is not None, reason="the client is there")
 def test_without_the_client_an_error_says_how_to_get_it():
-    with pytest.raises(ConfigError, match="HopsworksStore needs hopsworks, on driver and workers: pip install"):
+    with pytest.raises(
+        ConfigError, match="HopsworksStore needs hopsworks, on driver and workers: pip install 'hopsworks"
+    ):
         HopsworksStore("ship").features("titanic", 2)
 
 

@@ -76,7 +76,7 @@ def absolute(place: str | os.PathLike[str]) -> str:
     return text if "://" in text else str(Path(text).absolute())
 
 
-def require(library: str, store: str) -> None:
-    """Raises ConfigError if a store's library is not there."""
+def require(library: str, store: str, package: str) -> None:
+    """Raises ConfigError if a store's library, which comes with this package, is not there."""
     if find_spec(library) is None:
-        raise ConfigError(f"{store} needs {library}, on driver and workers: pip install {library}")
+        raise ConfigError(f"{store} needs {library}, on driver and workers: pip install {package}")

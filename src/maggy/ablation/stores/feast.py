@@ -67,7 +67,7 @@ class FeastStore(WholeStore):
 
     @cached_property
     def _store(self) -> Any:
-        require("feast", "FeastStore")
+        require("feast", "FeastStore", "feast")
         import feast
 
         return feast.FeatureStore(repo_path=str(self.repo_path))

@@ -24,7 +24,7 @@ class HopsworksStore(WholeStore):
     Checked against the client's calls (hopsworks 5.2) and the requests that it makes, not against a Hopsworks server.
 
     project                   None: from the environment variable HOPSWORKS_PROJECT
-    host, port                None: from HOPSWORKS_HOST, else Hopsworks' own service
+    host, port                None and 443: from HOPSWORKS_HOST and HOPSWORKS_PORT, else Hopsworks' own service
     api_key_file              a file on the driver and on each worker, "~" allowed; None: HOPSWORKS_API_KEY has the key
     training_dataset_version  which of the training datasets that were made from a feature view
     connect                   stands in for `hopsworks.login`: takes its keywords and gives a project
@@ -85,7 +85,7 @@ class HopsworksStore(WholeStore):
 
 def _login(**settings: Any) -> Any:
     """Log in, without the questions that the client asks on a terminal: nobody answers on a worker."""
-    require("hopsworks", "HopsworksStore")
+    require("hopsworks", "HopsworksStore", "'hopsworks[python]'")
     import hopsworks
 
     if "REST_ENDPOINT" not in os.environ:  # which a process inside Hopsworks has, and needs no more

@@ -46,7 +46,7 @@ class ParquetStore(FeatureStore):
         return dataset.replace_schema(pyarrow.schema(fields, metadata=dataset.schema.metadata))
 
     def _open(self, name: str, version: int | None) -> Any:
-        require("pyarrow", "ParquetStore")
+        require("pyarrow", "ParquetStore", "pyarrow")
         import fsspec
         from fsspec.implementations.local import LocalFileSystem
         from pyarrow.dataset import dataset
