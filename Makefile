@@ -6,6 +6,7 @@ ENGINE ?= local
 VENV := .venv
 VENV_SPARK35 := .venv-spark35
 VENV_PEERS := .venv-peers
+VENV_STORES := .venv-stores
 
 comma := ,
 bin := $(VENV)/bin
@@ -53,19 +54,20 @@ bench-full: $(VENV)/.installed-$(bench_extras) $(VENV_PEERS)/.installed ## run w
 
 peers: $(VENV_PEERS)/.installed ## install Optuna, Hyperopt and Syne Tune, into an environment of their own
 
-soak: $(VENV)/.installed-$(test_extras) $(VENV_SPARK35)/.installed ## run the tests that take minutes, and the Spark tests on pyspark 3.5
+soak: $(VENV)/.installed-$(test_extras) $(VENV_SPARK35)/.installed $(VENV_STORES)/.installed ## run the tests that take minutes, the Spark tests on pyspark 3.5, and those of feature stores
 	$(bin)/python -m pytest -m soak
 	$(VENV_SPARK35)/bin/python -m pytest -m "spark and not soak"
+	$(VENV_STORES)/bin/python -m pytest -m soak tests/ablation/stores
 
 docs: $(VENV)/.installed-docs ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
 
 clean: ## remove the environments and everything built
-	rm -rf $(VENV) $(VENV_SPARK35) $(VENV_PEERS) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV_SPARK35) $(VENV_PEERS) $(VENV_STORES) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # pip is what `python -m venv` makes last, so an environment that was interrupted is made again.
-$(VENV)/bin/pip $(VENV_SPARK35)/bin/pip $(VENV_PEERS)/bin/pip: %/bin/pip:
+$(VENV)/bin/pip $(VENV_SPARK35)/bin/pip $(VENV_PEERS)/bin/pip $(VENV_STORES)/bin/pip: %/bin/pip:
 	@test -n "$(PYTHON)" || { \
 		echo "Maggy needs Python 3.11 or newer, and neither python3.11 nor python3 is one." >&2; \
 		echo "Install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
@@ -84,4 +86,10 @@ $(VENV_SPARK35)/.installed: pyproject.toml | $(VENV_SPARK35)/bin/pip
 $(VENV_PEERS)/.installed: benchmarks/search_quality/peers-requirements.txt | $(VENV_PEERS)/bin/pip
 	@echo "installing the peers into $(VENV_PEERS); this takes minutes"
 	@$(VENV_PEERS)/bin/python -m pip install --quiet --requirement $<
+	@touch $@
+
+$(VENV_STORES)/.installed: pyproject.toml | $(VENV_STORES)/bin/pip
+	@echo "installing Feast and Hopsworks' client into $(VENV_STORES); this takes minutes"
+	@$(VENV_STORES)/bin/python -m pip install --quiet --editable . 'feast==0.67.*' 'hopsworks[python]==5.2.*' \
+		hypothesis pytest pytest-timeout
 	@touch $@

@@ -29,6 +29,7 @@ def test_importing_maggy_loads_nothing_heavy():
         "from maggy import Searchspace, Trial, Result; Searchspace(lr=('DOUBLE', [0, 1]))",
         "from maggy.config import BaseConfig, HyperparameterOptConfig; BaseConfig()",
         "from maggy.optimizer import AbstractOptimizer, RandomSearch; from maggy.earlystop import AbstractEarlyStop",
+        "from maggy.ablation import FeastStore, ParquetStore; ParquetStore('.'), FeastStore(entity_df='a.parquet')",
     ],
 )
 def test_what_an_experiment_is_described_with_loads_nothing_heavy_either(code):
