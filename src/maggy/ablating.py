@@ -133,7 +133,8 @@ class Ablating:
             return None
         store = study.feature_store or ParquetStore()
         self.fixed["dataset"] = None  # made by the arrangement
-        return Stored(store, study.training_dataset_name, study.training_dataset_version)
+        name, version = study.training_dataset_name, study.training_dataset_version
+        return Stored(store, name, version, store.features(name, version))
 
     def _check(self) -> None:
         taken = context.meanings(self._function)

@@ -36,19 +36,21 @@ class Stored:
 
     store          has it
     name, version  what it is called there
+    columns        what it had when the experiment began
     """
 
     store: FeatureStore
     name: str
     version: int | None
+    columns: Sequence[str]
 
-    def columns(self) -> list[str]:
-        return self.store.features(self.name, self.version)
-
-    def read(self, features: Sequence[Features]) -> Any:
-        """The data without some of its columns, some of which may be filled after that."""
-        gone = {column for each in features if each.fill is None for column in each.columns}
-        return self.store.read(self.name, self.version, [name for name in self.columns() if name not in gone])
+    def read(self, features: Sequence[Features], label: str | None) -> Any:
+        """The data without some of its columns."""
+        wanted = expanded(features, self.columns)
+        gone = {column for each in wanted if each.fill is None for column in each.columns}
+        data = self.store.read(self.name, self.version, [name for name in self.columns if name not in gone])
+        filled = [each for each in wanted if each.fill is not None]
+        return leave_out(data, filled, label=label) if filled else data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,24 +114,16 @@ class Arrangement:
         if made:
             arranged["dataset"] = _always(made)
             return
-        if (stored := self.stored) is not None:
-            wanted = expanded(features, stored.columns())
-            filled = [each for each in wanted if each.fill is not None]
-            arranged["dataset"] = lambda: self._leave_out(stored.read(wanted), filled)
+        if self.stored is not None:
+            arranged["dataset"] = partial(self.stored.read, features, self.label)
         elif features:
             for name in DATA_ARGUMENTS:
                 if name in arranged:
-                    arranged[name] = self._reduced(arranged[name], features)
+                    arranged[name] = partial(self._reduced, arranged[name], features)
 
-    def _reduced(self, get: Callable[[], Any], features: Sequence[Features]) -> Callable[[], Any]:
-        def reduced() -> Any:
-            data = get()
-            return self._leave_out(data, expanded(features, columns_of(data)))
-
-        return reduced
-
-    def _leave_out(self, data: Any, features: Sequence[Features]) -> Any:
-        return leave_out(data, features, label=self.label) if features else data
+    def _reduced(self, get: Callable[[], Any], features: Sequence[Features]) -> Any:
+        data = get()
+        return leave_out(data, expanded(features, columns_of(data)), label=self.label)
 
     def _arrange_model(
         self, params: Mapping[str, Any], without: Sequence[Component], arranged: dict[str, Callable[[], Any]]
@@ -151,8 +145,7 @@ def check_features(features: Features, data: Mapping[str, Any], stored: Stored |
     Raises AblationError.
     """
     if stored is not None:
-        _check_names(features, stored.columns(), label)
-        return
+        data = {"dataset": dict.fromkeys(stored.columns, ())}
     if not data:
         raise AblationError(
             f"feature {features.name!r} cannot be left out, because the study has no data: give the config a dataset, "
