@@ -186,7 +186,11 @@ class _Experiment:
         objectives = objectives_of(self._config)
         tally = Tally(objectives[0].direction, self._advisor.num_trials)
         try:
-            fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
+            written: dict[int, context.Handle] = {}
+            fixed = {
+                name: value if name == "model" else context.materialise(name, value, folder.url, folder.id, written)
+                for name, value in self._fixed.items()
+            }
             task = context.pack(
                 context.Task(
                     function=self._function,

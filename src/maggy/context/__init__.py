@@ -1,23 +1,27 @@
 """Binding a training function to its arguments, and taking both to where it runs."""
 
 from maggy.context.binding import check, takes_budget
-from maggy.context.data import ParquetFolder, is_spark_table, materialise
+from maggy.context.data import Files, Handle, is_factory, is_spark_table, materialise, resolve, size_of
 from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
 from maggy.context.sources import sources
 from maggy.context.task import Task, dumps, pack, unpack
 
 __all__ = [
-    "ParquetFolder",
+    "Files",
+    "Handle",
     "Probe",
     "Recipe",
     "Task",
     "check",
     "dumps",
+    "is_factory",
     "is_spark_table",
     "materialise",
     "pack",
     "pack_recipe",
+    "resolve",
+    "size_of",
     "sources",
     "takes_budget",
     "unpack",
