@@ -142,7 +142,3 @@ def resolve(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: resolve(item) for name, item in value.items()}
     return value
-
-
-def lies_somewhere(value: Any) -> bool:
-    return next(handles(value), None) is not None

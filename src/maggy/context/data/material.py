@@ -61,7 +61,7 @@ def materialise(
         return _found_again(name, value, folder_url)
     if is_path(value):
         return files_at(name, value)
-    if _holds_data(value):
+    if holds_data(value):
         items = value.values() if isinstance(value, dict) else value
         each = [materialise(f"{name}-{at}", item, folder_url, experiment, written) for at, item in enumerate(items)]
         return dict(zip(value, each, strict=True)) if isinstance(value, dict) else like(value, each)
@@ -70,7 +70,7 @@ def materialise(
     return written[id(value)]
 
 
-def _holds_data(value: Any) -> bool:
+def holds_data(value: Any) -> bool:
     """Whether a container is taken apart: everything in it is data."""
     if type(value) is dict:
         items = list(value.values())
@@ -95,7 +95,7 @@ def _is_data(value: Any) -> bool:
         or is_a(value, "pyarrow", "Table", "Dataset")
         or is_a(value, "numpy", "ndarray")
         or is_a(value, "torch", "Tensor")
-        or _holds_data(value)
+        or holds_data(value)
     )
 
 
@@ -153,8 +153,8 @@ def _claimed(name: str, url: str, *, ours: bool) -> Iterator[None]:
     fs.invalidate_cache()  # others write here too
     if not ours and not fs.exists(mark) and fs.exists(root) and fs.find(root):
         raise ConfigError(
-            f"{name}= would be written to {url}, and files lie there that this experiment has not written. Name another "
-            f"folder with experiment_dir="
+            f"{name}= would be written to {url}, and files lie there that this experiment has not written. Name "
+            f"another folder with experiment_dir="
         )
     fs.makedirs(folder, exist_ok=True)
     fs.pipe_file(mark, b"")
@@ -184,9 +184,7 @@ def _write_object(name: str, value: Any, url: str, about: Manifest) -> Manifest:
     output = Output(store)
     store.begin()
     try:
-        for kind, form in FORMS.items():
-            if form.takes(value) and form.write(value, output):
-                break
+        kind = next(kind for kind, form in FORMS.items() if form.takes(value) and form.write(value, output))
         manifest = replace(about, kind=kind, size_bytes=output.size_bytes)
         with output.create(MANIFEST) as file:
             file.write(msgspec.json.encode(manifest))

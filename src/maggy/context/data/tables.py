@@ -111,19 +111,20 @@ def _without_credentials(dataset: Any) -> bytes:
     import fsspec
     from pyarrow import fs
 
+    safe = (fs.LocalFileSystem, fs.SubTreeFileSystem, fs.PyFileSystem)
+
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
         def reducer_override(self, value: Any) -> Any:
             if isinstance(value, fsspec.AbstractFileSystem):
                 protocol = value.protocol if isinstance(value.protocol, str) else value.protocol[0]
                 return fsspec.filesystem, (protocol,)
-            if isinstance(value, fs.FileSystem) and not isinstance(value, _SAFE):
+            if isinstance(value, fs.FileSystem) and not isinstance(value, safe):
                 raise ConfigError(
                     f"a pyarrow Dataset on a file system of kind {value.type_name!r} carries its keys, which are to be "
                     f"in no file. Give its URL instead, e.g. train_set='s3://bucket/table', or open it in a factory"
                 )
             return super().reducer_override(value)
 
-    _SAFE = (fs.LocalFileSystem, fs.SubTreeFileSystem, fs.PyFileSystem)
     packed = io.BytesIO()
     Pickler(packed, protocol=5).dump(dataset)
     return packed.getvalue()
