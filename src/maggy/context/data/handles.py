@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from maggy.context.data.forms import FORMS
-from maggy.context.data.kinds import like
+from maggy.context.data.kinds import is_container, like
 from maggy.context.data.outline import UNKNOWN, Outline, named
 from maggy.context.data.tables import open_dataset
 
@@ -137,8 +137,8 @@ def resolve(value: Any) -> Any:
     """
     if isinstance(value, Handle):
         return value.open()
-    if isinstance(value, list | tuple):
-        return like(value, [resolve(item) for item in value])
+    if not is_container(value):
+        return value
     if isinstance(value, dict):
         return {name: resolve(item) for name, item in value.items()}
-    return value
+    return like(value, [resolve(item) for item in value])

@@ -46,6 +46,11 @@ def is_tf_dataset(value: object) -> bool:
     return is_a(value, "tensorflow", "DatasetV2")
 
 
+def is_container(value: object) -> bool:
+    """Whether this is a list, a tuple, a dict or a named tuple, and nothing derived from one."""
+    return type(value) in (list, tuple, dict) or (isinstance(value, tuple) and hasattr(value, "_fields"))
+
+
 def like(container: Any, items: list[Any]) -> Any:
     """Other items in a list or tuple of the same class."""
     kind = type(container)

@@ -15,6 +15,7 @@ from maggy.context.data.forms import FORMS
 from maggy.context.data.handles import Files, Handle, Stored, place
 from maggy.context.data.kinds import (
     is_a,
+    is_container,
     is_factory,
     is_path,
     is_spark_table,
@@ -72,12 +73,9 @@ def materialise(
 
 def holds_data(value: Any) -> bool:
     """Whether a container is taken apart: everything in it is data."""
-    if type(value) is dict:
-        items = list(value.values())
-    elif type(value) in (list, tuple) or (isinstance(value, tuple) and hasattr(value, "_fields")):
-        items = list(value)
-    else:
+    if not is_container(value):
         return False
+    items = list(value.values()) if isinstance(value, dict) else list(value)
     if all(is_path(item) for item in items):
         return bool(items)
     return 0 < len(items) <= _MANY and all(item is None or _is_data(item) for item in items)
@@ -182,6 +180,7 @@ def _write_spark(name: str, value: Any, url: str, about: Manifest) -> Manifest:
 def _write_object(name: str, value: Any, url: str, about: Manifest) -> Manifest:
     store = store_at(url)
     output = Output(store)
+    store.remove()  # what was left of an earlier form
     store.begin()
     try:
         kind = next(kind for kind, form in FORMS.items() if form.takes(value) and form.write(value, output))

@@ -11,7 +11,7 @@ import cloudpickle
 
 from maggy.context.data.form import Output, open_at, path_at
 from maggy.context.data.kinds import is_a, is_exactly
-from maggy.errors import ConfigError
+from maggy.errors import ConfigError, MaggyError
 
 _TABLE, _DATASET, _ROWS = "table.arrows", "dataset.pickle", "rows.parquet"
 
@@ -48,6 +48,8 @@ class Dataset:
     def write(self, value: Any, output: Output) -> bool:
         try:
             packed = _without_credentials(value)
+        except MaggyError:
+            raise
         except (TypeError, ValueError):  # it holds its rows, or a filter, which Arrow does not pickle
             return False
         with output.create(_DATASET) as file:
