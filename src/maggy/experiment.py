@@ -42,6 +42,7 @@ from maggy.wire.opening import open_channel
 sys.modules[f"{__name__}.experiment"] = sys.modules[__name__]
 experiment = sys.modules[__name__]
 
+_LARGE_DATA_BYTES = 100 << 20
 _PATIENCE_BEATS, _LEAST_PATIENCE_S = 10, 30.0
 
 
@@ -196,20 +197,8 @@ class _Experiment:
         objectives = objectives_of(self._config)
         tally = Tally(objectives[0].direction, self._advisor.num_trials)
         try:
-            fixed = {name: context.materialise(name, value, folder.url) for name, value in self._fixed.items()}
-            ablating = self._ablating
-            task = context.Task(
-                function=self._function,
-                optimization_key=objectives[0].key,
-                further_keys=[objective.key for objective in objectives[1:]],
-                fixed={**fixed, **(ablating.fixed if ablating else {})},
-                hparams=self._hparams,
-                seed=self._seed,
-                arrangement=None if ablating is None else ablating.arrangement(folder.url),
-            )
-            packed = context.pack(task)
-            if len(packed) > context.LARGE_BYTES and self._verbose:
-                self._say(f"each worker fetches {len(packed) / 1e6:.0f} MB (largest: {context.largest(task)})")
+            fixed = self._handles(folder)
+            task = self._packed(folder, fixed)
             told = self._replayed(folder, decider, tally)
             self._write_description(folder, fixed)  # last: what was begun stands until what is resumed can go on
         except BaseException:
@@ -225,7 +214,7 @@ class _Experiment:
             with self._showing(journal, tally) as show:
                 logs = Logs(folder.local, show if self._verbose >= 2 else None)
                 try:
-                    interrupted = self._drive(decider, begin, journal, logs, janitor, packed, folder)
+                    interrupted = self._drive(decider, begin, journal, logs, janitor, task, folder)
                 finally:
                     logs.close()
                     self._close(journal)
@@ -241,6 +230,34 @@ class _Experiment:
             with suppress(OSError):  # nobody reads it any more
                 print(summary(result), file=sys.stderr)
         return result
+
+    def _handles(self, folder: ExperimentFolder) -> dict[str, Any]:
+        """The fixed arguments of the config; data of them are written into the folder."""
+        written: dict[int, context.Handle] = {}
+        return {
+            name: value if name == "model" else context.materialise(name, value, folder.url, folder.id, written)
+            for name, value in self._fixed.items()
+        }
+
+    def _packed(self, folder: ExperimentFolder, fixed: Mapping[str, Any]) -> bytes:
+        """What every worker fetches. Where that, or the data, is large, it is said."""
+        objectives, ablating = objectives_of(self._config), self._ablating
+        task = context.Task(
+            function=self._function,
+            optimization_key=objectives[0].key,
+            further_keys=[objective.key for objective in objectives[1:]],
+            fixed={**fixed, **(ablating.fixed if ablating else {})},
+            hparams=self._hparams,
+            seed=self._seed,
+            arrangement=None if ablating is None else ablating.arrangement(folder.url, folder.id),
+        )
+        packed = context.pack(task)
+        if self._verbose and len(packed) > context.LARGE_BYTES:
+            self._say(f"each worker fetches {len(packed) / 1e6:.0f} MB (largest: {context.largest(task)})")
+        for name, value in fixed.items():
+            if self._verbose and (size := context.size_of(value)) > _LARGE_DATA_BYTES:
+                self._say(f"{name} lies in {folder.url}/data: {size / 1e6:.0f} MB, which each worker opens there")
+        return packed
 
     def _write_description(self, folder: ExperimentFolder, fixed: Mapping[str, Any]) -> None:
         """Write down what the experiment is begun or resumed with."""

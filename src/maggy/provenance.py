@@ -110,7 +110,9 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if context.is_spark_table(value) or isinstance(value, context.ParquetFolder):
+    if isinstance(value, context.Handle):
+        return value.origin
+    if context.is_spark_table(value):
         return "a table"  # which one, nobody can compare
     kind = value if isinstance(value, type) else type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"

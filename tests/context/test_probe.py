@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from maggy.context import Probe
-from maggy.context.data import ParquetFolder, lies_in
+from maggy.context.data import Files, lies_in
 from maggy.errors import ExperimentDirError
 
 
@@ -73,7 +73,7 @@ def test_a_store_that_takes_its_time_keeps_no_worker_from_starting(monkeypatch):
 
 
 def test_data_lies_in_the_folder_or_it_does_not():
-    table = ParquetFolder("/runs/1/data/train_set")
+    table = Files("/runs/1/data/train_set")
     assert lies_in("/runs/1", table)
     assert lies_in("/runs/1", [3, [table]])
     assert not lies_in("/runs/11", table)

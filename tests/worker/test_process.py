@@ -8,7 +8,7 @@ import pytest
 from worker.helpers import PATIENCE_S, Boss, shared
 
 from maggy.context.checkpoint import load, save
-from maggy.context.data import ParquetFolder
+from maggy.context.data import Files
 from maggy.errors import EarlyStopException
 from maggy.ticket import INLINE_WORKER, Ticket
 from maggy.wire.channel import Sign
@@ -271,7 +271,7 @@ def test_a_worker_that_does_not_see_the_folder_works_and_only_its_checkpoints_fa
 
 
 def test_a_worker_that_does_not_see_the_folder_is_unfit_where_its_data_lie_there(boss, tmp_path):
-    table = ParquetFolder(f"{tmp_path}/data/train_set")
+    table = Files(f"{tmp_path}/data/train_set")
     peer, _ = boss.welcome(lambda lr: lr, folder=str(tmp_path), experiment="e", fixed={"train_set": table})
     assert boss.hear(Unfit).error.startswith("maggy.errors.ExperimentDirError: the worker on ")
     boss.release(peer)

@@ -1,7 +1,7 @@
 """Binding a training function to its arguments, and taking both to where it runs."""
 
 from maggy.context.binding import check, meanings, takes
-from maggy.context.data import ParquetFolder, is_spark_table, materialise
+from maggy.context.data import Files, Handle, is_factory, is_spark_table, materialise, resolve, size_of
 from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
 from maggy.context.sources import sources
@@ -9,18 +9,22 @@ from maggy.context.task import LARGE_BYTES, Task, dumps, largest, pack, unpack
 
 __all__ = [
     "LARGE_BYTES",
-    "ParquetFolder",
+    "Files",
+    "Handle",
     "Probe",
     "Recipe",
     "Task",
     "check",
     "dumps",
+    "is_factory",
     "is_spark_table",
     "largest",
     "materialise",
     "meanings",
     "pack",
     "pack_recipe",
+    "resolve",
+    "size_of",
     "sources",
     "takes",
     "unpack",

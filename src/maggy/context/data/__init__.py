@@ -1,0 +1,20 @@
+"""Data of a config as handles that are opened where the training runs, so that no rows travel with the function.
+
+`materialise` writes what is not in files yet, on the driver; `resolve` opens it, on a worker, afresh for each trial.
+"""
+
+from maggy.context.data.handles import Files, Handle, Stored, lies_in, resolve, size_of
+from maggy.context.data.kinds import is_factory, is_spark_table
+from maggy.context.data.material import materialise
+
+__all__ = [
+    "Files",
+    "Handle",
+    "Stored",
+    "is_factory",
+    "is_spark_table",
+    "lies_in",
+    "materialise",
+    "resolve",
+    "size_of",
+]

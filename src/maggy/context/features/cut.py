@@ -1,0 +1,103 @@
+"""Which columns a trial leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Self
+
+from maggy.ablation.components import Features
+from maggy.context.data.outline import Outline
+from maggy.errors import AblationError
+
+_SHOWN = 20
+
+Key = str | int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Columns to leave out, each with the component that it belongs to.
+
+    fills  what stands in the place of a column, by its name or position; None: it is gone
+    names  of the components, for errors
+    label  the column that stays in any case
+    """
+
+    fills: Mapping[Key, float | None]
+    names: Mapping[Key, str]
+    label: str | None = None
+
+    @classmethod
+    def of(cls, features: Sequence[Features], label: str | None) -> Self:
+        """What these components have in common. Raises AblationError for the label, or for no column."""
+        fills: dict[Key, float | None] = {}
+        names: dict[Key, str] = {}
+        for component in features:
+            if not component.columns:
+                raise AblationError(f"{component.name!r} names no columns, so nothing would change", component.name)
+            for key in component.columns:
+                if key == label:
+                    raise AblationError(f"{key!r} is the label: a training without it is none", component.name)
+                fills[key], names[key] = component.fill, component.name
+        return cls(fills, names, label)
+
+    @property
+    def component(self) -> str:
+        """All components, in words."""
+        return ", ".join(dict.fromkeys(self.names.values()))
+
+    @property
+    def has_fill(self) -> bool:
+        return any(fill is not None for fill in self.fills.values())
+
+    def positions(self, outline: Outline, what: str) -> dict[int, float | None]:
+        """Where the columns are, with what stands in their place.
+
+        what  the data, in words
+
+        Raises AblationError if there is no such column, or none would be left.
+        """
+        assert outline.width is not None
+        at = {self._position(key, outline, what): fill for key, fill in self.fills.items()}
+        columns = outline.columns or ()
+        left = [each for each in range(outline.width) if at.get(each, 0.0) is not None]
+        if all(each < len(columns) and columns[each] == self.label for each in left):
+            raise self.error(f"{what} would be left without any column but the label")
+        return at
+
+    def _position(self, key: Key, outline: Outline, what: str) -> int:
+        columns, width = outline.columns, outline.width
+        assert width is not None
+        if columns is None:
+            if isinstance(key, str):
+                raise self.error(
+                    f"{what} has no names of columns, so {key!r} is none: name positions from 0 to {width - 1}", key
+                )
+            if not 0 <= key < width:
+                raise self.error(f"{what} has no column {key}: positions go from 0 to {width - 1}", key)
+            return key
+        if columns.count(str(key)) == 1:
+            return columns.index(str(key))
+        if str(key) in columns:
+            raise self.error(f"{what} has several columns {key!r}", key)
+        close = get_close_matches(str(key), columns, n=3)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        shown = ", ".join(map(repr, columns[:_SHOWN])) + ", ..." * (len(columns) > _SHOWN)
+        raise self.error(f"{what} has no column {key!r}.{hint} Its columns: {shown}", key)
+
+    def error(self, message: str, key: Key | None = None) -> AblationError:
+        """An error about one of the columns, or about all."""
+        return AblationError(message, self.component if key is None else self.names[key])
+
+    def unchanged(self, what: str) -> AblationError:
+        """The error for data that stay as they are."""
+        columns = ", ".join(map(repr, self.fills))
+        return self.error(
+            f"leaving out {columns} changes nothing in {what}: it has no columns, or they hold the fill already"
+        )
+
+    def misfit(self, what: str, fill: float, kind: Any) -> AblationError:
+        """The error for a value that a column cannot hold."""
+        return self.error(f"{what} holds {kind}, so fill={fill!r} cannot stand in its place; leave fill= out")
