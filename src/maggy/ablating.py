@@ -16,7 +16,7 @@ from maggy.ablation.designs import resolve
 from maggy.ablation.plan import AblationPlan, AblatorAdapter, design_of, metrics_of
 from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, AblationConfig
 from maggy.context import surgery
-from maggy.context.arrangement import Arrangement, Stored, check_features
+from maggy.context.arrangement import Arrangement, StoredDataset, check_features
 from maggy.errors import AblationError, ConfigError, UnknownNameError
 from maggy.optimizer import Optimizer
 from maggy.trial import Trial
@@ -76,11 +76,12 @@ class Ablating:
         self._stored = self._find_data()
         self._check()
 
-    def arrangement(self, folder_url: str) -> Arrangement:
+    def arrangement(self, folder_url: str, experiment: str) -> Arrangement:
         """What the workers need; data that replaces other data is written into the experiment's folder."""
         handles = {
             switch.name: replace(
-                switch, off=context.materialise(f"{switch.argument} without {switch.name}", switch.off, folder_url)
+                switch,
+                off=context.materialise(f"{switch.argument} without {switch.name}", switch.off, folder_url, experiment),
             )
             for switch in self._components
             if isinstance(switch, Switch) and switch.argument in DATA_ARGUMENTS
@@ -115,7 +116,7 @@ class Ablating:
             simultaneous=config.simultaneous,
         )
 
-    def _find_data(self) -> Stored | None:
+    def _find_data(self) -> StoredDataset | None:
         """Where the data comes from, if it is not in the config."""
         study = self._study
         sources = {
@@ -134,10 +135,14 @@ class Ablating:
         store = study.feature_store or ParquetStore()
         self.fixed["dataset"] = None  # made by the arrangement
         name, version = study.training_dataset_name, study.training_dataset_version
-        return Stored(store, name, version, store.features(name, version))
+        columns = store.features(name, version)
+        self._data["dataset"] = dict.fromkeys(
+            columns, ()
+        )  # of which the columns are all that is asked before the start
+        return StoredDataset(store, name, version, columns)
 
     def _check(self) -> None:
-        taken = context.meanings(self._function)
+        taken = context.Binding(self._function).meanings
         for kinds, arguments in ((Features, DATA_ARGUMENTS), (Layers | CustomModel, ("model",))):
             chosen = [component for component in self._components if isinstance(component, kinds)]
             given = [
@@ -152,7 +157,7 @@ class Ablating:
         for component in self._components:
             match component:
                 case Features():
-                    check_features(component, self._data, self._stored, self._study.label_name)
+                    check_features(component, self._data, self._study.label_name)
                 case Switch():
                     self._check_switch(component)
         removals = [
@@ -168,7 +173,7 @@ class Ablating:
 
     def _check_switch(self, switch: Switch) -> None:
         config = self._config
-        known = context.meanings(self._function)
+        known = context.Binding(self._function).meanings
         on: Any = (config.hparams or {}).get(switch.argument)
         if switch.argument in FIXED_ARGUMENTS:
             on = getattr(config, switch.argument)
@@ -196,7 +201,9 @@ class Ablating:
                 f"model=, or call study.model.set_base_model_generator()",
                 first.name,
             )
-        surgery.check(model, removals, arguments=self._study.model.arguments, sample=self._study.model.sample)
+        checker = surgery.Checker(model, self._study.model.arguments, self._study.model.sample)
+        for layers in removals:
+            checker.check(layers)
 
 
 def _is_plain(value: object) -> bool:

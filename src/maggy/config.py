@@ -17,7 +17,7 @@ from maggy.searchspace import Searchspace, Space
 from maggy.trial import Direction, Objective
 
 if TYPE_CHECKING:
-    from maggy.ablation import AbstractAblator, AblationStudy, Ablator
+    from maggy.ablation import AblationStudy, Ablator, AbstractAblator
     from maggy.earlystop import AbstractEarlyStop, StoppingPolicy
     from maggy.optimizer import AbstractOptimizer, Optimizer
 

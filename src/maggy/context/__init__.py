@@ -1,6 +1,6 @@
 """Binding a training function to its arguments, and taking both to where it runs."""
 
-from maggy.context.binding import check, meanings, takes
+from maggy.context.binding import Binding, check, takes
 from maggy.context.data import Files, Handle, is_factory, is_spark_table, materialise, resolve, size_of
 from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
@@ -9,6 +9,7 @@ from maggy.context.task import LARGE_BYTES, Task, dumps, largest, pack, unpack
 
 __all__ = [
     "LARGE_BYTES",
+    "Binding",
     "Files",
     "Handle",
     "Probe",
@@ -20,7 +21,6 @@ __all__ = [
     "is_spark_table",
     "largest",
     "materialise",
-    "meanings",
     "pack",
     "pack_recipe",
     "resolve",

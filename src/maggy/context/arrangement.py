@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from maggy.ablation.abstract import AbstractAblator
@@ -23,15 +23,15 @@ from maggy.ablation.components import (
 from maggy.ablation.stores import FeatureStore
 from maggy.config import DATA_ARGUMENTS
 from maggy.context import surgery
-from maggy.context.data import check_columns, columns_of, leave_out, resolve
+from maggy.context.data import resolve
+from maggy.context.features import check_columns, columns_of, leave_out_of
 from maggy.errors import AblationError
-
 
 C = TypeVar("C", bound=Component)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredDataset:
     """A training dataset of a feature store.
 
     store          has it
@@ -49,8 +49,9 @@ class Stored:
         wanted = expanded(features, self.columns)
         gone = {column for each in wanted if each.fill is None for column in each.columns}
         data = self.store.read(self.name, self.version, [name for name in self.columns if name not in gone])
-        filled = [each for each in wanted if each.fill is not None]
-        return leave_out(data, filled, label=label) if filled else data
+        return leave_out_of({self.name: data}, [each for each in wanted if each.fill is not None], label=label)[
+            self.name
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Arrangement:
     components: Mapping[str, Component]
     label: str | None
     ablator: AbstractAblator | None = None
-    stored: Stored | None = None
+    stored: StoredDataset | None = None
 
     def without(self, params: Mapping[str, Any]) -> tuple[Component, ...]:
         """What a trial leaves out."""
@@ -93,7 +94,7 @@ class Arrangement:
         """The hyperparameters and the fixed arguments of a trial.
 
         params  what the trial was suggested with
-        fixed   the fixed arguments of the whole training; called when they are needed
+        fixed   those fixed arguments of the whole training that the function takes; called when they are needed
         """
         without = self.without(params)
         hparams = {name: value for name, value in params.items() if name not in OF_THE_STUDY}
@@ -116,14 +117,16 @@ class Arrangement:
             return
         if self.stored is not None:
             arranged["dataset"] = partial(self.stored.read, features, self.label)
-        elif features:
-            for name in DATA_ARGUMENTS:
-                if name in arranged:
-                    arranged[name] = partial(self._reduced, arranged[name], features)
+            return
+        whole = {name: arranged[name] for name in DATA_ARGUMENTS if name in arranged}
 
-    def _reduced(self, get: Callable[[], Any], features: Sequence[Features]) -> Any:
-        data = get()
-        return leave_out(data, expanded(features, columns_of(data)), label=self.label)
+        @cache
+        def reduced() -> dict[str, Any]:
+            data = {name: make() for name, make in whole.items()}
+            return leave_out_of(data, expanded(features, *map(columns_of, data.values())), label=self.label)
+
+        for name in whole:
+            arranged[name] = lambda name=name: reduced()[name]  # type: ignore[misc]
 
     def _arrange_model(
         self, params: Mapping[str, Any], without: Sequence[Component], arranged: dict[str, Callable[[], Any]]
@@ -139,28 +142,29 @@ class Arrangement:
             arranged["model"] = _always(surgery.ablated(base, layers))
 
 
-def check_features(features: Features, data: Mapping[str, Any], stored: Stored | None, label: str | None) -> None:
+def check_features(features: Features, data: Mapping[str, Any], label: str | None) -> None:
     """Refuse columns that are not there, as far as that can be told without making the data.
+
+    data  of the config, by name
 
     Raises AblationError.
     """
-    if stored is not None:
-        data = {"dataset": dict.fromkeys(stored.columns, ())}
     if not data:
         raise AblationError(
             f"feature {features.name!r} cannot be left out, because the study has no data: give the config a dataset, "
             f"train_set or test_set, or the study a dataset generator or a feature store",
             features.name,
         )
-    for value in data.values():
-        for each in expanded([features], columns_of(value)):
-            check_columns(value, each, label)
+    for name, value in data.items():
+        check_columns(value, expanded([features], columns_of(value)), label, name)
 
 
-def expanded(features: Sequence[Features], columns: Sequence[str] | None) -> list[Features]:
-    """The features with patterns such as "mean *" replaced by the columns that they stand for."""
-    if columns is None:
-        return list(features)
+def expanded(features: Sequence[Features], *tables: Sequence[str] | None) -> list[Features]:
+    """The features with patterns such as "mean *" replaced by the columns that they stand for.
+
+    tables  the columns of each table; None for one whose columns have no names
+    """
+    columns = list(dict.fromkeys(name for table in tables for name in table or ()))
     return [
         replace(
             each, columns=tuple(dict.fromkeys(name for column in each.columns for name in _matching(column, columns)))

@@ -84,11 +84,6 @@ def takes(function: Callable[..., Any], name: str) -> bool:
     return takes_dict and code is not None and not names.isdisjoint(_texts_in(code))
 
 
-def meanings(function: Callable[..., Any]) -> set[str]:
-    """What the arguments of a training function that are given by name mean, in today's words."""
-    return {SYNONYMS.get(each.name, each.name) for each in _arguments(function) if each.kind in _BY_NAME}
-
-
 def _texts_in(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, str):
@@ -98,12 +93,16 @@ def _texts_in(code: CodeType) -> Iterator[str]:
 
 
 class Binding:
-    """Fills the arguments of one function by name; its signature is read once."""
+    """Fills the arguments of one function by name; its signature is read once.
+
+    meanings  what its arguments mean, in today's words
+    """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         arguments = _arguments(function)
         self._taken = [argument.name for argument in arguments if argument.kind in _BY_NAME]
         self._catches_all = any(argument.kind is argument.VAR_KEYWORD for argument in arguments)
+        self.meanings = {SYNONYMS.get(name, name) for name in self._taken}
 
     def arguments(self, hparams: Mapping[str, Any], others: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
         """The keyword arguments for one call: what the function names, and every hyperparameter if it has **kwargs.

@@ -59,7 +59,10 @@ class Task:
         Raises whatever the function raises, AblationError, and the errors of `read_return`.
         """
         hparams = {**self.hparams, **params}
-        others: dict[str, Callable[[], Any]] = {name: partial(resolve, value) for name, value in self.fixed.items()}
+        taken = self._binding.meanings
+        others: dict[str, Callable[[], Any]] = {
+            name: partial(resolve, value) for name, value in self.fixed.items() if name in taken
+        }
         if self.arrangement is not None:
             hparams, others = self.arrangement.arrange(hparams, others)
         others["reporter"] = lambda: reporter
