@@ -1,4 +1,4 @@
-"""What matters for telling benign tumours from malignant ones: python examples/demo_ablation.py --engine local|spark|inline"""
+"""What tells benign tumours from malignant ones: python examples/demo_ablation.py --engine local|spark|inline"""
 
 from __future__ import annotations
 

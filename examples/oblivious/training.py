@@ -1,5 +1,5 @@
-"""One training function for PyTorch and one for Keras. Neither knows where it runs: the scripts beside it run both, once,
-as a search and as an ablation study, and change nothing here.
+"""One training function for PyTorch and one for Keras. Neither knows where it runs: the scripts beside this file run
+both, once, as a search and as an ablation study, and change nothing here.
 
 The data is a table of measurements of breast tumours, which comes with scikit-learn.
 """

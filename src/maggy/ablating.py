@@ -28,8 +28,10 @@ REPEATS = 5
 def design_for(config: AblationConfig) -> Design | None:
     """The variants of a study and how they are compared; None where an ablator of the developer API decides.
 
-    Raises AblationError, or UnknownNameError for an ablator that does not exist.
+    Raises AblationError, ConfigError for what is no study, or UnknownNameError for an ablator that does not exist.
     """
+    if not isinstance(config.ablation_study, AblationStudy):
+        raise ConfigError(f"ablation_study has to be an AblationStudy, got {type(config.ablation_study).__name__}")
     ablator = resolve(config.ablator)
     if isinstance(ablator, AbstractAblator):
         return None
@@ -62,8 +64,6 @@ class Ablating:
     """
 
     def __init__(self, config: AblationConfig, function: Callable[..., Any]) -> None:
-        if not isinstance(config.ablation_study, AblationStudy):
-            raise ConfigError(f"ablation_study has to be an AblationStudy, got {type(config.ablation_study).__name__}")
         self._config, self._study, self._function = config, config.ablation_study, function
         self._design = design_for(config)
         self._components = self._study.list_all()

@@ -150,7 +150,8 @@ def test_a_name_that_nobody_provides_is_an_error_that_lists_what_can_be_had():
         check_with_lr(train, "model")
     assert str(caught.value) == (
         "train() asks for 'report', which nobody provides. Did you mean 'reporter'? "
-        "Provided here: hparams, lr, model, model_function, module, reporter. Rename the argument, or give it a default."
+        "Provided here: hparams, lr, model, model_function, module, reporter. Rename the argument, or give it a "
+        "default."
     )
 
 
