@@ -45,9 +45,8 @@ class HuggingFaceReporter(TrainerCallback):
             self._tell(kwargs["metrics"], state, control)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if (
-            not self._of_evaluation and "loss" in kwargs["logs"]
-        ):  # what it logs of an evaluation and at the end has none
+        of_training = "loss" in kwargs["logs"]  # else it logs an evaluation, or the end
+        if of_training and not self._of_evaluation:
             self._tell(kwargs["logs"], state, control)
 
     def on_train_end(

@@ -18,8 +18,8 @@ class XGBoostReporter(xgboost.callback.TrainingCallback):
     The steps are the rounds.
 
     reporter  the training function's; None: that of the running trial, or one that prints outside an experiment
-    metric    data set and metric as XGBoost prints them, e.g. "validation_0-auc"; None: the last metric of the last data
-              set, by which XGBoost's own early stopping goes as well
+    metric    data set and metric as XGBoost prints them, e.g. "validation_0-auc"; None: the last metric of the last
+              data set, by which XGBoost's own early stopping goes as well
 
     Raises ConfigError for a reporter that is none; in training, MetricKeyError if the metric is not measured.
     """
