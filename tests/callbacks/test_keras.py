@@ -72,7 +72,7 @@ def test_a_stop_leaves_fit_in_the_middle_of_an_epoch_if_batches_are_reported():
             print("left fit")
         return history.history["loss"][-1]
 
-    _, stopped, result = search_with_a_stop(train)
+    _, stopped, result = search_with_a_stop(train, engine="local")
 
     assert log(result, stopped) == ["left fit"]
     assert [step for step, _ in points(result, stopped)] == list(range(stopped.num_points))
