@@ -8,6 +8,7 @@ VENV_SPARK35 := .venv-spark35
 VENV_TENSORFLOW := .venv-tensorflow
 VENV_JAX := .venv-jax
 VENV_PEERS := .venv-peers
+environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_PEERS)
 
 comma := ,
 bin := $(VENV)/bin
@@ -15,7 +16,7 @@ demo_extras := demo$(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)
 test_extras := test,spark,java
 bench_extras := $(test_extras),bench
 ours := maggy-tpe maggy-gp maggy-asha maggy-asha-stopping maggy-asha-tpe maggy-bohb
-# A test that is marked `keras` runs in environments without torch, Spark and the like, and so its file imports none of them.
+# Files with tests that are marked `keras`. Others may import, at their top, what the lean environments do not have.
 keras_tests = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.keras' tests)
 bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --seeds 2 --workers 8 \
 	--problems branin hartmann6 digits_mlp boosting --out benchmarks/results/sample.jsonl
@@ -71,11 +72,12 @@ docs: $(VENV)/.installed-docs ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
 
 clean: ## remove the environments and everything built
-	rm -rf $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_PEERS) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(environments)
+	rm -rf site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # pip is what `python -m venv` makes last, so an environment that was interrupted is made again.
-$(VENV)/bin/pip $(VENV_SPARK35)/bin/pip $(VENV_TENSORFLOW)/bin/pip $(VENV_JAX)/bin/pip $(VENV_PEERS)/bin/pip: %/bin/pip:
+$(environments:%=%/bin/pip): %/bin/pip:
 	@test -n "$(PYTHON)" || { \
 		echo "Maggy needs Python 3.11 or newer, and neither python3.11 nor python3 is one." >&2; \
 		echo "Install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }

@@ -37,7 +37,7 @@ class Report:
 
         Raises MetricKeyError if the metric is not among what was measured, and whatever `Reporter.broadcast` raises.
         """
-        metric = self._metric or next(reversed(measured), "")
+        metric = next(reversed(measured), "") if self._metric is None else self._metric
         if metric not in measured:
             raise MetricKeyError(self._callback, metric, measured, self._advice)
         reporter = self._given or running() or self._by_hand()
