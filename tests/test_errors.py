@@ -18,6 +18,7 @@ from maggy import errors
         (errors.ExperimentDirError, OSError),
         (errors.ReturnTypeError, TypeError),
         (errors.ReturnKeyError, KeyError),
+        (errors.MetricKeyError, KeyError),
         (errors.MetricTypeError, TypeError),
         (errors.MetricValueError, ValueError),
         (errors.BroadcastMetricTypeError, errors.MetricTypeError),

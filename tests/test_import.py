@@ -8,7 +8,8 @@ import pytest
 
 HEAVY = {
     *("cloudpickle", "fsspec", "msgspec", "numpy", "rich", "zmq"),
-    *("dask", "jax", "keras", "pandas", "pyarrow", "pyspark", "ray", "sklearn", "tensorflow", "torch"),
+    *("dask", "jax", "keras", "lightgbm", "lightning", "pandas", "pyarrow", "pyspark", "ray", "sklearn", "tensorflow"),
+    *("torch", "transformers", "xgboost"),
 }
 
 
@@ -39,6 +40,12 @@ def test_what_an_experiment_is_described_with_loads_nothing_heavy_either(code):
 def test_the_door_loads_no_framework():
     frameworks = HEAVY - {"cloudpickle", "fsspec", "msgspec", "numpy", "rich", "zmq"}
     assert not loaded_by("from maggy import lagom, Reporter") & frameworks
+
+
+def test_callbacks_load_a_framework_only_when_one_of_its_own_is_used():
+    frameworks = HEAVY - {"cloudpickle", "fsspec", "msgspec", "numpy", "rich", "zmq"}
+    assert not loaded_by("from maggy import callbacks; from maggy.callbacks import report") & frameworks
+    assert loaded_by("from maggy.callbacks import XGBoostReporter") & {"keras", "torch", "xgboost"} == {"xgboost"}
 
 
 def test_every_public_name_is_there_and_listed():

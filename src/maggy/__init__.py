@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maggy import experiment
+    from maggy.callbacks import KerasBatchEnd, KerasEpochEnd
     from maggy.context.checkpoint import load_checkpoint
     from maggy.experiment import lagom
     from maggy.result import Result
@@ -18,9 +19,22 @@ if TYPE_CHECKING:
     from maggy.trial import Trial
     from maggy.worker.reporter import Reporter
 
-__all__ = ["Reporter", "Result", "Searchspace", "Trial", "experiment", "lagom", "load_checkpoint", "simulate"]
+__all__ = [
+    "KerasBatchEnd",
+    "KerasEpochEnd",
+    "Reporter",
+    "Result",
+    "Searchspace",
+    "Trial",
+    "experiment",
+    "lagom",
+    "load_checkpoint",
+    "simulate",
+]
 
 _HOMES = {
+    "KerasBatchEnd": "maggy.callbacks.keras",
+    "KerasEpochEnd": "maggy.callbacks.keras",
     "Reporter": "maggy.worker.reporter",
     "Result": "maggy.result",
     "Searchspace": "maggy.searchspace",

@@ -148,6 +148,26 @@ class ReturnKeyError(MaggyError, KeyError):
         return str(self.args[0])  # KeyError would show the message in quotes
 
 
+class MetricKeyError(MaggyError, KeyError):
+    """A callback is to report a metric that its library has not measured.
+
+    metric  what it was to report; "" for any
+    known   names of what there is
+    """
+
+    def __init__(self, callback: str, metric: str, known: Iterable[str], advice: str) -> None:
+        self.metric, self.known = metric, tuple(known)
+        close = get_close_matches(metric, self.known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        there = f"There are {', '.join(map(repr, self.known[:20]))}" if self.known else "There is none"
+        more = f" and {len(self.known) - 20} more" if len(self.known) > 20 else ""
+        what = f"the metric {metric!r}" if metric else "any metric"
+        super().__init__(f"{callback} does not find {what}.{hint} {there}{more}. {advice}")
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the message in quotes
+
+
 class MetricTypeError(MaggyError, TypeError):
     """The metric to optimise is not a number."""
 

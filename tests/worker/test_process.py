@@ -128,6 +128,25 @@ def test_a_function_that_ends_its_trial_itself_counts_as_stopped_with_what_it_re
     boss.release(peer)
 
 
+def test_a_function_that_returns_after_a_callback_has_ended_its_training_counts_as_stopped(boss):
+    def train(lr, reporter):
+        from maggy.worker.running import running
+
+        assert running() is reporter
+        reporter.broadcast(lr)
+        reporter.cut_short = reporter.trial_id == 0
+        return 2 * lr
+
+    peer = ready(boss, train)
+    answers = []
+    for trial in (0, 1):
+        boss.tell(peer, RunTrial(trial, 0, {"lr": 0.5}))
+        assert boss.hear(Metrics).values == [0.5]
+        answers.append(boss.take(Stopped, Finished)[1])
+    assert answers == [Stopped(0, 0, 0.5), Finished(1, 0, 1.0)]
+    boss.release(peer)
+
+
 # --- trials that fail
 
 

@@ -38,6 +38,7 @@ from maggy.wire.messages import (
 )
 from maggy.worker.checkpoints import Checkpoints
 from maggy.worker.reporter import Flusher, Reporter, sendable
+from maggy.worker.running import made_known
 from maggy.worker.streams import captured
 from maggy.worker.surroundings import Surroundings
 
@@ -177,14 +178,11 @@ class Worker:
     def _attempt(self, task: Task, order: RunTrial, reporter: Reporter) -> ToDriver:
         trial, attempt = order.trial, order.attempt
         try:
-            with captured(reporter.log, echo=self._echo):
+            with captured(reporter.log, echo=self._echo), made_known(reporter):
                 metric, outputs = task.run(order.params, reporter)
-            return Finished(trial, attempt, metric, outputs)
+            return stopped(order, reporter.last) if reporter.cut_short else Finished(trial, attempt, metric, outputs)
         except EarlyStopException as stop:
-            last = as_number(stop.metric) if reporter.last is None else reporter.last
-            if last is not None and math.isfinite(last):
-                return Stopped(trial, attempt, last)
-            return failure(order, MetricValueError(f"the trial was stopped at metric {last}, which is no result"))
+            return stopped(order, as_number(stop.metric) if reporter.last is None else reporter.last)
         except BaseException as error:  # sys.exit() in user code ends a trial, not the worker
             if isinstance(error, KeyboardInterrupt) and self._echo:
                 raise
@@ -265,6 +263,13 @@ def _end_child(answer: ToDriver) -> None:
         with suppress(Exception):
             stream.flush()
     os._exit(1 if isinstance(answer, Failed) else 0)
+
+
+def stopped(order: RunTrial, last: float | None) -> Stopped | Failed:
+    """What the driver is told of a trial that was stopped when it had reported this."""
+    if last is not None and math.isfinite(last):
+        return Stopped(order.trial, order.attempt, last)
+    return failure(order, MetricValueError(f"the trial was stopped at metric {last}, which is no result"))
 
 
 def failure(order: RunTrial, error: BaseException) -> Failed:

@@ -67,6 +67,9 @@ class Reporter:
         self._process = os.getpid()
         self.noticed = False
         """Whether the training function knows that it is preempted: what it returns then is no result."""
+        self.cut_short = False
+        """Whether a callback has ended training at a stop, in its library's own way: the function then returns, and is
+        stopped all the same."""
         self._points: deque[tuple[int, float]] = deque()
         self._lines: deque[str] = deque()
         self._logged = 0
@@ -83,6 +86,11 @@ class Reporter:
     def trial_id(self) -> int | None:
         """Number of the running trial; None outside an experiment."""
         return self._trial if self._trial >= 0 else None
+
+    @property
+    def last_step(self) -> int:
+        """Step of the last broadcast; before it that of the checkpoint that was loaded, or -1."""
+        return self._step if self._step >= 0 else self._loaded_step
 
     @property
     def preempted(self) -> bool:
@@ -111,7 +119,7 @@ class Reporter:
         if type(metric) is not float:
             metric = _number(metric)
         if step is None:
-            step = self._last_step + 1
+            step = self.last_step + 1
         elif type(step) is not int:
             step = _whole("broadcast", step)
         if step < self._step or not 0 <= step <= _LAST_STEP:
@@ -156,7 +164,7 @@ class Reporter:
         it is written to a temporary folder, for `load_checkpoint` of the same reporter.
         """
         if step is None:
-            step = self._last_step if self._last_step >= 0 else None
+            step = self.last_step if self.last_step >= 0 else None
         else:
             step = _whole("save_checkpoint", step)
             if not 0 <= step <= _LAST_STEP:
@@ -249,11 +257,6 @@ class Reporter:
                 self._send(Log(self._trial, self._attempt, lines))
 
     # --- inside
-
-    @property
-    def _last_step(self) -> int:
-        """The step of the last broadcast, or where it goes on from; -1 before the first."""
-        return self._step if self._step >= 0 else self._loaded_step
 
     def _await_verdict(self, step: int) -> None:
         now = perf_counter()
