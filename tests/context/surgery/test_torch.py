@@ -342,7 +342,7 @@ def test_what_makes_no_model_is_refused():
         ablated(dict, leave("norm"))
     with pytest.raises(AblationError, match=r"this is a builtins\.tuple"):
         ablated(lambda: (Net(), 1), leave("norm"))()
-    with pytest.raises(AblationError, match="cannot be made, which is needed.*missing 1 required positional"):
+    with pytest.raises(AblationError, match=r"cannot be made, which is needed.*missing 1 required positional"):
         Checker(build)
 
 
@@ -376,6 +376,20 @@ def test_what_needs_no_tracing_needs_no_sample():
     check(Net, leave("branch", how="freeze"))
 
 
+def test_weights_that_are_used_without_a_call_can_be_frozen():
+    tied = Calls(
+        lambda self, x: nn.functional.linear(self.first(x), self.first.weight.T) + self.rnn(x)[0] + self.last.weight,
+        first=nn.Linear(6, 4),
+        rnn=nn.LSTM(6, 6),
+        last=nn.Linear(6, 1),
+    )
+    for part in ("last", "rnn"):
+        check(make(tied), leave(part, how="freeze"), sample=BATCH)
+    tied.add_module("spare", nn.Linear(2, 2))
+    with pytest.raises(AblationError, match="never calls 'spare' on the sample: nothing would change"):
+        check(make(tied), leave("spare", how="freeze"), sample=BATCH)
+
+
 def test_without_a_sample_it_asks_for_one():
     with pytest.raises(AblationError, match=r"study\.model\.set_sample\(batch\)") as caught:
         check(Net, leave("norm", name="norms"))
@@ -383,7 +397,7 @@ def test_without_a_sample_it_asks_for_one():
 
 
 def test_a_sample_that_the_model_cannot_take_is_no_fault_of_a_component():
-    with pytest.raises(AblationError, match="the model cannot take the sample: .*; targets are not among them"):
+    with pytest.raises(AblationError, match=r"the model cannot take the sample: .*; targets are not among them"):
         Checker(Net, sample=(BATCH, torch.zeros(8)))
 
 
@@ -417,7 +431,7 @@ def test_a_model_that_runs_in_one_mode_only_is_checked_in_that():
         check(make(net), leave("3"), sample=one_row)
 
 
-@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")  # until torch 2.8
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
 def test_a_module_behind_that_is_lazy_adapts():
     net = nn.Sequential(nn.Linear(6, 4), nn.LazyLinear(5), nn.ReLU(), nn.LazyLinear(2))
     check(make(net), leave("0"), sample=BATCH)
@@ -428,8 +442,11 @@ def test_a_module_behind_that_is_lazy_adapts():
 def test_a_group_that_keeps_the_shape_as_a_whole_is_fine():
     net = nn.Sequential(nn.Linear(6, 32), nn.Linear(32, 6), nn.Linear(6, 2))
     check(make(net), leave("0", "1"), sample=BATCH)
-    with pytest.raises(AblationError, match=r"cannot leave out '0': the rest of the model fails \(RuntimeError: .*"
-                                            r"What changes the shape: 0: \(8, 6\) -> \(8, 32\)\. Leave out a group"):  # fmt: skip
+    with pytest.raises(
+        AblationError,
+        match=r"cannot leave out '0': the rest of the model fails \(RuntimeError: .*"
+        r"What changes the shape: 0: \(8, 6\) -> \(8, 32\)\. Leave out a group",
+    ):
         check(make(net), leave("0"), sample=BATCH)
 
 
@@ -487,9 +504,7 @@ SILENT = {
         r"the model would return \(8, 6\) instead of \(8, 1\)",
     ),
     "the model has another reference to the module": (
-        Calls(
-            lambda self, x: self.head(self.steps[0](x)), hidden=nn.Linear(6, 6), head=nn.Linear(6, 2)
-        ),
+        Calls(lambda self, x: self.head(self.steps[0](x)), hidden=nn.Linear(6, 6), head=nn.Linear(6, 2)),
         "hidden",
         "the model goes on to call 'hidden' by another reference",
     ),
@@ -501,7 +516,7 @@ SILENT = {
     "a list of modules is never called": (
         Calls(lambda self, x: self.parts[1](self.parts[0](x)), parts=nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)])),
         "parts",
-        r"the model never calls 'parts' on the sample: leave out what is in it, e\.g\. 'parts\.\*'",
+        r"the model never calls 'parts' on the sample: leave out what is in it, e\.g\. 'parts\.\*', or freeze it",
     ),
     "integers go on where vectors went": (
         Calls(
@@ -519,7 +534,7 @@ SILENT = {
     ),
     "the module is the identity already": (nn.Sequential(nn.Linear(6, 6), nn.Identity()), "1", "would change nothing"),
     "the module drops nothing": (nn.Sequential(nn.Linear(6, 6), nn.Dropout(0)), "1", "'1' passes on what it gets"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("story", SILENT)

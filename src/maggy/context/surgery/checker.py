@@ -67,11 +67,11 @@ class Checker:
     def _check_loaded(self, layers: Layers, ablated: Any) -> None:
         """Fresh weights make a difference only to those that were the same each time the model is made."""
         found = matching(self._model, layers)
-        one, other, fresh = (self._inspection.weights(model, found) for model in (self._model, self._other, ablated))
-        if not any(
-            _same(one[name], other[name]) and not _same(one[name], fresh[name])
-            for name in one.keys() & other.keys() & fresh.keys()
-        ):
+        inspection = self._inspection
+        one, other, fresh = (inspection.weights(model, found) for model in (self._model, self._other, ablated))
+        common = one.keys() & other.keys() & fresh.keys()
+        loaded = [name for name in common if inspection.is_equal(one[name], other[name])]
+        if all(inspection.is_equal(one[name], fresh[name]) for name in loaded):
             raise AblationError(
                 f"how='reinit' would change nothing: the weights of {', '.join(map(repr, found))} are drawn afresh "
                 "anyway when the model is made. It is for a factory that loads trained weights",
@@ -108,9 +108,3 @@ def check(
 ) -> None:
     """Make the model once, and raise AblationError if it cannot work without these layers; see `Checker`."""
     Checker(factory, arguments, sample).check(removals)
-
-
-def _same(one: Any, other: Any) -> bool:
-    import numpy
-
-    return numpy.array_equal(one, other)

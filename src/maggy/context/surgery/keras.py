@@ -51,19 +51,27 @@ def apply(model: Any, removals: Sequence[Layers]) -> Any:
 
 def weights(model: Any, found: Sequence[str]) -> dict[str, Any]:
     """The weights of some of the layers, by name."""
-    import keras
-
     layers = _layers(model)
     return {
-        f"{name} {number}": keras.ops.convert_to_numpy(weight)
+        f"{name} {number}": weight.value
         for name in found
         if name in layers
         for number, weight in enumerate(layers[name].weights)
     }
 
 
+def is_equal(one: Any, other: Any) -> bool:
+    """Whether two weights of the same shape have the same values."""
+    import keras
+
+    return bool(keras.ops.all(keras.ops.equal(one, other)))
+
+
 class Inspection:
-    """A model that variants are made of; all that can go wrong shows when they are wired."""
+    """A model that others are made of, which lack some of its layers; what goes wrong shows when they are wired."""
+
+    weights = staticmethod(weights)
+    is_equal = staticmethod(is_equal)
 
     def __init__(self, model: Any, sample: Any) -> None:
         names(model)  # raises for a model that cannot be rewired
@@ -79,7 +87,6 @@ class Inspection:
             except Exception as error:
                 raise AblationError(f"the model cannot take the sample: {type(error).__name__}: {error}") from error
         self._model = model
-        self.weights = weights
 
     def check(self, removals: Sequence[Layers]) -> Any:
         """The model without these layers. Raises AblationError where it cannot work or is the same."""

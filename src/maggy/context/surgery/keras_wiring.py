@@ -170,18 +170,20 @@ class Wiring:
             if not any((len(_distinct(node.input_tensors)) > 1) == broadcasts for node in nodes):
                 self.refuse(
                     f"{layer.name!r} would merge the shapes {_shapes(tensors)} instead of "
-                    f"{_shapes(nodes[0].input_tensors)}, which works and means something else"
+                    f"{_shapes(nodes[0].input_tensors)}"
                 )
 
 
 def _copy_weights(original: Any, copy: Any) -> None:
     """Weights, and the state of its random numbers, if all of them have the same shape."""
+    import keras
+
     if original is copy:
         return
     sources, targets = original.variables, copy.variables
     if [tuple(one.shape) for one in sources] == [tuple(one.shape) for one in targets]:
         for source, target in zip(sources, targets, strict=True):
-            target.assign(source)
+            target.assign(keras.ops.copy(source.value))  # JAX would give the buffers of both to the first that trains
 
 
 def _repeats(tensors: Sequence[Any]) -> bool:

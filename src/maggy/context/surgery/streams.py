@@ -50,11 +50,9 @@ def fresh_names() -> Iterator[None]:
 
 
 def _keep_keras() -> Callable[[], None]:
-    from keras import ops
-
     state = _keras_state()
     seeds, counted = state.get_global_attribute(_SEEDS), dict(state.get_global_attribute(_NAMES) or {})
-    position = seeds and ops.convert_to_numpy(seeds.state).copy()
+    position = seeds and seeds.state.value * 1  # a copy
 
     def restore() -> None:
         state.set_global_attribute(_SEEDS, seeds)

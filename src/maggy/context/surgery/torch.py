@@ -51,12 +51,19 @@ def weights(model: Any, found: Sequence[str]) -> dict[str, Any]:
 
     known = set(names(model))
     return {
-        f"{name} {key}": tensor.detach().cpu().float().numpy()
+        f"{name} {key}": tensor.detach()
         for name in found
         if name in known
         for key, tensor in model.get_submodule(name).named_parameters()
         if not isinstance(tensor, torch.nn.parameter.UninitializedParameter)
     }
+
+
+def is_equal(one: Any, other: Any) -> bool:
+    """Whether two weights of the same shape have the same values."""
+    import torch
+
+    return torch.equal(one, other)
 
 
 def zeros_of_output(module: Any, inputs: Any, output: Any) -> Any:

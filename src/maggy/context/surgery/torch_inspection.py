@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from maggy.ablation.components import Layers
-from maggy.context.surgery.torch import apply, matching, weights
+from maggy.context.surgery.torch import apply, is_equal, matching, weights
 from maggy.context.surgery.torch_trace import Merge, Signature, Tensor, Trace, trace
 from maggy.errors import AblationError
 
@@ -23,9 +23,11 @@ class Inspection:
     sample  a batch of inputs, or None: then modules cannot be left out by how='identity'
     """
 
+    weights = staticmethod(weights)
+    is_equal = staticmethod(is_equal)
+
     def __init__(self, model: Any, make: Callable[[], Any], sample: Any) -> None:
         self._model, self._make, self._sample = model, make, sample
-        self.weights = weights
         firsts = {id(module): name for name, module in model.named_modules()}
         self._first_names = {name: firsts[id(module)] for name, module in model.named_modules(remove_duplicate=False)}
         self._traces: dict[bool, Trace] = {}  # by whether the model was in training mode
@@ -63,17 +65,16 @@ class Inspection:
                 )
             return
         called = {name for base in self._traces.values() for name in base.outputs}
+        used = {key for base in self._traces.values() for key in base.used}
         for name in found:
             module = self._model.get_submodule(name)
-            inside = {self._first_names[f"{name}.{inner}"] for inner, _ in module.named_modules() if inner}
-            if self._first_names[name] in called or (layers.how in ("freeze", "reinit") and inside & called):
+            if self._first_names[name] in called:
                 continue
-            hint = f"leave out what is in it, e.g. {name + '.*'!r}" if inside & called else "nothing would change"
-            raise AblationError(
-                f"the model never calls {name!r} on the sample: {hint}. What uses only the module's weights, or its "
-                "forward(), does not call it",
-                component=layers.name,
-            )
+            is_used = not used.isdisjoint(map(id, module.parameters()))
+            if is_used and layers.how in ("freeze", "reinit"):
+                continue
+            hint = f"leave out what is in it, e.g. {name + '.*'!r}, or freeze it" if is_used else "nothing would change"
+            raise AblationError(f"the model never calls {name!r} on the sample: {hint}", component=layers.name)
 
 
 class _Comparison:

@@ -46,12 +46,14 @@ class Trace:
     inputs   by name of the module, what each of its calls got first
     outputs  likewise, what it returned; the model itself has the name ""
     merges   all functions of several tensors
+    used     ids of the parameters that functions got
     silent   whether all that the model returned is zero
     """
 
     inputs: dict[str, set[Signature]] = field(default_factory=dict)
     outputs: dict[str, set[Signature]] = field(default_factory=dict)
     merges: set[Merge] = field(default_factory=set)
+    used: set[int] = field(default_factory=set)
     silent: bool = False
 
 
@@ -69,7 +71,9 @@ def trace(model: Any, sample: Any, first_names: Mapping[str, str]) -> Trace:
 
     class Merges(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            tensors = [one for one in _tensors((args, kwargs or {})) if one.dim() and id(one) not in fixed]
+            given = list(_tensors((args, kwargs or {})))
+            found.used.update(id(one) for one in given if id(one) in fixed)
+            tensors = [one for one in given if id(one) not in fixed and one.dim()]
             if len(tensors) > 1:
                 shapes = tuple(tuple(tensor.shape) for tensor in tensors)
                 repeats = len(set(map(_identity, tensors))) < len(tensors)
