@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from maggy.ablation.components import Features
-from maggy.context.data.handles import Handle
+from maggy.context.data.handles import Handle, Stored
 from maggy.context.data.kinds import is_a, is_factory, is_path, is_tf_dataset, is_torch_dataset, like
 from maggy.context.data.material import holds_data
-from maggy.context.data.outline import Outline, is_columns, outline
+from maggy.context.data.outline import Outline, is_columns, named, outline
 from maggy.context.data.paths import files_at
 from maggy.context.features.arrays import is_array, leave_out_of_array
 from maggy.context.features.cut import Cut
@@ -72,9 +72,9 @@ def check_columns(value: Any, features: Sequence[Features], label: str | None = 
         return each
 
     _over_sets(_opened(value), name, check)
-    named = [each.columns for each in shown if each.columns is not None]
-    has_own_labels = isinstance(value, tuple) or len(named) < len(shown)
-    if label is not None and named and not has_own_labels and not any(label in columns for columns in named):
+    names = [each.columns for each in shown if each.columns is not None]
+    has_own_labels = isinstance(value, tuple) or len(names) < len(shown)
+    if label is not None and names and not has_own_labels and not any(label in columns for columns in names):
         raise AblationError(f"{name} has no column {label!r}, which is said to be the label")
 
 
@@ -83,11 +83,11 @@ def columns_of(value: Any) -> list[str] | None:
 
     Of several data sets, what all of them have. No rows are read.
     """
-    all_columns = [each.columns for each in _outlines(value)]
-    named = [columns for columns in all_columns if columns is not None]
-    if not named or len(named) < len(all_columns):
+    shown = _outlines(value)
+    names = [each.columns for each in shown if each.columns is not None]
+    if not names or len(names) < len(shown):
         return None
-    return [column for column in named[0] if all(column in columns for columns in named)]
+    return [column for column in names[0] if all(column in columns for columns in names)]
 
 
 def width_of(value: Any) -> int | None:
@@ -108,7 +108,19 @@ def _outlines(value: Any) -> list[Outline]:
 
 
 def _outline(value: Any) -> Outline:
-    return value.outline if isinstance(value, Handle) else outline(value)
+    if isinstance(value, Handle):
+        return value.outline
+    return named(value) if _is_columns(value) else outline(value)
+
+
+def _is_columns(value: Any) -> bool:
+    """Whether this is a dict of columns, or one of handles for them."""
+    if not isinstance(value, dict) or not value:
+        return False
+    handles = [
+        each for each in value.values() if isinstance(each, Stored) and each.kind in ("array", "tensor", "series")
+    ]
+    return len(handles) == len(value) or is_columns(value)
 
 
 # --- one data set
@@ -176,7 +188,7 @@ def _over_sets(value: Any, what: str, change: Callable[[Any, str], Any]) -> Any:
     """
     if value is None or isinstance(value, int | float):
         return value
-    if isinstance(value, dict) and not is_columns(value):
+    if isinstance(value, dict) and not _is_columns(value):
         names = list(value)
     elif isinstance(value, list | tuple) and not outline(value).is_flat:
         names = list(range(len(value)))

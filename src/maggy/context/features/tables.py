@@ -84,8 +84,9 @@ def _filled(column: Any, fill: float, cut: Cut, what: str) -> Any:
     if is_a(column, "pandas", "Series"):
         series = _filled_series(column, fill, cut, what)
         return column if column.equals(series) else series
-    if not isinstance(column, list | tuple):
-        raise cut.misfit(what, fill, type(column).__name__)
+    strange = next((each for each in column if not isinstance(each, int | float)), None)
+    if strange is not None or not isinstance(column, list | tuple):
+        raise cut.misfit(what, fill, type(column if strange is None else strange).__name__)
     return column if all(each == fill for each in column) else type(column)([fill] * len(column))
 
 

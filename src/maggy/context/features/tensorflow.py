@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maggy.context.data.outline import outline
+from maggy.context.features.arrays import holds
 from maggy.context.features.cut import Cut
 
 
@@ -23,26 +24,24 @@ def leave_out_of_tf(data: Any, cut: Cut, what: str) -> Any:
         )
     at = cut.positions(shown, what)
     kept = [position for position in range(shown.width) if at.get(position, 0.0) is not None]
+    fills = {position: fill for position, fill in at.items() if fill is not None}
+    is_pair = isinstance(data.element_spec, tuple)
+    spec = data.element_spec[0] if is_pair else data.element_spec
+    names = list(spec) if isinstance(spec, dict) else None
+    for position, fill in fills.items():
+        kind = (spec if names is None else spec[names[position]]).dtype
+        if not (kind.is_floating or holds(kind.as_numpy_dtype, fill)):
+            raise cut.misfit(what if names is None else f"{names[position]!r} of {what}", fill, kind.name)
 
-    def constant(column: Any, fill: float, name: str) -> Any:
-        if not column.dtype.is_floating and not (column.dtype.is_integer and float(fill).is_integer()):
-            raise cut.misfit(name, fill, column.dtype.name)
-        return tf.fill(tf.shape(column), tf.cast(fill, column.dtype))
+    def column(x: Any, position: int) -> Any:
+        values = x[..., position] if names is None else x[names[position]]
+        if position not in fills:
+            return values
+        return tf.fill(tf.shape(values), tf.cast(fills[position], values.dtype))
 
     def change(x: Any) -> Any:
-        if isinstance(x, dict):
-            names = [list(x)[position] for position in kept]
-            fills = {list(x)[position]: fill for position, fill in at.items() if fill is not None}
-            return {name: constant(x[name], fills[name], name) if name in fills else x[name] for name in names}
-        columns = tf.unstack(x, axis=-1) if cut.has_fill else None
-        if columns is None:
-            return tf.gather(x, kept, axis=-1)
-        fills_at = {position: fill for position, fill in at.items() if fill is not None}
-        return tf.stack(
-            [constant(columns[each], fills_at[each], what) if each in fills_at else columns[each] for each in kept],
-            axis=-1,
-        )
+        if names is not None:
+            return {names[position]: column(x, position) for position in kept}
+        return tf.stack([column(x, position) for position in kept], axis=-1) if fills else tf.gather(x, kept, axis=-1)
 
-    if isinstance(data.element_spec, tuple):
-        return data.map(lambda x, *rest: (change(x), *rest))
-    return data.map(change)
+    return data.map(lambda x, *rest: (change(x), *rest)) if is_pair else data.map(change)
