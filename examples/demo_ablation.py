@@ -10,6 +10,14 @@ from maggy.ablation import AblationStudy
 from maggy.config import AblationConfig
 
 LABEL = "benign"
+FAMILIES = {
+    "size": ("radius", "perimeter", "area"),
+    "texture": ("texture",),
+    "surface": ("smoothness", "compactness"),
+    "dents": ("concavity", "concave points"),
+    "shape": ("symmetry", "fractal dimension"),
+}
+"""What the ten measures of a cell's nucleus are about. Each is in the table three times: mean, error, and worst."""
 
 
 def model(inputs, width=24, dropout=0.1):
@@ -85,11 +93,13 @@ def main() -> None:
     train_set, test_set = tables()
 
     study = AblationStudy("breast_cancer", 1, LABEL)
-    for measure in ("radius", "texture", "perimeter", "area", "smoothness", "concavity", "symmetry"):
-        study.features.include_groups([f"mean {measure}", f"{measure} error", f"worst {measure}"])
+    for name, measures in FAMILIES.items():
+        columns = [form.format(measure) for measure in measures for form in ("mean {}", "{} error", "worst {}")]
+        study.features.include_groups(columns, name=name)
+    study.features.include_groups(prefix="worst ", name="worst cells")
     study.features.include("pure noise")
     study.model.layers.include("dropout")
-    study.model.layers.include_groups(["second", "second_relu"])
+    study.model.layers.include_groups(["second", "second_relu"], name="second layer")
     study.model.layers.include("first", how="freeze")
     study.model.set_sample(lambda: sample(train_set), inputs=train_set.shape[1] - 1)
     study.components.include("weight_decay", "label_smoothing", off=0.0)

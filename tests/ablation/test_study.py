@@ -71,6 +71,14 @@ def test_a_group_of_one_is_no_group(study: AblationStudy) -> None:
         study.model.layers.include_groups("my_dense")
 
 
+def test_a_group_may_have_a_name(study: AblationStudy) -> None:
+    study.features.include_groups(["sibsp", "parch"], name="family")
+    study.model.layers.include_groups(prefix="my_dense", name="middle", how="freeze")
+    assert [each.name for each in study.list_all()] == ["family", "middle (freeze)"]
+    with pytest.raises(AblationError, match="name='family' goes with one group, got 2"):
+        study.features.include_groups(["sibsp", "parch"], prefix="cabin", name="family")
+
+
 def test_there_are_four_ways_to_leave_out_a_layer_and_each_has_a_name_of_its_own(study: AblationStudy) -> None:
     for how in ("identity", "zero", "freeze", "reinit"):
         study.model.layers.include("body", how=how)

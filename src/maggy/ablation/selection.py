@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from maggy.ablation.components import HOWS, Component, CustomModel, Features, How, Layers, Switch
@@ -49,15 +49,21 @@ class FeatureSelection(_Selection):
             self._take_back(name, name)
 
     def include_groups(
-        self, *groups: Iterable[str | int], prefix: str | None = None, fill: float | None = None
+        self,
+        *groups: Iterable[str | int],
+        prefix: str | None = None,
+        name: str | None = None,
+        fill: float | None = None,
     ) -> None:
         """Leave the columns of each group out together.
 
         groups  each a list of at least two columns
         prefix  stands for all columns that begin so, e.g. "mean "
+        name    what results call it, if it is one group; None: its columns
+        fill    see `include`
         """
-        for group in _groups(groups, prefix):
-            self._chosen[frozenset(group)] = _features(group, fill)
+        for group in _groups(groups, prefix, name):
+            self._chosen[frozenset(group)] = _features(group, fill, name)
 
     def exclude_groups(self, *groups: Iterable[str | int], prefix: str | None = None) -> None:
         """Take back groups that were included. Raises UnknownNameError for what was not."""
@@ -88,14 +94,22 @@ class LayerSelection(_Selection):
         for name in _each(names):
             self._take_back((name,), name)
 
-    def include_groups(self, *groups: Iterable[str], prefix: str | None = None, how: How = "identity") -> None:
+    def include_groups(
+        self,
+        *groups: Iterable[str],
+        prefix: str | None = None,
+        name: str | None = None,
+        how: How = "identity",
+    ) -> None:
         """Leave the layers of each group out together.
 
         groups  each a list of at least two names or patterns
         prefix  stands for all layers whose names begin so, e.g. "my_dense"
+        name    what results call it, if it is one group; None: its layers
+        how     see `include`
         """
-        for group in _groups(groups, prefix):
-            self._add(group, _joined(group), how)
+        for group in _groups(groups, prefix, name):
+            self._add(group, name or _joined(group), how)
 
     def exclude_groups(self, *groups: Iterable[str], prefix: str | None = None) -> None:
         """Take back groups that were included. Raises UnknownNameError for what was not."""
@@ -198,7 +212,9 @@ def _each(names: Iterable[Any]) -> Iterator[Any]:
             yield from name
 
 
-def _groups(groups: Iterable[Iterable[Any]], prefix: str | None) -> Iterator[tuple[Any, ...]]:
+def _groups(groups: Sequence[Iterable[Any]], prefix: str | None, name: str | None = None) -> Iterator[tuple[Any, ...]]:
+    if name is not None and len(groups) + (prefix is not None) != 1:
+        raise AblationError(f"name={name!r} goes with one group, got {len(groups) + (prefix is not None)}")
     for group in groups:
         members = (group,) if isinstance(group, str) else tuple(dict.fromkeys(group))
         if len(members) < 2:
@@ -210,8 +226,8 @@ def _groups(groups: Iterable[Iterable[Any]], prefix: str | None) -> Iterator[tup
         yield (f"{prefix}*",)
 
 
-def _features(columns: tuple[str | int, ...], fill: float | None) -> Features:
-    name = _joined(columns)
+def _features(columns: tuple[str | int, ...], fill: float | None, name: str | None = None) -> Features:
+    name = name or _joined(columns)
     return Features(name=name if fill is None else f"{name} = {fill:g}", columns=columns, fill=fill)
 
 

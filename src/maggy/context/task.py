@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import sysconfig
 import threading
@@ -40,6 +41,7 @@ class Task:
     fixed             arguments that are the same in every trial, by name; data as handles
     hparams           hyperparameters that are the same in every trial
     seed              of the experiment
+    keras_backend     what the driver's Keras runs on, if that is said anywhere
     arrangement       of an ablation study: what of all this a trial gets
     """
 
@@ -49,6 +51,7 @@ class Task:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     hparams: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    keras_backend: str | None = field(default_factory=lambda: os.environ.get("KERAS_BACKEND"))
     arrangement: Arrangement | None = None
 
     def run(self, params: Mapping[str, Any], reporter: Any) -> tuple[float, dict[str, Any] | None]:
@@ -137,6 +140,8 @@ def unpack(packed: bytes, probe: Probe | None = None) -> Task:
     assert isinstance(task, Task)
     if probe is not None and any(lies_in(probe.folder, value) for value in task.data()):
         probe.check()
+    if task.keras_backend is not None:
+        os.environ.setdefault("KERAS_BACKEND", task.keras_backend)
     return task
 
 
