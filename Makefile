@@ -14,6 +14,7 @@ environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_PE
 comma := ,
 bin := $(VENV)/bin
 demo_extras := demo$(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)
+demo_ablation_extras := demo-ablation$(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)
 test_extras := test,spark,java
 bench_extras := $(test_extras),bench
 ours := maggy-tpe maggy-gp maggy-asha maggy-asha-stopping maggy-asha-tpe maggy-bohb
@@ -25,13 +26,16 @@ bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo test test-tensorflow test-jax check bench bench-full peers soak docs clean
+.PHONY: help demo demo-ablation test test-tensorflow test-jax check bench bench-full peers soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-$(demo_extras) ## tune a classifier of handwritten digits (ENGINE=local or spark)
 	$(bin)/python examples/demo.py --engine $(ENGINE)
+
+demo-ablation: $(VENV)/.installed-$(demo_ablation_extras) ## find out what a classifier of tumours needs (ENGINE=local or spark)
+	$(bin)/python examples/demo_ablation.py --engine $(ENGINE)
 
 test: $(VENV)/.installed-$(test_extras) ## run the tests
 	$(bin)/python -m pytest

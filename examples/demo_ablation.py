@@ -107,6 +107,7 @@ def main() -> None:
     config = AblationConfig(
         study,
         direction="min",
+        optimization_key="loss",
         name="tumours",
         model=model,
         train_set=train_set,
