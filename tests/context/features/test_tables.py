@@ -221,7 +221,7 @@ def test_a_list_a_tuple_and_a_dict_are_several_data_sets():
 
 def test_a_tuple_of_as_many_rows_with_other_columns_is_a_pair_of_which_x_is_changed(matrix):
     frame = pd.DataFrame(ROWS)
-    for labels in (matrix[:, 0], matrix[:, :2], [0, 1, 1], pd.Series([0, 1, 1])):
+    for labels in (matrix[:, 0], matrix[:, :2], [0, 1, 1], list(np.array([True, False, True])), pd.Series([0, 1, 1])):
         x, y = leave_out((matrix, labels), feature(0))
         assert x.shape == (3, 3) and y is labels and width_of((matrix, labels)) == 4
     x, y = leave_out((frame[["age", "fare"]], frame[["survived"]]), feature("age"))

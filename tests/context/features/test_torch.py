@@ -40,7 +40,7 @@ class Batched(Pairs):
 
 class Dicts(Pairs):
     def __getitem__(self, index: int) -> dict[str, Any]:
-        return {"age": torch.tensor([1.0]), "fare": 2.5, "survived": index % 2}
+        return {"age": torch.tensor([1.0]), "fare": np.float32(2.5), "survived": index % 2}
 
 
 class Stream(IterableDataset):

@@ -276,9 +276,11 @@ def test_an_instance_and_its_weights_can_be_saved():
     assert torch.equal(twin.head.weight, net.head.weight)
 
 
-def test_the_class_itself_travels():
+def test_the_class_or_function_itself_travels():
     model = cloudpickle.loads(cloudpickle.dumps(ablated(Net, leave("norm"))))
     assert "norm.weight" not in model(10).state_dict()
+    function = cloudpickle.loads(cloudpickle.dumps(ablated(build, leave("norm"))))
+    assert "norm.weight" not in function(10).state_dict()
 
 
 def test_a_lightning_module_keeps_its_hyperparameters():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import msgspec
@@ -58,7 +59,7 @@ def outline(value: Any) -> Outline:
         return _of_element(value.element_spec)
     if is_columns(value):
         return named(value)
-    if isinstance(value, list | tuple) and value and isinstance(value[0], int | float | str):
+    if isinstance(value, list | tuple) and value and (isinstance(value[0], str) or is_number(value[0])):
         return Outline(rows=len(value))
     return UNKNOWN
 
@@ -70,6 +71,11 @@ def is_columns(value: Any) -> bool:
         and bool(value)
         and all(isinstance(name, str) and _is_column(column) for name, column in value.items())
     )
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is one number, of Python or of a framework."""
+    return isinstance(value, Number) or getattr(value, "shape", None) == ()
 
 
 def _is_column(value: Any) -> bool:

@@ -9,7 +9,7 @@ from maggy.ablation.components import Features
 from maggy.context.data.handles import Handle, Stored
 from maggy.context.data.kinds import is_a, is_factory, is_path, is_tf_dataset, is_torch_dataset, like
 from maggy.context.data.material import holds_data
-from maggy.context.data.outline import Outline, is_columns, named, outline
+from maggy.context.data.outline import Outline, is_columns, is_number, named, outline
 from maggy.context.data.paths import files_at
 from maggy.context.features.arrays import is_array, leave_out_of_array
 from maggy.context.features.cut import Cut
@@ -186,7 +186,7 @@ def _over_sets(value: Any, what: str, change: Callable[[Any, str], Any]) -> Any:
 
     Raises AblationError for a tuple of which nobody can say whether it is a pair.
     """
-    if value is None or isinstance(value, int | float):
+    if value is None or is_number(value):
         return value
     if isinstance(value, dict) and not _is_columns(value):
         names = list(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maggy.context.data.kinds import is_a
-from maggy.context.data.outline import outline
+from maggy.context.data.outline import is_number, outline
 from maggy.context.features.arrays import constant, holds, is_array
 from maggy.context.features.cut import Cut
 
@@ -84,7 +84,7 @@ def _filled(column: Any, fill: float, cut: Cut, what: str) -> Any:
     if is_a(column, "pandas", "Series"):
         series = _filled_series(column, fill, cut, what)
         return column if column.equals(series) else series
-    strange = next((each for each in column if not isinstance(each, int | float)), None)
+    strange = next((each for each in column if not is_number(each)), None)
     if strange is not None or not isinstance(column, list | tuple):
         raise cut.misfit(what, fill, type(column if strange is None else strange).__name__)
     return column if all(each == fill for each in column) else type(column)([fill] * len(column))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from numbers import Number
 from typing import Any
 
 from maggy.context.data.kinds import is_a, is_exactly, like
@@ -95,6 +96,6 @@ def leave_out_of_item(item: Any, cut: Cut, what: str) -> Any:
 def _like(value: Any, fill: Any, cut: Cut, what: str) -> Any:
     if is_array(value):
         return constant(value, fill, cut, what)
-    if isinstance(value, int | float):
-        return type(value)(fill) if float(fill) == type(value)(fill) else fill
+    if isinstance(value, Number):
+        return type(value)(fill) if type(value)(fill) == fill else fill  # type: ignore[call-arg]
     raise cut.misfit(what, fill, type(value).__name__)

@@ -126,13 +126,9 @@ def _outputs(model: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _refuse_nothing(component: Layers, found: Sequence[Any]) -> None:
-    import keras
-
     names = ", ".join(repr(layer.name) for layer in found)
     built = all(layer.built for layer in found)
-    if component.how == "identity" and all(
-        isinstance(layer, keras.layers.Identity) or getattr(layer, "rate", None) == 0 for layer in found
-    ):
+    if component.how == "identity" and all(map(_passes_on, found)):
         why = f"{names} passes on what it gets as it is"
     elif component.how == "freeze" and built and not any(layer.trainable_weights for layer in found):
         why = f"{names} has no weights that are trained"
@@ -141,6 +137,13 @@ def _refuse_nothing(component: Layers, found: Sequence[Any]) -> None:
     else:
         return
     raise AblationError(f"how={component.how!r} would change nothing: {why}", component=component.name)
+
+
+def _passes_on(layer: Any) -> bool:
+    from keras.layers import AlphaDropout, Dropout, GaussianDropout, Identity
+
+    dropouts = (Dropout, AlphaDropout, GaussianDropout)
+    return isinstance(layer, Identity) or (isinstance(layer, dropouts) and layer.rate == 0)
 
 
 def _refuse_changed(model: Any, new: Any, wiring: Wiring, removed: set[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -209,7 +209,7 @@ def _shapes(tensors: Sequence[Any]) -> str:
 
 
 @contextmanager
-def _uncompiled(model: Any) -> Any:
+def _uncompiled(model: Any) -> Iterator[None]:
     """Cloning compiles too, of a config in which functions of the user's own are names only."""
     compiled, model.compiled = model.compiled, False
     try:
