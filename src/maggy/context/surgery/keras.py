@@ -75,13 +75,8 @@ class Inspection:
 
     def __init__(self, model: Any, sample: Any) -> None:
         names(model)  # raises for a model that cannot be rewired
-        if not model.built:
-            if sample is None:
-                raise AblationError(
-                    f"the model {model.name!r} does not know the shape of its inputs yet, so that nothing can be "
-                    "checked: let it begin with a keras.Input, or give a batch of inputs with "
-                    "study.model.set_sample(batch)"
-                )
+        # Without a sample, the layers of a Sequential model that is not built fit each other: each takes what it gets.
+        if not model.built and sample is not None:
             try:
                 model(sample)
             except Exception as error:
