@@ -67,6 +67,7 @@ def training_function(dataset_function: Any, model_function: Any, reporter: Any)
     "dataset_generator",
     [arrays, pytest.param(tensors, marks=pytest.mark.skipif(not find_spec("tensorflow"), reason="needs TensorFlow"))],
 )
+@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarning")  # it is Keras's default
 def test_the_sample_of_the_slides_finds_the_feature_that_decides(dataset_generator: Any) -> None:
     ablation_study = AblationStudy("titanic_train_dataset", training_dataset_version=1, label_name="survived")
     ablation_study.features.include("fare", "cabin")
@@ -82,6 +83,7 @@ def test_the_sample_of_the_slides_finds_the_feature_that_decides(dataset_generat
         ablator="loco",
         name="Titanic-LOCO",
         direction="max",
+        engine="inline",
         verbose=0,
     )
 

@@ -63,7 +63,7 @@ def train_torch(model: Any, train_set: pd.DataFrame, test_set: pd.DataFrame, see
     )
     net = model(x.shape[1])
     optimizer = torch.optim.Adam(net.parameters(), lr=0.03)
-    for epoch in range(8):
+    for epoch in range(5):
         for batch in torch.randperm(len(x)).split(30):
             optimizer.zero_grad()
             cross_entropy(net(x[batch]), y[batch]).backward()
@@ -99,7 +99,7 @@ def train_keras(model: Any, train_set: pd.DataFrame, test_set: pd.DataFrame, see
         x,
         y,
         batch_size=30,
-        epochs=8,
+        epochs=5,
         validation_data=test,
         callbacks=[KerasEpochEnd(reporter, "val_loss")],
         verbose=0,
