@@ -45,11 +45,10 @@ def plan(config: AblationConfig, seed: int, *, takes_seed: bool) -> Optimizer:
         ablator = resolve(config.ablator)
         assert isinstance(ablator, AbstractAblator)
         return AblatorAdapter(ablator, config.ablation_study)
-    paired = takes_seed and "seed" not in (config.hparams or {})
+    paired = _is_paired(config, takes_seed)
     if not paired and (config.repeats or 1) > 1 and takes_seed:
         raise ConfigError("hparams fixes the seed, so repeats would be the same run; give the config seed= instead")
-    repeats = config.repeats or (REPEATS if paired else 1)
-    return AblationPlan(design.variants, repeats=repeats, seed=seed if paired else None)
+    return AblationPlan(design.variants, repeats=_repeats(config, takes_seed), seed=seed if paired else None)
 
 
 class Ablating:
@@ -168,7 +167,8 @@ class Ablating:
         models = [each for each in self._components if isinstance(each, Layers | CustomModel)]
         if models:
             self._check_model(models[0], removals)
-        if (self._config.repeats or 2) > 1 and find_spec("scipy") is None:
+        repeats = _repeats(self._config, context.takes(self._function, "seed"))
+        if self._design is not None and repeats > 1 and find_spec("scipy") is None:
             raise ConfigError("intervals over repeats need scipy: pip install 'maggy[ablation]', or set repeats=1")
 
     def _check_switch(self, switch: Switch) -> None:
@@ -204,6 +204,15 @@ class Ablating:
         checker = surgery.Checker(model, self._study.model.arguments, self._study.model.sample)
         for layers in removals:
             checker.check(layers)
+
+
+def _is_paired(config: AblationConfig, takes_seed: bool) -> bool:
+    """Whether the variants of a repeat get the same seed, and each repeat another."""
+    return takes_seed and "seed" not in (config.hparams or {})
+
+
+def _repeats(config: AblationConfig, takes_seed: bool) -> int:
+    return config.repeats or (REPEATS if _is_paired(config, takes_seed) else 1)
 
 
 def _is_plain(value: object) -> bool:

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import nbclient
 import nbformat
 import pytest
 
+from maggy.trial import TrialState
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
+OBLIVIOUS = EXAMPLES / "oblivious"
+SCRIPTS: dict[str, tuple[dict[str, int], int]] = {
+    "single_run": ({}, 1),
+    "search": ({"trials": 3}, 3),
+    "ablation": ({"repeats": 2}, 12),
+}
+"""What runs the oblivious training functions, how to keep it short, and how many trials that makes."""
+
+
+@pytest.fixture
+def oblivious(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, ModuleType]]:
+    """The scripts as modules, by name, as they see each other; to be run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(OBLIVIOUS)
+    names = [script.stem for script in OBLIVIOUS.glob("*.py")]
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)  # tests have folders of the same names
+    yield {name: importlib.import_module(name) for name in names}
+    for name in names:
+        del sys.modules[name]
 
 
 def run(script: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -36,6 +64,7 @@ def test_every_example_is_run_by_a_test_of_this_file() -> None:
     source = Path(__file__).read_text()
     for example in [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.ipynb")]:
         assert f'"{example.name}"' in source, f"{example.name} is run by no test"
+    assert {script.stem for script in OBLIVIOUS.glob("*.py")} == {*SCRIPTS, "choice", "training"}
 
 
 def test_the_first_sample_runs_as_it_was_published(tmp_path: Path) -> None:
@@ -109,16 +138,119 @@ def test_asha_over_tpe_tries_eighty_configurations_and_says_why_the_best_was_pro
     assert any("promoted to budget 27: 1st of " in note for note in notes)
 
 
-def test_the_notebook_runs_from_end_to_end(tmp_path: Path) -> None:
-    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+def rows(table: str) -> dict[str, list[str]]:
+    """The effects in what a study has printed: by name, the cells of the row. Cells are two spaces apart at least."""
+    _, _, effects = table.partition("left out  ")
+    _, *lines = effects.split("\n\n")[0].splitlines()
+    return {name.strip(): cells for name, *cells in (re.split(r"\s{2,}", line) for line in lines)}
+
+
+def test_the_demo_of_ablation_prints_a_table_of_effects_and_writes_their_plot(tmp_path: Path) -> None:
+    done = run("demo_ablation.py", "--repeats", "2", folder=tmp_path)
+
+    families = {"size", "texture", "surface", "dents", "shape"}
+    others = {
+        "worst cells",
+        "pure noise",
+        "dropout",
+        "second layer",
+        "first (freeze)",
+        "weight_decay",
+        "label_smoothing",
+    }
+    effects = rows(done.stderr)
+    assert set(effects) == families | others
+    assert {pairs for _, _, pairs, *_ in effects.values()} == {"2"}
+    assert "Effects on loss (lower is better)" in done.stderr
+    word, plot = done.stdout.split()
+    assert word == "plot"
+    assert Path(plot) == tmp_path / "maggy-runs" / "tumours" / "1" / "effects.html"
+    page = Path(plot).read_text()
+    assert "Plotly.newPlot(" in page and all(f'"{name}"' in page for name in effects)
+
+
+def test_the_ablation_sample_of_the_slides_runs_as_it_was_published(tmp_path: Path) -> None:
+    done = run("titanic_ablation.py", folder=tmp_path)
+
+    assert set(rows(done.stderr)) == {"pclass", "fare", "my_dense*"}
+    assert set(ast.literal_eval(done.stdout)) == {"variant", "repeat"}
+    [experiment] = tmp_path.glob("maggy-runs/Titanic-LOCO/*")
+    told = json.loads((experiment / "result.json").read_text())
+    assert told["num_trials"] == 4 and told["failed"] == 0
+    assert told["effects"]["reference"]["mean"] > 0.65  # guessing reads about 0.5
+
+
+def test_an_oblivious_script_is_told_the_framework_and_the_engine(tmp_path: Path) -> None:
+    done = run("oblivious/single_run.py", "--framework", "torch", "--engine", "inline", folder=tmp_path)
+
+    word, accuracy = done.stdout.split()
+    assert word == "accuracy"
+    assert 0.9 < float(accuracy) <= 1  # guessing reads 0.63
+
+
+@pytest.mark.parametrize("framework", ["torch", "keras"])
+def test_the_oblivious_function_is_the_same_object_in_all_scripts(
+    framework: str, oblivious: dict[str, ModuleType]
+) -> None:
+    function = getattr(oblivious["training"], f"train_{framework}")
+    for script in SCRIPTS:
+        assert oblivious[script].FRAMEWORKS[framework][0] is function
+        assert "def train" not in Path(oblivious[script].__file__).read_text()
+
+
+@pytest.mark.parametrize("framework", ["torch", "keras"])
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_oblivious_function_runs_unchanged_in_each_script(
+    script: str, framework: str, oblivious: dict[str, ModuleType]
+) -> None:
+    check(oblivious, script, framework, engine="local")
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(("script", "framework"), [("single_run", "keras"), ("ablation", "torch")])
+def test_an_oblivious_function_runs_unchanged_on_spark(
+    script: str, framework: str, oblivious: dict[str, ModuleType], spark: Any
+) -> None:
+    from maggy.engine.spark import SparkEngine
+
+    check(oblivious, script, framework, engine=SparkEngine(spark))
+
+
+def check(oblivious: dict[str, ModuleType], script: str, framework: str, engine: Any) -> None:
+    """Run a script: it trains, and with the function as it stands in its file."""
+    settings, trials = SCRIPTS[script]
+    result = oblivious[script].main(framework, engine=engine, **settings)
+
+    assert len(result.trials) == trials
+    assert 0.9 < max(trial.final_metric for trial in result.trials) <= 1  # guessing reads 0.63
+    assert {trial.state for trial in result.trials} <= {TrialState.FINISHED, TrialState.STOPPED}
+    function = getattr(oblivious["training"], f"train_{framework}")
+    about = json.loads(Path(result.experiment_dir, "experiment.json").read_text())
+    assert about["sources"][f"training.train_{framework}"] == inspect.getsource(function)
+
+
+def executed(name: str, folder: Path) -> list[nbformat.NotebookNode]:
+    """The cells of code of a notebook that has been run from end to end in an empty folder."""
+    notebook = nbformat.read(EXAMPLES / name, as_version=4)
     nbformat.validate(notebook)
     assert all(not cell.get("outputs") for cell in notebook.cells), "the notebook is stored without its outputs"
 
-    resources = {"metadata": {"path": str(tmp_path)}}
-    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=60, resources=resources).execute()
+    resources = {"metadata": {"path": str(folder)}}
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=120, resources=resources).execute()
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
-    *_, keys, trials, folder = (cell for cell in notebook.cells if cell.cell_type == "code")
+
+def test_the_notebook_runs_from_end_to_end(tmp_path: Path) -> None:
+    *_, keys, trials, folder = executed("notebook.ipynb", tmp_path)
     assert "num_trials     12\n" in keys.outputs[0].text
     assert trials.outputs[0].text.count("loss") == 12
     names = set(ast.literal_eval(folder.outputs[0].data["text/plain"]))
     assert names - {"trials"} == {"experiment.json", "journal", "recipe.pkl", "result.json"}  # the logs of stopped ones
+
+
+def test_the_notebook_with_keras_reads_digits_after_a_random_search(tmp_path: Path) -> None:
+    *_, best, trials = executed("keras_random_search.ipynb", tmp_path)
+    accuracy, parameters = best.outputs[0].text.split(maxsplit=1)
+    assert 0.7 < float(accuracy) <= 1  # guessing reads 0.1
+    assert set(ast.literal_eval(parameters)) == {"kernel", "pool", "dropout"}
+    assert trials.outputs[0].data["text/html"].count("<tr") == 11  # ten trials, and the names of the columns
