@@ -17,6 +17,7 @@ from maggy.ablation.plan import AblationPlan, AblatorAdapter, design_of, metrics
 from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, AblationConfig
 from maggy.context import surgery
 from maggy.context.arrangement import Arrangement, StoredDataset, check_features
+from maggy.context.features import opened
 from maggy.errors import AblationError, ConfigError, UnknownNameError
 from maggy.optimizer import Optimizer
 from maggy.trial import Trial
@@ -72,7 +73,8 @@ class Ablating:
         self.fixed: dict[str, Any] = {}
         if self._study.model.generator is not None:
             self.fixed["model"] = self._study.model.generator
-        self._data = {name: value for name in DATA_ARGUMENTS if (value := getattr(config, name)) is not None}
+        given = {name: value for name in DATA_ARGUMENTS if (value := getattr(config, name)) is not None}
+        self._data = {name: opened(value) for name, value in given.items()}
         self._stored = self._find_data()
         self._check()
 
@@ -157,12 +159,17 @@ class Ablating:
         for component in self._components:
             match component:
                 case Features():
-                    check_features(component, self._data, self._study.label_name)
+                    check_features([component], self._data, self._study.label_name)
                 case Switch():
                     self._check_switch(component)
+        variants = () if self._design is None else self._design.variants
+        for variant in variants:
+            features = [each for each in variant.without if isinstance(each, Features)]
+            if len(features) > 1:  # which may leave nothing together
+                check_features(features, self._data, self._study.label_name)
         removals = [
             layers
-            for variant in (() if self._design is None else self._design.variants)
+            for variant in variants
             if (layers := tuple(each for each in variant.without if isinstance(each, Layers)))
         ]
         models = [each for each in self._components if isinstance(each, Layers | CustomModel)]

@@ -189,6 +189,46 @@ def test_a_column_that_cannot_go_is_an_error_before_anything_starts(study: Ablat
     assert not Path("maggy-runs").exists()
 
 
+def test_a_prefix_stands_for_columns_of_what_a_generator_makes_and_is_refused_where_the_generator_is_told(
+    study: AblationStudy,
+) -> None:
+    study.features.include_groups(prefix="n")
+    study.set_dataset_generator(lambda: TABLE)
+    assert metrics(run(lambda dataset: dataset().shape[1], study)) == {"base": [4], "without n*": [3]}
+    study.set_dataset_generator(passengers)
+    with pytest.raises(AblationError, match=r"nobody knows beforehand which of its columns 'n\*' stands for"):
+        run(lambda dataset_function: 1.0, study)
+
+
+def test_a_design_that_leaves_no_column_is_an_error_before_anything_starts(study: AblationStudy) -> None:
+    study.features.include("fare", "age", "noise")
+    with pytest.raises(AblationError, match="train_set would be left without any column but the label"):
+        run(lambda train_set: 1.0, study, train_set=TABLE, ablator="add-one-in")
+    assert not Path("maggy-runs").exists()
+
+
+def test_a_store_gives_no_trial_its_data_without_the_label_or_with_a_column_that_does_not_exist_left_out(
+    study: AblationStudy,
+) -> None:
+    TABLE.to_parquet("titanic_1.parquet")
+
+    class Careless(FirstFeature):
+        def initialize(self) -> None:
+            self.left = [{"ablated_feature": name} for name in (None, "survived", "fair")]
+
+        def get_number_of_trials(self) -> int:
+            return 3
+
+        def get_model_generator(self, ablated_layer: str | None = None) -> None:
+            return None
+
+    result = run(lambda dataset: len(dataset.schema.names), study, ablator=Careless())
+    whole, label, unknown = result.trials
+    assert whole.final_metric == 4
+    assert "'survived' is the label" in label.error
+    assert "Did you mean 'fare'" in unknown.error
+
+
 def test_leaving_out_what_the_function_does_not_take_is_an_error(study: AblationStudy) -> None:
     study.features.include("fare")
     with pytest.raises(
