@@ -34,9 +34,13 @@ class Ablator(KeepsArguments, ABC):
             )
         design = self._design(components)
         for kind, named in (("variants", design.variants), ("effects", design.contrasts)):
-            name, count = Counter(each.name for each in named).most_common(1)[0]
-            if count > 1:
-                raise AblationError(f"two {kind} would be called {name!r}; give a component another name", name)
+            for name, count in Counter(each.name for each in named).items():
+                if count > 1:
+                    raise AblationError(f"two {kind} would be called {name!r}; give a component another name", name)
+        variants = dict.fromkeys(variant.name for variant in design.variants)
+        for name in (name for contrast in design.contrasts for name in contrast.weights):
+            if name not in variants:
+                raise UnknownNameError("variant of this design", name, variants)
         return design
 
     @abstractmethod

@@ -75,9 +75,11 @@ class Arrangement:
             return variant.without
         left_out: list[Component] = []
         if (feature := params.get(ABLATED_FEATURE)) is not None:
-            left_out.append(self.components.get(feature, Features(name=feature, columns=(feature,))))
+            named = self.components.get(feature)
+            left_out.append(named if isinstance(named, Features) else Features(name=feature, columns=(feature,)))
         if (layer := params.get(ABLATED_LAYER)) is not None:
-            left_out.append(self.components.get(layer, Layers(name=layer, patterns=(layer,))))
+            named = self.components.get(layer)
+            left_out.append(named if isinstance(named, Layers) else Layers(name=layer, patterns=(layer,)))
         return tuple(left_out)
 
     def data(self) -> Iterator[Any]:

@@ -48,7 +48,8 @@ def check_factory(factory: Callable[..., Any], cut: Cut, what: str) -> None:
     if cut.has_fill:
         raise cut.error(f"{what} leaves out features by itself ({asks}=), so fill= has no meaning for it")
     if asks == ONE and len(cut.fills) > 1:
-        raise cut.error(f"{what} takes one {ONE}=, and {len(cut.fills)} are to go at once; let it take {MANY}=, a tuple")
+        count = len(cut.fills)
+        raise cut.error(f"{what} takes one {ONE}=, and {count} are to go at once; let it take {MANY}=, a tuple")
     for key in cut.fills:
         if str(key).endswith("*"):
             raise cut.error(

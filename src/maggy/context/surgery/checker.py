@@ -95,7 +95,8 @@ class Checker:
         except Exception as error:
             raise AblationError(
                 f"the model cannot be made, which is needed to check what is left out of it: "
-                f"{type(error).__name__}: {error}"
+                f"{type(error).__name__}: {error}. Arguments that it takes go with the sample: "
+                f"study.model.set_sample(batch, width=16)"
             ) from error
 
 
