@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -11,12 +13,13 @@ from typing import Any
 from maggy import context
 from maggy.ablation import AblationStudy, Effects, ParquetStore
 from maggy.ablation.abstract import AbstractAblator
-from maggy.ablation.components import Component, CustomModel, Design, Features, Layers, Switch, Variant
+from maggy.ablation.components import Component, CustomModel, Design, Features, Layers, Switch
 from maggy.ablation.designs import resolve
 from maggy.ablation.plan import AblationPlan, AblatorAdapter, design_of, metrics_of
-from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, AblationConfig
+from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, AblationConfig, check_model
 from maggy.context import surgery
 from maggy.context.arrangement import Arrangement, StoredDataset, check_features
+from maggy.context.features import opened
 from maggy.errors import AblationError, ConfigError, UnknownNameError
 from maggy.optimizer import Optimizer
 from maggy.trial import Trial
@@ -36,6 +39,11 @@ def design_for(config: AblationConfig) -> Design | None:
     if isinstance(ablator, AbstractAblator):
         return None
     return ablator.design(config.ablation_study.list_all())
+
+
+def with_ablator(config: AblationConfig) -> AblationConfig:
+    """The config with an object for its ablator, so that whoever says what to leave out is who travels to workers."""
+    return replace(config, ablator=resolve(config.ablator))
 
 
 def plan(config: AblationConfig, seed: int, *, takes_seed: bool) -> Optimizer:
@@ -65,41 +73,51 @@ class Ablating:
     def __init__(self, config: AblationConfig, function: Callable[..., Any]) -> None:
         self._config, self._study, self._function = config, config.ablation_study, function
         self._design = design_for(config)
+        self._variants = () if self._design is None else self._design.variants
+        self._ablator = config.ablator if isinstance(config.ablator, AbstractAblator) else None
         self._components = self._study.list_all()
         if config.model is not None and self._study.model.generator is not None:
             raise ConfigError("the model is given twice: by the config and by study.model.set_base_model_generator()")
         self.fixed: dict[str, Any] = {}
-        if self._study.model.generator is not None:
+        if self._study.model.generator is not None or self._makes("model"):
             self.fixed["model"] = self._study.model.generator
-        self._data = {name: value for name in DATA_ARGUMENTS if (value := getattr(config, name)) is not None}
+        given = {name: value for name in DATA_ARGUMENTS if (value := getattr(config, name)) is not None}
+        self._data = {name: opened(value) for name, value in given.items()}
         self._stored = self._find_data()
         self._check()
 
     def arrangement(self, folder_url: str, experiment: str) -> Arrangement:
         """What the workers need; data that replaces other data is written into the experiment's folder."""
-        handles = {
-            switch.name: replace(
-                switch,
-                off=context.materialise(f"{switch.argument} without {switch.name}", switch.off, folder_url, experiment),
-            )
-            for switch in self._components
-            if isinstance(switch, Switch) and switch.argument in DATA_ARGUMENTS
-        }
-        components = {each.name: handles.get(each.name, each) for each in self._components}
-        variants = () if self._design is None else self._design.variants
-        ablator = resolve(self._config.ablator)
+        handles: dict[int, Switch] = {}
+
+        def travelling(component: Component) -> Component:
+            if not isinstance(component, Switch) or component.argument not in DATA_ARGUMENTS:
+                return component
+            if id(component) not in handles:
+                short = re.sub(r"\W+", "-", component.name)[:40]
+                name = f"{component.argument}-without-{short}-{len(handles)}"
+                off = context.materialise(name, component.off, folder_url, experiment)
+                handles[id(component)] = replace(component, off=off)
+            return handles[id(component)]
+
         return Arrangement(
             variants={
-                variant.name: Variant(
-                    name=variant.name, without=tuple(components[each.name] for each in variant.without)
-                )
-                for variant in variants
+                variant.name: replace(variant, without=tuple(map(travelling, variant.without)))
+                for variant in self._variants
             },
-            components=components,
+            components={each.name: each for each in self._components if isinstance(each, Features | Layers)},
             label=self._study.label_name,
-            ablator=ablator if isinstance(ablator, AbstractAblator) else None,
+            ablator=self._travelling_ablator(),
             stored=self._stored,
         )
+
+    def _travelling_ablator(self) -> AbstractAblator | None:
+        """The ablator of the developer API; workers need neither its trials nor the data of its study."""
+        if self._ablator is None:
+            return None
+        ablator = copy(self._ablator)
+        ablator.ablation_study, ablator.final_store = self._study.without_data(DATA_ARGUMENTS), ()
+        return ablator
 
     def effects(self, trials: Sequence[Trial]) -> Effects:
         """What came of it."""
@@ -129,7 +147,10 @@ class Ablating:
         if study.dataset_generator is not None:
             self.fixed["dataset"] = self._data["dataset"] = study.dataset_generator
             return None
-        if given == ["the config"] or not (given or context.takes(self._function, "dataset")):
+        if not given and self._makes("dataset"):
+            self.fixed["dataset"] = None
+            return None
+        if given == ["the config"] or not (given or self._needs_dataset()):
             return None
         store = study.feature_store or ParquetStore()
         self.fixed["dataset"] = None  # made by the arrangement
@@ -140,7 +161,21 @@ class Ablating:
         )  # of which the columns are all that is asked before the start
         return StoredDataset(store, name, version, columns)
 
+    def _makes(self, name: str) -> bool:
+        """Whether an ablator of the developer API has a method of its own for the model, or the dataset."""
+        method = f"get_{name}_generator"
+        return self._ablator is not None and getattr(type(self._ablator), method) is not getattr(
+            AbstractAblator, method
+        )
+
+    def _needs_dataset(self) -> bool:
+        """Whether the training function cannot do without a dataset, or would lose columns of it."""
+        binding = context.Binding(self._function)
+        return "dataset" in (binding.meanings if len(self._study.features) else binding.needed)
+
     def _check(self) -> None:
+        for generator in (self._study.model.generator, *(custom.generator for custom in self._study.model.customs)):
+            check_model(generator)
         taken = context.Binding(self._function).meanings
         for kinds, arguments in ((Features, DATA_ARGUMENTS), (Layers | CustomModel, ("model",))):
             chosen = [component for component in self._components if isinstance(component, kinds)]
@@ -155,17 +190,21 @@ class Ablating:
                 )
         for component in self._components:
             match component:
-                case Features():
-                    check_features(component, self._data, self._study.label_name)
+                case Features() if not self._makes("dataset"):
+                    check_features([component], self._data, self._study.label_name)
                 case Switch():
                     self._check_switch(component)
+        for variant in self._variants:
+            features = [each for each in variant.without if isinstance(each, Features)]
+            if len(features) > 1:  # which may leave nothing together
+                check_features(features, self._data, self._study.label_name)
         removals = [
             layers
-            for variant in (() if self._design is None else self._design.variants)
+            for variant in self._variants
             if (layers := tuple(each for each in variant.without if isinstance(each, Layers)))
         ]
         models = [each for each in self._components if isinstance(each, Layers | CustomModel)]
-        if models:
+        if models and not self._makes("model"):
             self._check_model(models[0], removals)
         repeats = _repeats(self._config, context.takes(self._function, "seed"))
         if self._design is not None and repeats > 1 and find_spec("scipy") is None:
@@ -176,7 +215,9 @@ class Ablating:
         known = context.Binding(self._function).meanings
         on: Any = (config.hparams or {}).get(switch.argument)
         if switch.argument in FIXED_ARGUMENTS:
-            on = getattr(config, switch.argument)
+            on = self.fixed.get(switch.argument, getattr(config, switch.argument))
+            if switch.argument == "model":
+                check_model(switch.off)
             if on is None:
                 raise AblationError(
                     f"component {switch.name!r} replaces {switch.argument}, which the config does not have", switch.name
@@ -186,7 +227,7 @@ class Ablating:
             if default is None or default.default is inspect.Parameter.empty:
                 raise UnknownNameError("argument of the training function with a value", switch.argument, known)
             on = default.default
-        if on is switch.off or (type(on) is type(switch.off) and _is_plain(on) and on == switch.off):
+        if on is switch.off or (_is_plain(on) and _is_plain(switch.off) and on == switch.off):
             raise AblationError(
                 f"component {switch.name!r} is {on!r} in the whole training too, so switching it off changes nothing; "
                 f"give it another value there: hparams={{{switch.argument!r}: ...}}",
@@ -201,9 +242,10 @@ class Ablating:
                 f"model=, or call study.model.set_base_model_generator()",
                 first.name,
             )
-        checker = surgery.Checker(model, self._study.model.arguments, self._study.model.sample)
-        for layers in removals:
-            checker.check(layers)
+        if removals:
+            checker = surgery.Checker(model, self._study.model.arguments, self._study.model.sample)
+            for layers in removals:
+                checker.check(layers)
 
 
 def _is_paired(config: AblationConfig, takes_seed: bool) -> bool:

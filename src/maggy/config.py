@@ -71,7 +71,7 @@ class LagomConfig:
         for name in LIMITS:
             _check_whole(name, getattr(self, name), least=1)
         _check_whole("checkpoint_quota_bytes", self.checkpoint_quota_bytes, least=0, optional=True)
-        _check_model(getattr(self, "model", None))
+        check_model(getattr(self, "model", None))
         _check(
             self.experiment_dir is None or isinstance(self.experiment_dir, str | PathLike),
             f"experiment_dir has to be a path or a URL, got {self.experiment_dir!r}",
@@ -265,13 +265,16 @@ def _check_hparams(hparams: object) -> None:
     _check(hparams is None or isinstance(hparams, Mapping), "hparams has to be a dict of names to values")
 
 
-def _check_model(model: Any) -> None:
-    """A model is made by the training function, so that every trial begins with one of its own."""
+def check_model(model: Any) -> None:
+    """A model is made by the training function, so that every trial begins with one of its own.
+
+    Raises ConfigError for one that was made already, or for what makes none.
+    """
     if model is None or isinstance(model, type):
         return
     if isinstance(model, list | tuple):
         for each in model:
-            _check_model(each)
+            check_model(each)
         return
     bases = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(model).__mro__}
     if not bases.isdisjoint(_MODELS) or not callable(model):

@@ -14,7 +14,7 @@ from math import inf
 from typing import Any
 
 from maggy import context
-from maggy.ablating import Ablating
+from maggy.ablating import Ablating, with_ablator
 from maggy.assembly import driver_started, find_engine, make_advisor, objectives_of, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
@@ -141,6 +141,8 @@ class _Experiment:
             self._frozen: bytes | Exception = context.dumps(replace(config, **dict.fromkeys(self._fixed)))  # type: ignore[arg-type]
         except Exception as error:
             self._frozen = error
+        if isinstance(config, AblationConfig):
+            self._config = config = with_ablator(config)
         self._advisor = make_advisor(
             config,
             self._seed,

@@ -108,9 +108,12 @@ IMPOSSIBLE = [
     (Switch(name="linear", argument="model", off=1), model("small"), "both replace the 'model'"),
     (Switch(name="slow", argument="lr", off=0.1), Switch(name="slower", argument="lr", off=1), "replace the 'lr'"),
     (Features(name="a", columns=("a",)), Features(name="a, b", columns=("a", "b")), "both leave out the column 'a'"),
-    (Features(name="first", columns=(0,)), Features(name="two", columns=(1, 0)), "both leave out the column '0'"),
+    (Features(name="first", columns=(0,)), Features(name="two", columns=(1, 0)), "both leave out the column 0"),
     (Layers(name="block", patterns=("block.*",)), Layers(name="c", patterns=("block.c",)), "the layer 'block.*'"),
     (Layers(name="c", patterns=("c",)), Layers(name="c (zero)", patterns=("c",), how="zero"), "the layer 'c'"),
+    (Layers(name="enc", patterns=("enc",)), Layers(name="enc.0", patterns=("enc.0",)), "the layer 'enc'"),
+    (Layers(name="deep", patterns=("enc/mid/out",)), Layers(name="e*", patterns=("e*",)), "the layer 'enc/mid/out'"),
+    (Features(name="m*", columns=("m*",)), Features(name="ma*", columns=("ma*",)), "the column 'm*'"),
 ]  # fmt: skip
 
 
@@ -138,6 +141,8 @@ def test_what_cannot_be_left_out_together_is_no_pair_and_stops_designs_that_need
         (Features(name="a", columns=("a",)), Layers(name="conv", patterns=("a",))),
         (Features(name="a", columns=("a",)), model("small")),
         (Features(name="a", columns=("a",)), Features(name="aa", columns=("aa",))),
+        (Features(name="x[0]", columns=("x[0]",)), Features(name="x0", columns=("x0",))),
+        (Layers(name="enc.1", patterns=("enc.1",)), Layers(name="enc.10", patterns=("enc.10",))),
         (Switch(name="lr", argument="lr", off=0), Switch(name="decay", argument="decay", off=0)),
         (Switch(name="lr", argument="lr", off=0), model("small")),
         (Layers(name="c1", patterns=("c1",)), Layers(name="c10", patterns=("c10", "d.*"))),

@@ -163,6 +163,6 @@ def test_only_what_returned_counts_and_the_rest_has_a_reason() -> None:
 
 def test_what_an_ablator_of_ones_own_has_tried_is_compared_with_the_base() -> None:
     design = design_of([trial("without a", 0, 0.5), trial("base", 0, 0.9), trial("without a", 1, 0.4)])
-    assert [variant.name for variant in design.variants] == ["without a", "base"]
+    assert [variant.name for variant in design.variants] == ["base", "without a"]
     [contrast] = design.contrasts
     assert (contrast.name, dict(contrast.weights)) == ("a", {"without a": 1.0, "base": -1.0})

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
 
 from maggy import Trial, experiment, lagom
-from maggy.ablation import AblationStudy, AbstractAblator, LeaveTwoOut
+from maggy.ablating import Ablating
+from maggy.ablation import AblationStudy, Ablator, AbstractAblator, LeaveTwoOut
+from maggy.ablation.components import Contrast, Design, Variant
 from maggy.config import AblationConfig
 from maggy.errors import AblationError, ConfigError, ResumeError, SignatureError, UnknownNameError
 from maggy.journal import ExperimentFolder, read
@@ -187,6 +191,46 @@ def test_a_column_that_cannot_go_is_an_error_before_anything_starts(study: Ablat
     with pytest.raises(AblationError, match=says):
         run(columns, study, train_set=TABLE, test_set=TABLE)
     assert not Path("maggy-runs").exists()
+
+
+def test_a_prefix_stands_for_columns_of_what_a_generator_makes_and_is_refused_where_the_generator_is_told(
+    study: AblationStudy,
+) -> None:
+    study.features.include_groups(prefix="n")
+    study.set_dataset_generator(lambda: TABLE)
+    assert metrics(run(lambda dataset: dataset().shape[1], study)) == {"base": [4], "without n*": [3]}
+    study.set_dataset_generator(passengers)
+    with pytest.raises(AblationError, match=r"nobody knows beforehand which of its columns 'n\*' stands for"):
+        run(lambda dataset_function: 1.0, study)
+
+
+def test_a_design_that_leaves_no_column_is_an_error_before_anything_starts(study: AblationStudy) -> None:
+    study.features.include("fare", "age", "noise")
+    with pytest.raises(AblationError, match="train_set would be left without any column but the label"):
+        run(lambda train_set: 1.0, study, train_set=TABLE, ablator="add-one-in")
+    assert not Path("maggy-runs").exists()
+
+
+def test_a_store_gives_no_trial_its_data_without_the_label_or_with_a_column_that_does_not_exist_left_out(
+    study: AblationStudy,
+) -> None:
+    TABLE.to_parquet("titanic_1.parquet")
+
+    class Careless(FirstFeature):
+        def initialize(self) -> None:
+            self.left = [{"ablated_feature": name} for name in (None, "survived", "fair")]
+
+        def get_number_of_trials(self) -> int:
+            return 3
+
+        def get_model_generator(self, ablated_layer: str | None = None) -> None:
+            return None
+
+    result = run(lambda dataset: len(dataset.schema.names), study, ablator=Careless())
+    whole, label, unknown = result.trials
+    assert whole.final_metric == 4
+    assert "'survived' is the label" in label.error
+    assert "Did you mean 'fare'" in unknown.error
 
 
 def test_leaving_out_what_the_function_does_not_take_is_an_error(study: AblationStudy) -> None:
@@ -476,3 +520,151 @@ def test_an_ablator_that_does_not_exist_and_a_study_that_is_none_are_errors(stud
         run(noisy, AblationStudy())
     with pytest.raises(SignatureError, match=r"asks for 'modle', which nobody provides\. Did you mean 'mod"):
         run(lambda modle, mixup=True: 1.0, study, model=int)
+
+
+class OwnMaker(FirstFeature):
+    """Makes data and model itself, from what it knows of the study."""
+
+    def initialize(self) -> None:
+        super().initialize()
+        self.offset = 0.5
+
+    def get_dataset_generator(self, ablated_feature: str | None = None, dataset_type: str | None = None) -> Any:
+        assert self.ablation_study.label_name == "survived"
+        return lambda: TABLE.drop(columns=[ablated_feature] if ablated_feature else [])
+
+    def get_model_generator(self, ablated_layer: str | None = None) -> Any:
+        offset = self.offset
+        return lambda: offset
+
+
+@pytest.mark.parametrize("ablator", [OwnMaker, OwnMaker()])
+def test_an_ablator_that_makes_data_and_model_needs_no_others_and_is_on_workers_what_it_is_here(
+    study: AblationStudy, ablator: Any, engine: Any
+) -> None:
+    study.features.include("age")
+
+    def train(dataset_function: Any, model_function: Any) -> float:
+        return len(list(dataset_function())) + model_function()
+
+    assert metrics(run(train, study, engine, ablator=ablator)) == {"base": [4.5], "without age": [3.5]}
+
+
+def test_an_ablator_travels_without_the_tables_of_its_study(study: AblationStudy) -> None:
+    study.features.include("age")
+    weekdays = pd.DataFrame({"x": np.random.default_rng(0).random(500_000)})
+    study.components.include("weekends", off=weekdays, argument="train_set")
+    study.model.set_sample(np.zeros((1000, 1000)))
+    ablator = OwnMaker()
+
+    about = Ablating(of(study, ablator=ablator, train_set=TABLE), lambda dataset, model, train_set: 1.0)
+    ablator.ablation_study = study
+
+    assert len(cloudpickle.dumps(about.arrangement("nowhere", ""))) < 100_000
+    assert ablator.ablation_study is study
+
+
+def test_an_ablator_that_never_tries_the_whole_has_no_effects_and_says_so(study: AblationStudy) -> None:
+    study.features.include("age", "fare")
+
+    class NoBase(FirstFeature):
+        def initialize(self) -> None:
+            self.left = [{"ablated_feature": "age"}, {"ablated_feature": "fare"}]
+
+    result = run(lambda train_set, model: 1.0, study, ablator=NoBase, train_set=TABLE)
+    assert result.effects["age"].note == "'base' has no result in 1 of 1 repeats"
+    assert "base: no result, 1 repeat" in str(result.effects)
+    assert not result.effects.in_steps
+
+
+def test_an_ablator_has_to_say_how_many_trials_there_are(study: AblationStudy) -> None:
+    study.features.include("age")
+
+    class Silent(FirstFeature):
+        def get_number_of_trials(self) -> None:
+            return None
+
+    with pytest.raises(ConfigError, match=r"Silent\.get_number_of_trials must return a whole number .* got None"):
+        run(lambda model: 1.0, study, ablator=Silent)
+
+
+# --- names that others have too
+
+
+def test_a_hyperparameter_may_be_called_as_an_entry_of_the_study_is(study: AblationStudy) -> None:
+    study.components.include("variant", off="s")
+
+    def train(variant: str, repeat: int) -> float:
+        return len(variant) + 10 * repeat
+
+    result = run(train, study, hparams={"variant": "large", "repeat": 3})
+    assert metrics(result) == {"base": [35], "without variant": [31]}
+
+
+def test_tables_of_switches_lie_in_the_experiments_folder_whatever_they_are_called(study: AblationStudy) -> None:
+    study.components.include("../../../up and away", off=TABLE[:1], argument="train_set")
+    study.components.include("x" * 300, off=TABLE[:2], argument="train_set")
+    result = run(lambda train_set: len(train_set), study, train_set=TABLE, experiment_dir="run")
+    assert [effect.effect for effect in result.effects.values()] == [-3, -2]
+    assert len(list(Path("run/data").iterdir())) == 3
+
+
+# --- what need not be there
+
+
+def test_a_dataset_that_the_function_can_do_without_is_not_looked_for(study: AblationStudy) -> None:
+    study.components.include("mixup", off=0.0)
+
+    def train(hparams: dict[str, Any], dataset: Any = None) -> float:
+        return hparams["mixup"] + len({"dataset": dataset})
+
+    assert metrics(run(train, study, hparams={"mixup": 1.0})) == {"base": [2], "without mixup": [1]}
+
+
+def test_where_models_stand_in_for_each_other_the_base_may_be_of_any_kind(study: AblationStudy) -> None:
+    study.model.add_custom_model_generator(lambda depth: depth, "bagging")
+    study.components.include("doubling", off=lambda depth: 0, argument="model")
+    study.model.set_base_model_generator(lambda depth: 2 * depth)
+    result = run(lambda model: model(3), study)
+    assert metrics(result) == {"base": [6], "without bagging": [3], "without doubling": [0]}
+
+
+def test_a_model_that_was_made_already_is_an_error_wherever_it_is_given(study: AblationStudy) -> None:
+    from torch import nn
+
+    made, says = nn.Linear(1, 1), "model is an object of Linear, which all trials would share"
+    study.components.include("width", off=made, argument="model")
+    with pytest.raises(ConfigError, match=says):
+        run(lambda model: 1.0, study, model=nn.Linear)
+    study.components.exclude("width")
+    study.model.add_custom_model_generator(made, "width")
+    with pytest.raises(ConfigError, match=says):
+        run(lambda model: 1.0, study, model=nn.Linear)
+    study = AblationStudy()
+    study.features.include("fare")
+    study.model.set_base_model_generator(made)
+    with pytest.raises(ConfigError, match=says):
+        run(lambda model, train_set: 1.0, study, train_set=TABLE)
+
+
+def test_an_off_value_that_is_equal_changes_nothing_whatever_its_type(study: AblationStudy) -> None:
+    study.components.include("decay", off=0)
+    with pytest.raises(AblationError, match=r"'decay' is 0\.0 in the whole training too"):
+        run(lambda decay=0.0: decay, study)
+
+
+class Filled(Ablator):
+    """Fills each feature, where the study says to leave it out."""
+
+    def _design(self, components: Any) -> Design:
+        [one] = components
+        return Design(
+            variants=[Variant(name="base"), Variant(name="filled", without=(replace(one, fill=-5.0),))],
+            contrasts=[Contrast(name=one.name, weights={"filled": 1, "base": -1})],
+        )
+
+
+def test_a_design_of_ones_own_may_leave_out_in_another_way_than_the_study(study: AblationStudy) -> None:
+    study.features.include("fare")
+    result = run(lambda train_set: float(train_set.fare.min()), study, train_set=TABLE, ablator=Filled)
+    assert metrics(result) == {"base": [0.0], "filled": [-5.0]}

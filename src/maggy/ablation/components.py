@@ -44,6 +44,16 @@ class Features(Component):
     fill: float | None = None
 
 
+def stands_for(key: str | int, column: str | int) -> bool:
+    """Whether an entry of `Features.columns` stands for a column: it is its name, or "mean *" and the name begins so.
+
+    Nothing but the star at the end has a meaning: brackets and question marks are common in names of columns.
+    """
+    if str(key) == str(column):
+        return True
+    return isinstance(key, str) and key.endswith("*") and str(column).startswith(key[:-1])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layers(Component):
     """Layers of a Keras model, or modules of a PyTorch one.

@@ -7,9 +7,21 @@ from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations, pairwise
+from typing import Any
 
 from maggy.ablation.abstract import AbstractAblator
-from maggy.ablation.components import BASE, Component, Contrast, CustomModel, Design, Features, Layers, Switch, Variant
+from maggy.ablation.components import (
+    BASE,
+    Component,
+    Contrast,
+    CustomModel,
+    Design,
+    Features,
+    Layers,
+    Switch,
+    Variant,
+    stands_for,
+)
 from maggy.arguments import KeepsArguments
 from maggy.errors import AblationError, ConfigError, UnknownNameError
 
@@ -34,9 +46,13 @@ class Ablator(KeepsArguments, ABC):
             )
         design = self._design(components)
         for kind, named in (("variants", design.variants), ("effects", design.contrasts)):
-            name, count = Counter(each.name for each in named).most_common(1)[0]
-            if count > 1:
-                raise AblationError(f"two {kind} would be called {name!r}; give a component another name", name)
+            for name, count in Counter(each.name for each in named).items():
+                if count > 1:
+                    raise AblationError(f"two {kind} would be called {name!r}; give a component another name", name)
+        variants = dict.fromkeys(variant.name for variant in design.variants)
+        for name in (name for contrast in design.contrasts for name in contrast.weights):
+            if name not in variants:
+                raise UnknownNameError("variant of this design", name, variants)
         return design
 
     @abstractmethod
@@ -223,12 +239,18 @@ def _conflict(one: Component, other: Component) -> str | None:
         return f"both replace the {replaced[0]!r} of the training function"
     if "model" in replaced and any(isinstance(each, Layers) for each in (one, other)):
         return "one replaces the model, which the other takes layers from"
-    for kind, what in ((Features, "column"), (Layers, "layer")):
+    for kind, what, overlap in ((Features, "column", stands_for), (Layers, "layer", _same_layers)):
         if isinstance(one, kind) and isinstance(other, kind):
             for mine in _parts(one):
-                if any(mine == its or fnmatchcase(mine, its) or fnmatchcase(its, mine) for its in _parts(other)):
+                if any(overlap(mine, its) or overlap(its, mine) for its in _parts(other)):
                     return f"both leave out the {what} {mine!r}"
     return None
+
+
+def _same_layers(pattern: Any, name: Any) -> bool:
+    """Whether a pattern stands for a layer, or for one that it lies in."""
+    within = [name[:at] for at, character in enumerate(name) if character in "./"]
+    return any(outer == pattern or fnmatchcase(outer, pattern) for outer in (name, *within))
 
 
 def _replaces(component: Component) -> str | None:
@@ -238,7 +260,6 @@ def _replaces(component: Component) -> str | None:
     return component.argument if isinstance(component, Switch) else None
 
 
-def _parts(component: Component) -> list[str]:
+def _parts(component: Features | Layers) -> Sequence[str | int]:
     """The columns or layers that it names; patterns among them stay what they are."""
-    assert isinstance(component, Features | Layers)
-    return [str(part) for part in (component.columns if isinstance(component, Features) else component.patterns)]
+    return component.columns if isinstance(component, Features) else component.patterns

@@ -61,6 +61,11 @@ class AblatorAdapter(Optimizer):
         self._repeats: Counter[str] = Counter()
         self._custom.initialize()
         self._left = self._custom.get_number_of_trials()
+        if not isinstance(self._left, int) or self._left < 1:
+            raise ConfigError(
+                f"{type(self._custom).__name__}.get_number_of_trials must return a whole number of at least 1, "
+                f"got {self._left!r}"
+            )
         return self._left
 
     def observe(self, report: Report) -> None:
@@ -99,7 +104,7 @@ def name_of(params: Mapping[str, Any]) -> str:
 
 def design_of(trials: Sequence[Trial]) -> Design:
     """The variants that an ablator of the developer API has tried, each compared with the base."""
-    names = list(dict.fromkeys(str(trial.params["variant"]) for trial in trials))
+    names = list(dict.fromkeys([BASE, *(str(trial.params["variant"]) for trial in trials)]))
     contrasts = [
         Contrast(name=name.removeprefix("without "), weights={name: 1.0, BASE: -1.0}) for name in names if name != BASE
     ]

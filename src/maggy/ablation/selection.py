@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any
 
 from maggy.ablation.components import HOWS, Component, CustomModel, Features, How, Layers, Switch
@@ -41,7 +43,7 @@ class FeatureSelection(_Selection):
         fill   what stands in the column's place, for a model that takes a fixed number of columns; None: it is gone
         """
         for name in _each(names):
-            self._chosen[name] = _features((name,), fill)
+            self._chosen[name, fill] = _features((name,), fill)
 
     def exclude(self, *names: str | int | Iterable[str | int]) -> None:
         """Take back what was included. Raises UnknownNameError for what was not."""
@@ -63,7 +65,7 @@ class FeatureSelection(_Selection):
         fill    see `include`
         """
         for group in _groups(groups, prefix, name):
-            self._chosen[frozenset(group)] = _features(group, fill, name)
+            self._chosen[frozenset(group), fill] = _features(group, fill, name)
 
     def exclude_groups(self, *groups: Iterable[str | int], prefix: str | None = None) -> None:
         """Take back groups that were included. Raises UnknownNameError for what was not."""
@@ -71,8 +73,11 @@ class FeatureSelection(_Selection):
             self._take_back(frozenset(group), _joined(group))
 
     def _take_back(self, key: Hashable, name: object) -> None:
-        if self._chosen.pop(key, None) is None:
+        known = [each for each in self._chosen if isinstance(each, tuple) and each[0] == key]
+        if not known:
             raise UnknownNameError("feature of this study", name, self.list_all())
+        for each in known:
+            del self._chosen[each]
 
 
 class LayerSelection(_Selection):
@@ -160,6 +165,14 @@ class ComponentSelection(_Selection):
             if self._chosen.pop(name, None) is None:
                 raise UnknownNameError("component of this study", name, self.list_all())
 
+    def without_values(self, arguments: Collection[str]) -> ComponentSelection:
+        """A copy in which None stands for what takes the place of these arguments."""
+        lean = ComponentSelection()
+        for switch in self:
+            assert isinstance(switch, Switch)
+            lean._chosen[switch.name] = replace(switch, off=None) if switch.argument in arguments else switch
+        return lean
+
 
 class ModelSelection:
     """The model of a study.
@@ -206,17 +219,28 @@ class ModelSelection:
 
 def _each(names: Iterable[Any]) -> Iterator[Any]:
     for name in names:
-        if isinstance(name, str | int):
-            yield name
+        if isinstance(name, str | Integral):
+            yield _key(name)
+        elif isinstance(name, Iterable):
+            yield from map(_key, name)
         else:
-            yield from name
+            _key(name)  # which raises
+
+
+def _key(name: Any) -> Any:
+    """A name as it is, a position as an int; NumPy has numbers of its own."""
+    if isinstance(name, str) and name:
+        return name
+    if isinstance(name, Integral):
+        return int(name)
+    raise AblationError(f"what is left out is named by text, or columns by their position, got {name!r}")
 
 
 def _groups(groups: Sequence[Iterable[Any]], prefix: str | None, name: str | None = None) -> Iterator[tuple[Any, ...]]:
     if name is not None and len(groups) + (prefix is not None) != 1:
         raise AblationError(f"name={name!r} goes with one group, got {len(groups) + (prefix is not None)}")
     for group in groups:
-        members = (group,) if isinstance(group, str) else tuple(dict.fromkeys(group))
+        members = tuple(dict.fromkeys(_each([group])))
         if len(members) < 2:
             raise AblationError(f"a group has at least two members, got {members!r}; a single one goes into include()")
         yield members
@@ -227,6 +251,8 @@ def _groups(groups: Sequence[Iterable[Any]], prefix: str | None, name: str | Non
 
 
 def _features(columns: tuple[str | int, ...], fill: float | None, name: str | None = None) -> Features:
+    if fill is not None and not isinstance(fill, Real):
+        raise AblationError(f"fill is a number that stands in the place of a column, got {fill!r}")
     name = name or _joined(columns)
     return Features(name=name if fill is None else f"{name} = {fill:g}", columns=columns, fill=fill)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from copy import copy
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,13 @@ class AblationStudy:
         if twice:
             raise AblationError(f"the study has {twice[0]!r} twice; give each component a name of its own", twice[0])
         return named
+
+    def without_data(self, arguments: Collection[str]) -> AblationStudy:
+        """A copy without the sample, and without what switches have for these arguments."""
+        lean = copy(self)
+        lean.model, lean.components = copy(self.model), self.components.without_values(arguments)
+        lean.model.sample = None
+        return lean
 
     def to_dict(self) -> dict[str, Any]:
         """What the study leaves out, as JSON values."""

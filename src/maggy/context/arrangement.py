@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -24,7 +23,7 @@ from maggy.ablation.stores import FeatureStore
 from maggy.config import DATA_ARGUMENTS
 from maggy.context import surgery
 from maggy.context.data import resolve
-from maggy.context.features import check_columns, columns_of, leave_out_of
+from maggy.context.features import check_columns, leave_out_of, remaining
 from maggy.errors import AblationError
 
 C = TypeVar("C", bound=Component)
@@ -46,12 +45,10 @@ class StoredDataset:
 
     def read(self, features: Sequence[Features], label: str | None) -> Any:
         """The data without some of its columns."""
-        wanted = expanded(features, self.columns)
-        gone = {column for each in wanted if each.fill is None for column in each.columns}
-        data = self.store.read(self.name, self.version, [name for name in self.columns if name not in gone])
-        return leave_out_of({self.name: data}, [each for each in wanted if each.fill is not None], label=label)[
-            self.name
-        ]
+        columns = remaining(self.columns, features, label, name=self.name)
+        data = self.store.read(self.name, self.version, columns)
+        filled = [each for each in features if each.fill is not None]
+        return leave_out_of({self.name: data}, filled, label=label)[self.name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +75,11 @@ class Arrangement:
             return variant.without
         left_out: list[Component] = []
         if (feature := params.get(ABLATED_FEATURE)) is not None:
-            left_out.append(self.components.get(feature, Features(name=feature, columns=(feature,))))
+            named = self.components.get(feature)
+            left_out.append(named if isinstance(named, Features) else Features(name=feature, columns=(feature,)))
         if (layer := params.get(ABLATED_LAYER)) is not None:
-            left_out.append(self.components.get(layer, Layers(name=layer, patterns=(layer,))))
+            named = self.components.get(layer)
+            left_out.append(named if isinstance(named, Layers) else Layers(name=layer, patterns=(layer,)))
         return tuple(left_out)
 
     def data(self) -> Iterator[Any]:
@@ -123,7 +122,7 @@ class Arrangement:
         @cache
         def reduced() -> dict[str, Any]:
             data = {name: make() for name, make in whole.items()}
-            return leave_out_of(data, expanded(features, *map(columns_of, data.values())), label=self.label)
+            return leave_out_of(data, features, label=self.label)
 
         for name in whole:
             arranged[name] = lambda name=name: reduced()[name]  # type: ignore[misc]
@@ -142,8 +141,8 @@ class Arrangement:
             arranged["model"] = _always(surgery.ablated(base, layers))
 
 
-def check_features(features: Features, data: Mapping[str, Any], label: str | None) -> None:
-    """Refuse columns that are not there, as far as that can be told without making the data.
+def check_features(features: Sequence[Features], data: Mapping[str, Any], label: str | None) -> None:
+    """Refuse columns that are not there or cannot go together, as far as that can be told without making the data.
 
     data  of the config, by name
 
@@ -151,32 +150,12 @@ def check_features(features: Features, data: Mapping[str, Any], label: str | Non
     """
     if not data:
         raise AblationError(
-            f"feature {features.name!r} cannot be left out, because the study has no data: give the config a dataset, "
-            f"train_set or test_set, or the study a dataset generator or a feature store",
-            features.name,
+            f"feature {features[0].name!r} cannot be left out, because the study has no data: give the config a "
+            f"dataset, train_set or test_set, or the study a dataset generator or a feature store",
+            features[0].name,
         )
     for name, value in data.items():
-        check_columns(value, expanded([features], columns_of(value)), label, name)
-
-
-def expanded(features: Sequence[Features], *tables: Sequence[str] | None) -> list[Features]:
-    """The features with patterns such as "mean *" replaced by the columns that they stand for.
-
-    tables  the columns of each table; None for one whose columns have no names
-    """
-    columns = list(dict.fromkeys(name for table in tables for name in table or ()))
-    return [
-        replace(
-            each, columns=tuple(dict.fromkeys(name for column in each.columns for name in _matching(column, columns)))
-        )
-        for each in features
-    ]
-
-
-def _matching(column: str | int, columns: Sequence[str]) -> Sequence[str | int]:
-    if not isinstance(column, str) or column in columns or not column.endswith("*"):
-        return [column]
-    return [name for name in columns if fnmatchcase(name, column)] or [column]
+        check_columns(value, features, label, name)
 
 
 def _of(kind: type[C], components: Sequence[Component]) -> list[C]:

@@ -96,6 +96,7 @@ class Binding:
     """Fills the arguments of one function by name; its signature is read once.
 
     meanings  what its arguments mean, in today's words
+    needed    those of them that have no default
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -103,6 +104,9 @@ class Binding:
         self._taken = [argument.name for argument in arguments if argument.kind in _BY_NAME]
         self._catches_all = any(argument.kind is argument.VAR_KEYWORD for argument in arguments)
         self.meanings = {SYNONYMS.get(name, name) for name in self._taken}
+        self.needed = {
+            SYNONYMS.get(argument.name, argument.name) for argument in arguments if argument.default is argument.empty
+        }
 
     def arguments(self, hparams: Mapping[str, Any], others: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
         """The keyword arguments for one call: what the function names, and every hyperparameter if it has **kwargs.

@@ -61,13 +61,14 @@ class Task:
 
         Raises whatever the function raises, AblationError, and the errors of `read_return`.
         """
-        hparams = {**self.hparams, **params}
         taken = self._binding.meanings
         others: dict[str, Callable[[], Any]] = {
             name: partial(resolve, value) for name, value in self.fixed.items() if name in taken
         }
+        hparams = dict(params)
         if self.arrangement is not None:
-            hparams, others = self.arrangement.arrange(hparams, others)
+            hparams, others = self.arrangement.arrange(params, others)
+        hparams = {**self.hparams, **hparams}
         others["reporter"] = lambda: reporter
         others["seed"] = lambda: seed_of(self.seed, "trial", reporter.trial_id or 0)
         arguments = self._binding.arguments(hparams, others)

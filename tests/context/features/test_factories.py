@@ -11,7 +11,7 @@ import pytest
 from torch.utils.data import Dataset
 
 from maggy.ablation.components import Features
-from maggy.context.features import check_columns, columns_of, leave_out
+from maggy.context.features import check_columns, leave_out
 from maggy.errors import AblationError
 
 
@@ -42,7 +42,6 @@ def test_a_factory_stays_one_of_the_same_signature():
     both = leave_out(lambda: (titanic(), titanic(5)), feature("age"))()
     assert [list(each) for each in both] == [["fare", "survived"]] * 2
     assert leave_out(titanic, []) is titanic
-    assert columns_of(titanic) is None
 
 
 def test_what_a_factory_makes_has_to_have_the_column():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from maggy.ablation.components import Features
 from maggy.context.data import materialise
-from maggy.context.features import check_columns, columns_of, leave_out, leave_out_of, width_of
+from maggy.context.features import check_columns, leave_out, leave_out_of, remaining
 from maggy.errors import AblationError
 
 ROWS = {"age": [30, 40, 50], "fare": [1.5, 2.5, 3.5], "name": ["x", "y", "z"], "survived": [0, 1, 1]}
@@ -60,7 +60,9 @@ def data(request: pytest.FixtureRequest) -> Any:
 
 def test_columns_are_known_without_reading_rows_of_data_and_of_their_handles(data, tmp_path):
     for value in (data, materialise("dataset", data, str(tmp_path))):
-        assert columns_of(value) == list(ROWS) and width_of(value) == 4
+        check_columns(value, feature(*list(ROWS)[:3]))
+        with pytest.raises(AblationError, match=f"Its columns: {', '.join(map(repr, ROWS))}$"):
+            check_columns(value, feature("zzz"))
 
 
 def test_a_column_is_left_out_and_what_was_given_stays_as_it_was(data):
@@ -146,7 +148,6 @@ def test_the_columns_of_a_path_and_of_a_list_of_paths_are_known(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("age,fare\n1,2\n")
     for value in (path, [str(path), path]):
-        assert columns_of(value) == ["age", "fare"]
         with pytest.raises(AblationError, match="Did you mean 'age'"):
             check_columns(value, feature("agee"))
 
@@ -161,7 +162,6 @@ def matrix(request: pytest.FixtureRequest) -> Any:
 
 
 def test_positions_of_the_last_axis_are_left_out_of_arrays(matrix):
-    assert columns_of(matrix) is None and width_of(matrix) == 4
     assert leave_out(matrix, feature(1, 3)).tolist() == [[0, 2], [4, 6], [8, 10]]
     assert leave_out(matrix, feature(1, fill=-1)).tolist() == [[0, -1, 2, 3], [4, -1, 6, 7], [8, -1, 10, 11]]
     assert leave_out(matrix, feature(0) + feature(3, fill=0)).tolist() == [[1, 2, 0], [5, 6, 0], [9, 10, 0]]
@@ -216,14 +216,16 @@ def test_a_list_a_tuple_and_a_dict_are_several_data_sets():
     for data in ([train, test], (train, test), {"train": train, "test": test}, [(train, np.zeros(3)), None]):
         less = leave_out(data, feature("age"), label="survived")
         assert type(less) is type(data) and len(less) == len(data)
-        assert columns_of(data) == list(ROWS) and columns_of(less) == ["fare", "name", "survived"]
+        check_columns(data, feature("age"))
+        with pytest.raises(AblationError, match=r"no column 'age'.*'fare', 'name', 'survived'$"):
+            check_columns(less, feature("age"))
 
 
 def test_a_tuple_of_as_many_rows_with_other_columns_is_a_pair_of_which_x_is_changed(matrix):
     frame = pd.DataFrame(ROWS)
     for labels in (matrix[:, 0], matrix[:, :2], [0, 1, 1], list(np.array([True, False, True])), pd.Series([0, 1, 1])):
         x, y = leave_out((matrix, labels), feature(0))
-        assert x.shape == (3, 3) and y is labels and width_of((matrix, labels)) == 4
+        assert x.shape == (3, 3) and y is labels
     x, y = leave_out((frame[["age", "fare"]], frame[["survived"]]), feature("age"))
     assert list(x) == ["fare"] and list(y) == ["survived"]
     train, test = leave_out((matrix, matrix[:2]), feature(0))
@@ -253,5 +255,41 @@ def test_what_has_no_columns_asks_for_a_factory():
             leave_out(data, feature("age"))
     with pytest.raises(AblationError, match=r"changes nothing in the data: it has no columns"):
         leave_out(np.zeros(3), feature(0))
-    assert columns_of(b"bytes") is None and width_of([1, 2]) is None
-    check_columns(b"bytes", feature("age"))
+    with pytest.raises(AblationError, match="the data is bytes, which has no columns that are known"):
+        check_columns(b"bytes", feature("age"))
+
+
+# --- patterns and labels
+
+
+def test_a_star_stands_for_the_columns_that_begin_so_whatever_characters_they_have_and_never_for_the_label():
+    frame = pd.DataFrame(ROWS)
+    odd = frame.rename(columns={"age": "x[0] age", "fare": "x[0] fare"}).assign(sex=1)
+    assert list(leave_out(odd, feature("x[0]*"))) == ["name", "survived", "sex"]
+    assert list(leave_out(odd, feature("s*"), label="survived")) == ["x[0] age", "x[0] fare", "name", "survived"]
+    with pytest.raises(AblationError, match=r"has no column 'surv\*'"):
+        leave_out(odd, feature("surv*"), label="survived")
+    assert remaining(list(odd), feature("s*", "name"), "survived") == ["x[0] age", "x[0] fare", "survived"]
+
+
+def test_a_label_is_protected_whether_it_is_named_by_text_or_by_number(matrix):
+    numbered = pd.DataFrame(matrix)
+    for key, label in ((3, "3"), ("3", 3), (3, 3)):
+        for act in (leave_out, check_columns):
+            with pytest.raises(AblationError, match="is the label"):
+                act(numbered, feature(key), label=label)
+    check_columns(numbered, feature(0), label=3)
+    with pytest.raises(AblationError, match="without any column but the label"):
+        leave_out(numbered, feature(0, 1, 2), label=3)
+
+
+def test_a_factory_that_leaves_out_by_itself_is_not_told_a_pattern():
+    frame = pd.DataFrame(ROWS)
+
+    def asks(ablated_features=()):
+        return frame.drop(columns=list(ablated_features))
+
+    for act in (leave_out, check_columns):
+        with pytest.raises(AblationError, match=r"nobody knows beforehand which of its columns 'a\*' stands for"):
+            act(asks, feature("a*"))
+    assert list(leave_out(lambda: frame, feature("a*"))()) == ["fare", "name", "survived"]

@@ -6,7 +6,7 @@ import pytest
 
 from maggy.ablation.components import Features
 from maggy.context.data import materialise, resolve
-from maggy.context.features import check_columns, columns_of, leave_out, width_of
+from maggy.context.features import check_columns, leave_out, outline
 from maggy.errors import AblationError, ConfigError
 
 tf = pytest.importorskip("tensorflow")
@@ -34,8 +34,8 @@ def elements(data):
 
 
 def test_columns_are_known_from_the_specification(named, matrix):
-    assert columns_of(named) == columns_of(named.batch(2)) == ["age", "fare"]
-    assert columns_of(matrix) is None and width_of(matrix) == width_of(matrix.batch(2)) == 2
+    assert outline(named).columns == outline(named.batch(2)).columns == ("age", "fare")
+    assert outline(matrix).columns is None and outline(matrix).width == outline(matrix.batch(2)).width == 2
 
 
 def test_dicts_lose_keys_or_hold_the_fill(named):
@@ -76,7 +76,7 @@ def test_a_finite_dataset_is_written_and_arrives_with_equal_elements(where, name
         for (x, y), (its_x, its_y) in zip(elements(data), elements(back), strict=True):
             assert {name: list(column) for name, column in x.items()} == {name: list(c) for name, c in its_x.items()}
             assert list(y) == list(its_y)
-    assert columns_of(handle) == ["age", "fare"]
+    assert handle.outline.columns == ("age", "fare")
 
 
 def test_a_dataset_without_an_end_asks_for_a_factory(named, tmp_path):

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from maggy.ablation.components import Features
-from maggy.context.features import check_columns, columns_of, leave_out, width_of
+from maggy.context.features import check_columns, leave_out, outline
 from maggy.errors import AblationError
 
 
@@ -88,14 +88,13 @@ def test_a_tensor_dataset_becomes_another_tensor_dataset():
     data = TensorDataset(torch.arange(8.0).reshape(2, 4), torch.zeros(2))
     less = leave_out(data, feature(0))
     assert type(less) is TensorDataset and less.tensors[0].tolist() == [[1, 2, 3], [5, 6, 7]]
-    assert data.tensors[0].shape == (2, 4) and width_of(data) == 4
+    assert data.tensors[0].shape == (2, 4) and outline(data).width == 4
     for act in (leave_out, check_columns):
         with pytest.raises(AblationError, match="positions go from 0 to 3"):
             act(data, feature(4))
 
 
 def test_what_the_items_do_not_have_is_said_at_the_first_of_them():
-    assert columns_of(Dicts()) is None
     check_columns(Dicts(), feature("agee"))
     with pytest.raises(AblationError, match=r"an item of the data has no column 'agee'. Did you mean 'age'"):
         leave_out(Dicts(), feature("agee"))[0]

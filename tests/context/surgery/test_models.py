@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from maggy.ablation.components import Layers
-from maggy.context.surgery import ablated, names
+from maggy.context.surgery import Checker, ablated, names
 from maggy.errors import AblationError
 
 
@@ -40,3 +40,28 @@ def test_what_is_no_model_says_what_would_be(no_model):
         names(no_model)
     with pytest.raises(AblationError, match="this is a"):
         ablated(lambda: no_model, [Layers(name="it", patterns=("it",))])()
+
+
+def test_what_is_left_out_twice_is_refused_also_where_names_do_not_tell():
+    from torch import nn, zeros
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.act = nn.ReLU()
+            self.encoder = nn.Sequential(nn.Linear(4, 4), self.act)
+            self.decoder = nn.Sequential(nn.Linear(4, 4), self.act)
+            self.coder = self.encoder
+            self.head = nn.Linear(4, 1)
+
+        def forward(self, x):
+            return self.head(self.decoder(self.coder(x)))
+
+    checker = Checker(Net, sample=zeros(2, 4))
+    one = [Layers(name=name, patterns=(name,)) for name in ("encoder", "coder", "enc*", "decoder")]
+    for first, second in ((0, 1), (1, 2), (2, 0)):
+        with pytest.raises(AblationError, match=r"cannot be left out together: both leave out '(en)?coder'"):
+            checker.check([one[first], one[second]])
+    with pytest.raises(AblationError, match=r"both leave out 'encoder\.0'"):
+        checker.check([one[1], Layers(name="linear", patterns=("encoder.0",), how="zero")])
+    checker.check([one[0], one[3]])  # what they share goes with both

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Self
 
-from maggy.ablation.components import Features
+from maggy.ablation.components import Features, stands_for
 from maggy.context.data.outline import Outline
 from maggy.errors import AblationError
 
@@ -20,7 +20,8 @@ Key = str | int
 class Cut:
     """Columns to leave out, each with the component that it belongs to.
 
-    fills  what stands in the place of a column, by its name or position; None: it is gone
+    fills  what stands in the place of a column, by its name or position; None: it is gone. "mean *" stands for all
+           columns that begin so, except the label
     names  of the components, for errors
     label  the column that stays in any case
     """
@@ -38,10 +39,10 @@ class Cut:
             if not component.columns:
                 raise AblationError(f"{component.name!r} names no columns, so nothing would change", component.name)
             for key in component.columns:
-                if key == label:
+                if label is not None and str(key) == str(label):
                     raise AblationError(f"{key!r} is the label: a training without it is none", component.name)
                 fills[key], names[key] = component.fill, component.name
-        return cls(fills, names, label)
+        return cls(fills, names, None if label is None else str(label))
 
     @property
     def component(self) -> str:
@@ -60,14 +61,17 @@ class Cut:
         Raises AblationError if there is no such column, or none would be left.
         """
         assert outline.width is not None
-        at = {self._position(key, outline, what): fill for key, fill in self.fills.items()}
+        known: dict[str, list[int]] = {}
+        for position, column in enumerate(outline.columns or ()):
+            known.setdefault(column, []).append(position)
+        at = {each: fill for key, fill in self.fills.items() for each in self._positions(key, outline, known, what)}
         columns = outline.columns or ()
         left = [each for each in range(outline.width) if at.get(each, 0.0) is not None]
         if all(each < len(columns) and columns[each] == self.label for each in left):
             raise self.error(f"{what} would be left without any column but the label")
         return at
 
-    def _position(self, key: Key, outline: Outline, what: str) -> int:
+    def _positions(self, key: Key, outline: Outline, known: Mapping[str, list[int]], what: str) -> list[int]:
         columns, width = outline.columns, outline.width
         assert width is not None
         if columns is None:
@@ -77,11 +81,15 @@ class Cut:
                 )
             if not 0 <= key < width:
                 raise self.error(f"{what} has no column {key}: positions go from 0 to {width - 1}", key)
-            return key
-        if columns.count(str(key)) == 1:
-            return columns.index(str(key))
-        if str(key) in columns:
+            return [key]
+        found = known.get(str(key), [])
+        if len(found) == 1:
+            return found
+        if found:
             raise self.error(f"{what} has several columns {key!r}", key)
+        begin_so = [at for at, column in enumerate(columns) if stands_for(key, column) and column != self.label]
+        if begin_so:
+            return begin_so
         close = get_close_matches(str(key), columns, n=3)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         shown = ", ".join(map(repr, columns[:_SHOWN])) + ", ..." * (len(columns) > _SHOWN)
@@ -96,6 +104,13 @@ class Cut:
         columns = ", ".join(map(repr, self.fills))
         return self.error(
             f"leaving out {columns} changes nothing in {what}: it has no columns, or they hold the fill already"
+        )
+
+    def stranger(self, data: Any, what: str) -> AblationError:
+        """The error for data of a kind that columns cannot be left out of."""
+        return self.error(
+            f"{what} is {type(data).__name__}, which has no columns that are known. Give a table, an array of two "
+            f"axes, a data set of a framework, or a function that makes the data and takes ablated_features="
         )
 
     def misfit(self, what: str, fill: float, kind: Any) -> AblationError:

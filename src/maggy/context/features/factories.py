@@ -28,11 +28,8 @@ def leave_out_of_factory(
     asks = asked(factory)
     if asks is None:
         return _wrapped(factory, lambda *args, **keywords: leave_out(factory(*args, **keywords)))
-    if cut.has_fill:
-        raise cut.error(f"{what} leaves out features by itself ({asks}=), so fill= has no meaning for it")
+    check_factory(factory, cut, what)
     columns = tuple(cut.fills)
-    if asks == ONE and len(columns) > 1:
-        raise cut.error(f"{what} takes one {ONE}=, and {len(columns)} are to go at once; let it take {MANY}=, a tuple")
     told = {asks: columns if asks == MANY else columns[0]}
 
     def make(*args: Any, **keywords: Any) -> Any:
@@ -41,6 +38,25 @@ def leave_out_of_factory(
         return data
 
     return _wrapped(factory, make)
+
+
+def check_factory(factory: Callable[..., Any], cut: Cut, what: str) -> None:
+    """Raise AblationError for a factory that asks for what to leave out and cannot be told these columns."""
+    asks = asked(factory)
+    if asks is None:
+        return
+    if cut.has_fill:
+        raise cut.error(f"{what} leaves out features by itself ({asks}=), so fill= has no meaning for it")
+    if asks == ONE and len(cut.fills) > 1:
+        count = len(cut.fills)
+        raise cut.error(f"{what} takes one {ONE}=, and {count} are to go at once; let it take {MANY}=, a tuple")
+    for key in cut.fills:
+        if str(key).endswith("*"):
+            raise cut.error(
+                f"{what} leaves out features by itself ({asks}=), and nobody knows beforehand which of its columns "
+                f"{key!r} stands for: name them, or let Maggy leave them out of what it makes, without {asks}=",
+                key,
+            )
 
 
 def whole(factory: Callable[..., Any]) -> Callable[..., Any]:

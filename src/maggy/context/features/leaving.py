@@ -13,7 +13,7 @@ from maggy.context.data.outline import Outline, is_columns, is_number, named, ou
 from maggy.context.data.paths import files_at
 from maggy.context.features.arrays import is_array, leave_out_of_array
 from maggy.context.features.cut import Cut
-from maggy.context.features.factories import leave_out_of_factory, whole
+from maggy.context.features.factories import check_factory, leave_out_of_factory, whole
 from maggy.context.features.tables import (
     leave_out_of_arrow_dataset,
     leave_out_of_columns,
@@ -67,50 +67,43 @@ def check_columns(value: Any, features: Sequence[Features], label: str | None = 
 
     def check(each: Any, what: str) -> Any:
         shown.append(_outline(each))
-        if shown[-1].width is not None:
+        if is_factory(each):
+            check_factory(each, cut, what)
+        elif shown[-1].width is not None:
             cut.positions(shown[-1], what)
+        elif not (shown[-1].is_flat or _is_read_later(each)):
+            raise cut.stranger(each, what)
         return each
 
-    _over_sets(_opened(value), name, check)
+    _over_sets(opened(value), name, check)
     names = [each.columns for each in shown if each.columns is not None]
     has_own_labels = isinstance(value, tuple) or len(names) < len(shown)
-    if label is not None and names and not has_own_labels and not any(label in columns for columns in names):
+    if label is not None and names and not has_own_labels and not any(cut.label in columns for columns in names):
         raise AblationError(f"{name} has no column {label!r}, which is said to be the label")
 
 
-def columns_of(value: Any) -> list[str] | None:
-    """The names of the columns of a value of a config, its handle, or data; None where they have none.
+def remaining(
+    columns: Sequence[str], features: Sequence[Features], label: str | None = None, name: str = "the data"
+) -> list[str]:
+    """The columns of a table that is read without these features: those that stay as they are or are filled.
 
-    Of several data sets, what all of them have. No rows are read.
+    Raises AblationError for the label, and for columns that do not exist.
     """
-    shown = _outlines(value)
-    names = [each.columns for each in shown if each.columns is not None]
-    if not names or len(names) < len(shown):
-        return None
-    return [column for column in names[0] if all(column in columns for columns in names)]
-
-
-def width_of(value: Any) -> int | None:
-    """How many columns there are; None where that is not known, or several data sets differ. No rows are read."""
-    widths = {each.width for each in _outlines(value)}
-    return widths.pop() if len(widths) == 1 else None
-
-
-def _outlines(value: Any) -> list[Outline]:
-    shown: list[Outline] = []
-
-    def note(each: Any, what: str) -> Any:
-        shown.append(_outline(each))
-        return each
-
-    _over_sets(_opened(value), "", note)
-    return [each for each in shown if not each.is_flat]
+    if not features:
+        return list(columns)
+    at = Cut.of(features, label).positions(named(columns), name)
+    return [column for position, column in enumerate(columns) if at.get(position, 0.0) is not None]
 
 
 def _outline(value: Any) -> Outline:
     if isinstance(value, Handle):
         return value.outline
     return named(value) if _is_columns(value) else outline(value)
+
+
+def _is_read_later(value: Any) -> bool:
+    """Whether data may have columns although none are known."""
+    return isinstance(value, Handle) or is_torch_dataset(value) or is_tf_dataset(value)
 
 
 def _is_columns(value: Any) -> bool:
@@ -151,10 +144,7 @@ def _changed(data: Any, cut: Cut, what: str) -> Any:
         return leave_out_of_columns(data, cut, what)
     if is_array(data) and outline(data).width is not None:
         return leave_out_of_array(data, cut, what)
-    raise cut.error(
-        f"{what} is {type(data).__name__}, which has no columns that are known. Give a table, an array of two axes, a "
-        f"data set of a framework, or a function that makes the data and takes ablated_features="
-    )
+    raise cut.stranger(data, what)
 
 
 def _changed_sets(data: Any, cut: Cut, what: str) -> Any:
@@ -221,12 +211,12 @@ def _is_pair(items: list[Any], what: str) -> bool:
     return set(x.columns) != set(y.columns)
 
 
-def _opened(value: Any) -> Any:
+def opened(value: Any) -> Any:
     """A value of a config with its paths as handles, of which the columns are known."""
     if is_path(value):
         return files_at("data", value)
     if not holds_data(value):
         return value
     if isinstance(value, dict):
-        return {name: _opened(item) for name, item in value.items()}
-    return like(value, [_opened(item) for item in value])
+        return {name: opened(item) for name, item in value.items()}
+    return like(value, [opened(item) for item in value])

@@ -6,6 +6,7 @@ import functools
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 from maggy.ablation.components import Layers
@@ -58,11 +59,25 @@ class Checker:
 
     def check(self, removals: Sequence[Layers]) -> None:
         """Raise AblationError if the model cannot work without these layers, or is the same without them."""
+        self._refuse_overlap(removals)
         with unchanged_streams():
             ablated = self._inspection.check(removals)
             for layers in removals:
                 if layers.how == "reinit":
                     self._check_loaded(layers, ablated)
+
+    def _refuse_overlap(self, removals: Sequence[Layers]) -> None:
+        """What is left out twice is worth nothing the second time. Names do not tell all of it before there is a model:
+        a PyTorch module may have several, and two patterns a layer in common."""
+        for pair in permutations(removals, 2):
+            (found, mine), (_, its) = ((names, self._inspection.within(names)) for names in map(self.matching, pair))
+            if both := [name for key, name in mine.items() if name in found and key in its]:
+                one, other = (layers.name for layers in pair)
+                raise AblationError(
+                    f"{one!r} and {other!r} cannot be left out together: both leave out {both[0]!r}. Take one of them "
+                    f"out of the study, or use ablator='loco'",
+                    one,
+                )
 
     def _check_loaded(self, layers: Layers, ablated: Any) -> None:
         """Fresh weights make a difference only to those that were the same each time the model is made."""
@@ -95,7 +110,8 @@ class Checker:
         except Exception as error:
             raise AblationError(
                 f"the model cannot be made, which is needed to check what is left out of it: "
-                f"{type(error).__name__}: {error}"
+                f"{type(error).__name__}: {error}. Arguments that it takes go with the sample: "
+                f"study.model.set_sample(batch, width=16)"
             ) from error
 
 

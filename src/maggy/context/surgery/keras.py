@@ -83,6 +83,13 @@ class Inspection:
                 raise AblationError(f"the model cannot take the sample: {type(error).__name__}: {error}") from error
         self._model = model
 
+    def within(self, found: Sequence[str]) -> dict[int, str]:
+        """The layers and what lies in them: their names, by their ids."""
+        inside = tuple(f"{name}/" for name in found)
+        return {
+            id(layer): name for name, layer in _layers(self._model).items() if name in found or name.startswith(inside)
+        }
+
     def check(self, removals: Sequence[Layers]) -> Any:
         """The model without these layers. Raises AblationError where it cannot work or is the same."""
         return apply(self._model, removals)

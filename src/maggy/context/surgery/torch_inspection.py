@@ -55,6 +55,13 @@ class Inspection:
             comparison.check(base, ablated.train(training), self._sample)
         return ablated
 
+    def within(self, found: Sequence[str]) -> dict[int, str]:
+        """The modules and what lies in them: their names, by their ids."""
+        modules = ((name, self._model.get_submodule(name)) for name in found)
+        return {
+            id(part): f"{name}.{inner}".rstrip(".") for name, each in modules for inner, part in each.named_modules()
+        }
+
     def _check_called(self, layers: Layers, found: Sequence[str]) -> None:
         if not self._traces:
             if layers.how == "identity":
