@@ -5,7 +5,8 @@ import math
 
 import pytest
 
-from maggy.config import BaseConfig, HyperparameterOptConfig, LagomConfig, OptimizationConfig
+from maggy.ablation import AblationStudy
+from maggy.config import AblationConfig, BaseConfig, HyperparameterOptConfig, LagomConfig, OptimizationConfig
 from maggy.errors import ConfigError
 from maggy.searchspace import Searchspace
 
@@ -130,3 +131,60 @@ def test_the_hyperparameters_of_a_single_run_are_a_dict():
     assert BaseConfig(hparams={"lr": 0.1}).hparams == {"lr": 0.1}
     with pytest.raises(ConfigError, match="hparams has to be a dict of names to values"):
         BaseConfig(hparams=[("lr", 0.1)])
+
+
+@pytest.mark.parametrize("name", ["model", "module", "dataset_function", "train_set", "reporter", "hparams"])
+def test_a_hyperparameter_cannot_take_the_place_of_something_else_that_the_function_gets(name):
+    with pytest.raises(ConfigError, match=f"hparams names '{name}': a training function that asks for it gets somethi"):
+        BaseConfig(hparams={name: 1})
+    with pytest.raises(ConfigError, match=f"hparams names '{name}'"):
+        AblationConfig(AblationStudy(), hparams={name: 1})
+
+
+def test_a_single_run_may_fix_its_budget_and_its_seed_as_hyperparameters():
+    assert BaseConfig(hparams={"budget": 9, "seed": 3}).hparams == {"budget": 9, "seed": 3}
+
+
+def test_the_name_of_a_hyperparameter_is_text():
+    with pytest.raises(ConfigError, match="hparams has to be a dict of names to values, and 1 is no text"):
+        BaseConfig(hparams={1: 0.1})
+
+
+def estimator():
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression()
+
+
+def keras_model():
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def torch_module():
+    import torch
+
+    return torch.nn.Sequential(torch.nn.Linear(2, 1))
+
+
+@pytest.mark.parametrize("make", [estimator, keras_model, torch_module])
+def test_a_model_that_is_made_already_is_refused_alone_and_in_a_list_and_the_error_says_why(make):
+    model = make()
+    for given in (model, [type(model), model]):
+        with pytest.raises(ConfigError) as caught:
+            search(model=given)
+        assert str(caught.value) == (
+            f"model has to be a class, or a function that makes a model, got an object of {type(model).__name__}. All "
+            "trials would share one that is made, with what the others have learnt: give e.g. model=lambda: Net(...), "
+            "and call model() in the training function"
+        )
+    assert search(model=[type(model), make]).model == [type(model), make]
+
+
+@pytest.mark.parametrize("model", ["resnet", {"net": dict}, 3])
+def test_what_cannot_be_called_is_no_model(model):
+    with pytest.raises(ConfigError, match=f"model has to be a class, or a .* got an object of {type(model).__name__}"):
+        BaseConfig(model=model)

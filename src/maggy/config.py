@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from maggy.errors import ConfigError
 from maggy.searchspace import Searchspace, Space
+from maggy.searchspace.parameters import INJECTED_NAMES
 from maggy.trial import Direction, Objective
 
 if TYPE_CHECKING:
@@ -262,7 +263,15 @@ def _check(holds: bool, message: str) -> None:
 
 
 def _check_hparams(hparams: object) -> None:
-    _check(hparams is None or isinstance(hparams, Mapping), "hparams has to be a dict of names to values")
+    if hparams is None:
+        return
+    _check(isinstance(hparams, Mapping), "hparams has to be a dict of names to values")
+    for name in hparams:  # type: ignore[attr-defined]  # it is a Mapping
+        _check(isinstance(name, str), f"hparams has to be a dict of names to values, and {name!r} is no text")
+        _check(
+            name not in INJECTED_NAMES - _BUDGETS,
+            f"hparams names {name!r}: a training function that asks for it gets something else. Choose another name",
+        )
 
 
 def check_model(model: Any) -> None:
@@ -279,11 +288,14 @@ def check_model(model: Any) -> None:
     bases = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in type(model).__mro__}
     if not bases.isdisjoint(_MODELS) or not callable(model):
         raise ConfigError(
-            f"model is an object of {type(model).__name__}, which all trials would share, with what the others have "
-            f"learnt; give the class or a function that makes one, e.g. model=lambda: {type(model).__name__}(...), and "
-            f"call it in the training function"
+            f"model has to be a class, or a function that makes a model, got an object of {type(model).__name__}. All "
+            f"trials would share one that is made, with what the others have learnt: give e.g. model=lambda: Net(...), "
+            f"and call model() in the training function"
         )
 
+
+_BUDGETS = frozenset({"budget", "resource"})
+"""Nobody else gives these out where `hparams` are given."""
 
 _MODELS = frozenset({"torch.Module", "keras.Layer", "tensorflow.Module"})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from callbacks.helpers import LONG, log, points, search_with_a_stop, table
@@ -81,6 +83,7 @@ def test_a_stop_leaves_fit_in_the_middle_of_an_epoch_if_batches_are_reported():
 
 def test_without_a_reporter_it_is_that_of_the_running_trial_in_each_trial_that_uses_the_callback():
     callback = KerasEpochEnd(metric="accuracy")
+    fit(network(), callback)  # by hand first, as one does
 
     def train(length):
         from callbacks.test_keras import fit, network
@@ -90,6 +93,15 @@ def test_without_a_reporter_it_is_that_of_the_running_trial_in_each_trial_that_u
     _, stopped, result = search_with_a_stop(train)
 
     assert points(result, stopped)[0][0] == 0
+
+
+def test_a_callback_that_was_used_by_hand_leaves_its_model_behind():
+    callback = KerasEpochEnd()
+    model = network()
+    fit(model, callback)
+
+    assert callback.model is model
+    assert pickle.loads(pickle.dumps(callback)).model is None
 
 
 # --- by hand

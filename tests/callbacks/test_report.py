@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from maggy import Reporter
 from maggy.callbacks.report import Report
-from maggy.errors import EarlyStopException, MetricKeyError, PreemptedException
+from maggy.errors import ConfigError, EarlyStopException, MetricKeyError, PreemptedException
 from maggy.worker.running import made_known, running
 
 
@@ -79,6 +80,38 @@ def test_without_a_reporter_each_trial_gets_its_own_points_and_between_them_they
     assert first.points == second.points == [(0, 0.5), (1, 0.5), (2, 0.5)]
     assert capsys.readouterr().out == "step 0: 0.25\n" * 2
     assert running() is None
+
+
+def test_a_callback_that_has_run_by_hand_travels_as_one_that_has_not():
+    callback = report()
+    callback.broadcast({"loss": 0.5}, 7)
+
+    arrived, trial = pickle.loads(pickle.dumps(callback)), Trial()
+    with made_known(trial):
+        arrived.broadcast({"loss": 0.25}, 0)
+
+    assert trial.points == [(0, 0.25)]
+
+
+def test_two_callbacks_that_report_in_turns_are_an_error():
+    trial = Trial()
+    of_training, of_validation = report(trial), report(trial, "val_loss")
+    measured = {"loss": 0.5, "val_loss": 0.75}
+    of_training.broadcast(measured, 0)
+    of_validation.broadcast(measured, 0)
+
+    with pytest.raises(ConfigError, match=r"Callback reports 'loss', and something else reports to the same trial bet"):
+        of_training.broadcast(measured, 1)
+
+
+def test_what_is_reported_by_hand_between_two_trainings_is_in_nobodys_way():
+    trial = Trial()
+    callback = report(trial)
+    for metric in (0.5, 0.25):
+        callback.broadcast({"loss": metric}, 0)
+        trial.broadcast(metric)
+
+    assert trial.points == [(0, 0.5), (1, 0.5), (2, 0.25), (3, 0.25)]
 
 
 def test_a_stop_is_an_answer_and_the_reporter_knows_that_training_was_cut_short():

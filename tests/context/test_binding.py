@@ -150,9 +150,17 @@ def test_a_name_that_nobody_provides_is_an_error_that_lists_what_can_be_had():
         check_with_lr(train, "model")
     assert str(caught.value) == (
         "train() asks for 'report', which nobody provides. Did you mean 'reporter'? "
-        "Provided here: hparams, lr, model, model_function, module, reporter. Rename the argument, or give it a "
-        "default."
+        "Provided here: hparams, lr, model, model_function, module, reporter. Rename the argument, give it a "
+        "default, or a value as a hyperparameter."
     )
+
+
+@pytest.mark.parametrize(("asked", "given"), [("train_set", "train_set"), ("module", "model"), ("model", "model")])
+def test_what_the_config_could_have_is_asked_for_there(asked, given):
+    namespace = {}
+    exec(f"def train(lr, {asked}): ...", namespace)
+    with pytest.raises(SignatureError, match=rf"asks for '{asked}', .*\. Give the config {given}=, or the argument a "):
+        check_with_lr(namespace["train"])
 
 
 def test_a_keyword_only_name_that_nobody_provides_is_one_too():
@@ -165,8 +173,8 @@ def test_a_keyword_only_name_that_nobody_provides_is_one_too():
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        (["lr", "layers"], r"train\(\) never gets 'layers' of the search space: add the argument, or take all"),
-        (["lr", "layers", "units"], r"train\(\) never gets 'layers', 'units' of the search space: add the arguments,"),
+        (["lr", "layers"], r"train\(\) never gets the hyperparameter 'layers': add the argument, or take all"),
+        (["lr", "layers", "units"], r"train\(\) never gets the hyperparameters 'layers', 'units': add the arguments,"),
     ],
 )
 def test_a_hyperparameter_that_the_function_ignores_is_an_error(names, says):
@@ -182,7 +190,7 @@ def test_what_only_looks_like_a_place_for_a_hyperparameter_is_none():
     def more_leftovers(reporter=None, *hparams): ...
 
     for function in (leftovers, more_leftovers):
-        with pytest.raises(SignatureError, match="never gets 'lr' of the search space"):
+        with pytest.raises(SignatureError, match="never gets the hyperparameter 'lr'"):
             check_with_lr(function)
 
 

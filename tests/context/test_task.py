@@ -11,7 +11,7 @@ import threading
 import cloudpickle
 import pytest
 
-from maggy.context import Task, pack, task, unpack
+from maggy.context import Task, largest, pack, task, unpack
 from maggy.errors import FunctionNotPicklableError, FunctionTooLargeError, ReturnKeyError
 
 LOCK = threading.Lock()
@@ -151,6 +151,28 @@ def test_an_argument_of_the_config_that_cannot_travel_is_named_too():
     with pytest.raises(FunctionNotPicklableError) as caught:
         packed(lambda lr: lr, fixed={"dataset": threading.Lock()}, hparams={"layers": 2})
     assert caught.value.variables == ("dataset",)
+
+
+def test_an_attribute_that_is_named_like_a_global_is_not_at_fault():
+    images = threading.Lock()
+
+    class Page:
+        LOCK = 1
+
+    def train(lr):
+        return Page.LOCK, images
+
+    with pytest.raises(FunctionNotPicklableError, match="its variable 'images' cannot be pickled"):
+        packed(train)
+
+
+def test_the_variables_that_weigh_most_are_found_beside_one_that_travels_by_name():
+    from concurrent.futures import thread  # an installed module, whose functions use a lock of that module
+
+    images = bytes(2_000_000)
+    large = Task(function=thread._python_exit, optimization_key="Metric", fixed={"model": lambda: images})
+    assert len(pack(large)) > 2_000_000
+    assert largest(large) == "'model' 2 MB"
 
 
 def test_what_is_too_large_says_how_large_and_which_variable(monkeypatch):

@@ -101,7 +101,7 @@ def test_an_argument_that_nobody_provides():
 
 
 def test_a_hyperparameter_that_nobody_takes():
-    with pytest.raises(SignatureError, match="never gets 'n' of the search space"):
+    with pytest.raises(SignatureError, match="never gets the hyperparameter 'n'"):
         lagom(lambda x: x, search(), verbose=0)
 
 

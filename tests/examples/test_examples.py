@@ -26,7 +26,7 @@ OBLIVIOUS = EXAMPLES / "oblivious"
 SCRIPTS: dict[str, tuple[dict[str, int], int]] = {
     "single_run": ({}, 1),
     "search": ({"trials": 3}, 3),
-    "ablation": ({"repeats": 2}, 12),
+    "ablation": ({"repeats": 1}, 6),
 }
 """What runs the oblivious training functions, how to keep it short, and how many trials that makes."""
 

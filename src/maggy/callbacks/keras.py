@@ -15,7 +15,12 @@ _ADVICE = (
 )
 
 
-class KerasBatchEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_model": None}  # one that was used by hand travels without the model it has seen
+
+
+class KerasBatchEnd(_Callback):
     """Reports a metric after each batch. A stop leaves `fit` as an EarlyStopException, in the middle of an epoch.
 
     The steps are the batches since training began, over all epochs; with `steps_per_execution`, those after which Keras
@@ -44,7 +49,7 @@ class KerasBatchEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras sh
         self._report.broadcast(logs or {}, self._before + batch)
 
 
-class KerasEpochEnd(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+class KerasEpochEnd(_Callback):
     """Reports a metric after each epoch. A stop ends `fit` there, which returns its History.
 
     The steps are the epochs. What follows `fit` in the training function still runs; the trial is recorded as stopped,

@@ -30,12 +30,17 @@ class Report:
         self._reporter: Reporter | None = None  # the one that was told last
         self._told, self._offset = -1, 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A callback that has run by hand travels to workers as one that has not."""
+        return {**vars(self), "_reporter": None, "_told": -1, "_offset": 0}
+
     def broadcast(self, measured: dict[str, Any], step: int) -> None:
         """Report at a step, counted by the library.
 
         A library that trains for a second time counts from 0 again; its steps then follow those before.
 
-        Raises MetricKeyError if the metric is not among what was measured, and whatever `Reporter.broadcast` raises.
+        Raises MetricKeyError if the metric is not among what was measured, ConfigError if something else reports in
+        between, and whatever `Reporter.broadcast` raises.
         """
         metric = next(reversed(measured), "") if self._metric is None else self._metric
         if metric not in measured:
@@ -43,6 +48,11 @@ class Report:
         reporter = self._given or running() or self._by_hand()
         if reporter is not self._reporter or step <= self._told:  # training starts, perhaps once more
             self._reporter, self._offset = reporter, max(0, reporter.last_step + 1 - step)
+        elif reporter.last_step != self._told + self._offset:
+            raise ConfigError(
+                f"{self._callback} reports {metric!r}, and something else reports to the same trial between its steps; "
+                f"rules would compare the one with the other. Report one metric in each training, once"
+            )
         self._told = step
         reporter.broadcast(measured[metric], step + self._offset)
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from types import CodeType
 from typing import Any
 
+from maggy.config import FIXED_ARGUMENTS
 from maggy.errors import SignatureError
 
 SYNONYMS = {
@@ -30,7 +31,7 @@ def check(
 ) -> None:
     """Show that `function` can be called, and that no hyperparameter is ignored.
 
-    hyperparameters  names in the search space; each has to be taken by name, through `hparams` or through **kwargs
+    hyperparameters  names of them; each has to be taken by name, through `hparams` or through **kwargs
     others           further names that can be provided, e.g. "reporter"
     optional         hyperparameters that not every configuration has
 
@@ -52,9 +53,13 @@ def check(
         if argument.kind in _BY_NAME and needed and argument.name not in offered:
             close = get_close_matches(argument.name, offered, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
+            meant = SYNONYMS.get(argument.name, argument.name)
+            advice = "Rename the argument, give it a default, or a value as a hyperparameter."
+            if meant in FIXED_ARGUMENTS:
+                advice = f"Give the config {meant}=, or the argument a default."
             raise SignatureError(
                 f"{name}() asks for {argument.name!r}, which nobody provides.{hint} "
-                f"Provided here: {', '.join(sorted(offered))}. Rename the argument, or give it a default."
+                f"Provided here: {', '.join(sorted(offered))}. {advice}"
             )
         if argument.kind in _BY_NAME and needed and argument.name in optional:
             raise SignatureError(
@@ -64,9 +69,10 @@ def check(
     taken = {argument.name for argument in arguments if argument.kind in _BY_NAME}
     ignored = [parameter for parameter in hyperparameters if parameter not in taken]
     if ignored and "hparams" not in taken and not catches_all:
+        s = "s" if len(ignored) > 1 else ""
         raise SignatureError(
-            f"{name}() never gets {', '.join(map(repr, ignored))} of the search space: add the argument"
-            f"{'s' if len(ignored) > 1 else ''}, or take all of them as the dict 'hparams'"
+            f"{name}() never gets the hyperparameter{s} {', '.join(map(repr, ignored))}: add the argument{s}, or take "
+            f"all of them as the dict 'hparams'"
         )
 
 

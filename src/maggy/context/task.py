@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 import os
 import sys
@@ -125,7 +126,7 @@ def pack(task: Task) -> bytes:
 
 def largest(task: Task) -> str:
     """The variables of a training function that weigh most, with their sizes."""
-    weights = {name: len(cloudpickle.dumps(value)) for name, value in _variables(task).items()}
+    weights = {name: len(cloudpickle.dumps(value)) for name, value in _variables(task).items() if _picklable(value)}
     sizes = sorted(((weight, name) for name, weight in weights.items()), reverse=True)
     return ", ".join(f"{name!r} {size / 1e6:.0f} MB" for size, name in sizes[:3] if size > 1e6)
 
@@ -167,11 +168,15 @@ def _variables(task: Task) -> dict[str, Any]:
 
 
 def names_in(code: CodeType) -> Iterator[str]:
-    """The global names that a function and the functions within it use."""
-    yield from code.co_names
+    """The global names that a function and the functions within it use; names of attributes are none."""
+    yield from (step.argval for step in dis.get_instructions(code) if step.opname in _ON_GLOBALS)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from names_in(constant)
+
+
+_ON_GLOBALS = frozenset({"LOAD_GLOBAL", "STORE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+"""The last two in the body of a class."""
 
 
 def _guilty(task: Task) -> dict[str, Any]:

@@ -121,6 +121,24 @@ def test_an_arrow_dataset_arrives_as_a_dataset_that_reads_the_same_files(tmp_pat
     assert back.to_table(filter=pads.field("part") == "y").to_pydict() == {"a": [3, 4], "part": ["y", "y"]}
 
 
+def test_an_arrow_dataset_of_relative_paths_reads_the_same_files_from_any_working_directory(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "rows.csv").write_text("a\n1\n2\n")
+    pads.write_dataset(
+        pa.table({"a": [1, 2], "part": ["x", "y"]}), tmp_path / "files", format="parquet", partitioning=["part"]
+    )
+    monkeypatch.chdir(tmp_path)
+    given = {
+        "csv": pads.dataset("rows.csv", format="csv"),
+        "parts": pads.dataset("files", partitioning=["part"]),
+        "both": pads.dataset([pads.dataset(path, format="csv") for path in ("rows.csv", tmp_path / "rows.csv")]),
+    }
+    expected = {name: dataset.to_table().to_pydict() for name, dataset in given.items()}
+    handles = {name: handed_over(dataset, str(tmp_path / "run"), name) for name, dataset in given.items()}
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert {name: resolve(handle).to_table().to_pydict() for name, handle in handles.items()} == expected
+
+
 def test_an_arrow_dataset_that_holds_its_rows_or_a_filter_arrives_with_these_rows(folder):
     table = pa.table({"a": [1, 2, 3], "b": ["x", "y", "z"]})
     for name, given in {"rows": pads.dataset(table), "some": pads.dataset(table).filter(pads.field("a") > 1)}.items():

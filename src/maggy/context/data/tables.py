@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import socket
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -47,7 +48,7 @@ class Dataset:
 
     def write(self, value: Any, output: Output) -> bool:
         try:
-            packed = _without_credentials(value)
+            packed = _packed(value)
         except MaggyError:
             raise
         except (TypeError, ValueError):  # it holds its rows, or a filter, which Arrow does not pickle
@@ -105,18 +106,25 @@ def open_dataset(url: str, kind: str) -> Any:
     )
 
 
-def _without_credentials(dataset: Any) -> bytes:
-    """The pickled dataset. A file system of fsspec is opened with the settings of whoever loads it.
+def _packed(dataset: Any) -> bytes:
+    """The pickled dataset, which names the same files wherever it is loaded, and holds no keys.
+
+    A path that is relative is one of this process. A file system of fsspec is opened with the settings of whoever
+    loads it.
 
     Raises ConfigError for another file system that is not local: its pickle would hold its keys.
     """
     import fsspec
     from pyarrow import fs
+    from pyarrow.dataset import Fragment
 
     safe = (fs.LocalFileSystem, fs.SubTreeFileSystem, fs.PyFileSystem)
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
         def reducer_override(self, value: Any) -> Any:
+            if isinstance(value, Fragment) and isinstance(getattr(value, "filesystem", None), fs.LocalFileSystem):
+                make, (path, *others) = value.__reduce__()
+                return make, (str(Path(path).absolute()), *others)
             if isinstance(value, fsspec.AbstractFileSystem):
                 protocol = value.protocol if isinstance(value.protocol, str) else value.protocol[0]
                 return fsspec.filesystem, (protocol,)
