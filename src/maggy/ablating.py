@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from importlib.util import find_spec
+from numbers import Number
 from typing import Any
 
 from maggy import context
@@ -194,10 +195,10 @@ class Ablating:
                     check_features([component], self._data, self._study.label_name)
                 case Switch():
                     self._check_switch(component)
-        for variant in self._variants:
-            features = [each for each in variant.without if isinstance(each, Features)]
-            if len(features) > 1:  # which may leave nothing together
-                check_features(features, self._data, self._study.label_name)
+        together = [[each for each in variant.without if isinstance(each, Features)] for variant in self._variants]
+        most = max(together, key=len, default=[])
+        if len(most) > 1:  # which may leave no column
+            check_features(most, self._data, self._study.label_name)
         removals = [
             layers
             for variant in self._variants
@@ -258,4 +259,4 @@ def _repeats(config: AblationConfig, takes_seed: bool) -> int:
 
 
 def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float | bool | list | tuple | dict)
+    return value is None or isinstance(value, str | Number | list | tuple | dict)

@@ -17,7 +17,7 @@ from typing import Any
 from maggy import context
 from maggy.ablation import AblationStudy
 from maggy.arguments import KeepsArguments
-from maggy.config import LagomConfig
+from maggy.config import FIXED_ARGUMENTS, AblationConfig, LagomConfig
 from maggy.errors import SearchspaceError
 from maggy.searchspace import Space
 
@@ -43,7 +43,10 @@ def describe(
     config: LagomConfig, *, function: Callable[..., Any], engine: str, seats: int, num_trials: int, seed: int
 ) -> dict[str, Any]:
     """The facts about an experiment as JSON values; objects are named by their class."""
-    policies = [getattr(config, name, None) for name in ("optimizer", "es_policy", "ablator", "ablation_study")]
+    policies = [getattr(config, name, None) for name in ("optimizer", "es_policy", "ablator")]
+    policies += [made for name in FIXED_ARGUMENTS if callable(made := getattr(config, name, None))]
+    if isinstance(config, AblationConfig) and isinstance(config.ablation_study, AblationStudy):
+        policies += config.ablation_study.generators()
     return {
         "kind": type(config).__name__,
         "config": {field.name: _plain(getattr(config, field.name)) for field in fields(config)},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import numpy as np
 import pytest
 
 from maggy.ablation import AblationStudy
@@ -151,8 +153,28 @@ def test_a_study_describes_itself_in_json(study: AblationStudy) -> None:
     told = json.loads(json.dumps(study.to_dict()))
     assert told["included_features"] == ["fare"]
     assert told["included_layers"] == ["body (zero)"]
-    assert told["included_components"]["mixup"] == {"argument": "mixup", "off": False}
-    assert told["included_components"]["weekends"] == {"argument": "train_set", "off": "object"}
+    assert told["components"]["fare"] == {"name": "fare", "columns": ["fare"], "fill": None}
+    assert told["components"]["mixup"] == {"name": "mixup", "argument": "mixup", "off": False}
+    assert told["components"]["weekends"] == {"name": "weekends", "argument": "train_set", "off": "object"}
+
+
+def test_one_column_may_be_left_out_and_filled_and_is_taken_back_with_both(study: AblationStudy) -> None:
+    study.features.include(np.int64(3))
+    study.features.include([3], fill=0)
+    assert study.features.list_all() == ["3", "3 = 0"]
+    study.features.exclude(3)
+    assert study.features.list_all() == []
+
+
+@pytest.mark.parametrize("wrong", [None, 1.5, "", [None]])
+def test_what_names_no_column_is_refused(study: AblationStudy, wrong: Any) -> None:
+    with pytest.raises(AblationError, match=r"named by text, or columns by their position"):
+        study.features.include(wrong)
+
+
+def test_a_fill_is_a_number(study: AblationStudy) -> None:
+    with pytest.raises(AblationError, match="fill is a number that stands in the place of a column, got 'mean'"):
+        study.features.include("fare", fill="mean")
 
 
 def test_groups_are_printed_on_their_own(study: AblationStudy, capsys) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from maggy import Trial, experiment, lagom
 from maggy.ablating import Ablating
-from maggy.ablation import AblationStudy, Ablator, AbstractAblator, LeaveTwoOut
+from maggy.ablation import AblationStudy, Ablator, AbstractAblator, LeaveTwoOut, ParquetStore
 from maggy.ablation.components import Contrast, Design, Variant
 from maggy.config import AblationConfig
 from maggy.errors import AblationError, ConfigError, ResumeError, SignatureError, UnknownNameError
@@ -78,7 +79,8 @@ def test_the_result_is_one_of_a_search_and_has_the_effects_too(study: AblationSt
     assert told["effects"]["effects"][0]["name"] == "mixup"
     assert told["effects"]["effects"][0]["effect"] == pytest.approx(-0.5)
     about = json.loads(Path(result.experiment_dir, "experiment.json").read_text())
-    assert about["config"]["ablation_study"]["included_components"] == {"mixup": {"argument": "mixup", "off": False}}
+    about = about["config"]["ablation_study"]["components"]
+    assert about == {"mixup": {"name": "mixup", "argument": "mixup", "off": False}}
 
 
 def test_the_summary_ends_with_the_table_of_effects(study: AblationStudy, capsys: pytest.CaptureFixture[str]) -> None:
@@ -443,6 +445,46 @@ def test_a_study_that_has_changed_is_not_resumed(study: AblationStudy) -> None:
     study.components.include("warmup", off=0)
     with pytest.raises(ResumeError, match="warmup"):
         lagom(noisy, of(study), engine="inline", resume="run", verbose=0)
+
+
+def wide(ablated_features: tuple[str, ...] = ()) -> pd.DataFrame:
+    return passengers(4, ablated_features).assign(more=0)
+
+
+CHANGES: dict[str, list[Any]] = {
+    "off": [lambda study, off=off: study.components.include("sizes", off=off) for off in ([1], [1, 2])],
+    "columns": [
+        lambda study, columns=columns: study.features.include_groups(columns, name="two")
+        for columns in (["fare", "age"], ["fare", "noise"])
+    ],
+    "generator": [
+        lambda study, make=make: (study.set_dataset_generator(make), study.features.include("fare"))
+        for make in (partial(passengers, 4), wide)
+    ],
+    "store": [
+        lambda study, root=root: (setattr(study, "feature_store", ParquetStore(root)), study.features.include("fare"))
+        for root in ("one", "two")
+    ],
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_whatever_changes_in_a_study_is_noticed_when_it_is_resumed(what: str) -> None:
+    for root in ("one", "two"):
+        Path(root).mkdir()
+        TABLE.to_parquet(f"{root}/titanic_1.parquet")
+
+    def train(dataset: Any = None, sizes: Any = (0,)) -> float:
+        return len(sizes)
+
+    begun, changed = (AblationStudy("titanic", 1, "survived") for _ in range(2))
+    for study, change in zip((begun, changed), CHANGES[what], strict=True):
+        change(study)
+    given = {"dataset": TABLE} if what == "columns" else {}
+    run(train, begun, experiment_dir="run", **given)
+    lagom(train, of(begun, **given), engine="inline", resume="run", verbose=0)
+    with pytest.raises(ResumeError, match="is not what was begun"):
+        lagom(train, of(changed, **given), engine="inline", resume="run", verbose=0)
 
 
 def test_the_same_seed_gives_the_same_study_and_another_gives_another(study: AblationStudy) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -84,21 +84,32 @@ class AblationStudy:
         lean.model.sample = None
         return lean
 
+    def generators(self) -> list[Callable[..., Any]]:
+        """What makes models and data for it."""
+        offs = [switch.off for switch in self.components if isinstance(switch, Switch)]
+        made = [
+            self.model.generator,
+            self.dataset_generator,
+            *(custom.generator for custom in self.model.customs),
+            *offs,
+        ]
+        return [each for each in made if callable(each)]
+
     def to_dict(self) -> dict[str, Any]:
-        """What the study leaves out, as JSON values."""
+        """What the study leaves out and of what, as JSON values. The keys of Maggy 1.1 are those that begin with
+        "included"; "components" says of each component what it stands for."""
         return {
             "training_dataset_name": self.training_dataset_name,
             "training_dataset_version": self.training_dataset_version,
             "label_name": self.label_name,
             "included_features": self.features.list_all(),
             "included_layers": self.model.layers.list_all(),
-            "custom_model_generators": [custom.name for custom in self.model.customs],
-            "included_components": {
-                switch.name: {"argument": switch.argument, "off": _plain(switch.off)}
-                for switch in self.components
-                if isinstance(switch, Switch)
+            "components": {
+                component.name: {field.name: _plain(getattr(component, field.name)) for field in fields(component)}
+                for component in self.list_all()
             },
             "custom_dataset_generator": self.dataset_generator is not None,
+            "feature_store": None if self.feature_store is None else repr(self.feature_store),
         }
 
 
@@ -106,4 +117,10 @@ _KINDS = {Features: "feature", Layers: "layer", CustomModel: "model", Switch: "s
 
 
 def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, str | int | float | bool) else type(value).__name__
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return getattr(value, "__qualname__", type(value).__name__)

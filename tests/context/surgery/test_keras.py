@@ -584,3 +584,19 @@ def test_a_layer_that_cannot_be_made_again_says_what_it_lacks():
 
     with pytest.raises(AblationError, match="the layer 'scale' cannot be made again, which takes a get_config"):
         check(wired(lambda x: dense(6, "hidden")(Scale(ops.relu)(x))), leave("hidden"))
+
+
+def test_an_input_that_would_be_cut_off_with_a_merge_is_said_also_within_a_nested_model():
+    with pytest.raises(AblationError, match="nothing of the input 'right' would reach the output"):
+        check(functional, leave("both"))
+
+    def nested() -> keras.Model:
+        one, two = keras.Input((6,), name="one"), keras.Input((6,), name="two")
+        merged = keras.Model([one, two], layers.Dense(6, name="end")(layers.Add(name="add")([one, two])), name="merged")
+        inputs = keras.Input((6,))
+        doubled = layers.Dense(6, name="doubled")(inputs)
+        return keras.Model(inputs, layers.Dense(1, name="out")(merged([inputs, doubled])))
+
+    with pytest.raises(AblationError, match="nothing of the input 'two' would reach the output"):
+        check(nested, leave("merged/add"))
+    check(nested, leave("doubled", how="zero"))

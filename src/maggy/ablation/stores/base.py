@@ -43,6 +43,9 @@ class FeatureStore(ABC):
         Raises AblationError if there is no such dataset or column.
         """
 
+    def __repr__(self) -> str:
+        return type(self).__name__  # without an address, which would change from run to run
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 

@@ -71,6 +71,9 @@ class Wiring:
                     "would be lost. Let its __init__ take (inputs, outputs, name=None, **kwargs), or give a model for "
                     "each component with study.model.add_custom_model_generator"
                 )
+            used, still_used = _used_inputs(model), _used_inputs(new)
+            if cut := [tensor.name for at, tensor in enumerate(model.inputs) if at in used - still_used]:
+                self.refuse(f"nothing of the input {cut[0]!r} would reach the output")
         if not model.trainable:
             new.trainable = False
         return new
@@ -172,6 +175,18 @@ class Wiring:
                     f"{layer.name!r} would merge the shapes {_shapes(tensors)} instead of "
                     f"{_shapes(nodes[0].input_tensors)}"
                 )
+
+
+def _used_inputs(model: Any) -> set[int]:
+    """The inputs, by their position, of which something reaches an output."""
+    seen, waiting = set[int](), list(model.outputs)
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            made_by, node, _ = tensor._keras_history
+            waiting.extend(made_by._inbound_nodes[node].input_tensors)
+    return {at for at, tensor in enumerate(model.inputs) if id(tensor) in seen}
 
 
 def _copy_weights(original: Any, copy: Any) -> None:
