@@ -201,9 +201,10 @@ class Ablating:
                 f"model=, or call study.model.set_base_model_generator()",
                 first.name,
             )
-        checker = surgery.Checker(model, self._study.model.arguments, self._study.model.sample)
-        for layers in removals:
-            checker.check(layers)
+        if len(self._study.model.layers):
+            checker = surgery.Checker(model, self._study.model.arguments, self._study.model.sample)
+            for layers in removals:
+                checker.check(layers)
 
 
 def _is_paired(config: AblationConfig, takes_seed: bool) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from maggy import context
 from maggy.ablation import AblationStudy
 from maggy.arguments import KeepsArguments
-from maggy.config import LagomConfig
+from maggy.config import FIXED_ARGUMENTS, LagomConfig
 from maggy.errors import SearchspaceError
 from maggy.searchspace import Space
 
@@ -48,7 +48,7 @@ def describe(
         "kind": type(config).__name__,
         "config": {field.name: _plain(getattr(config, field.name)) for field in fields(config)},
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '?')}",
-        "sources": context.sources(function),
+        "sources": context.sources(function, *_makers(config)),
         "policies": context.sources(*[policy for policy in policies if not isinstance(policy, str | None)]),
         "engine": engine,
         "seats": seats,
@@ -58,6 +58,16 @@ def describe(
         "versions": {"maggy": version("maggy"), "python": platform.python_version()},
         "git_commit": _git_commit(),
     }
+
+
+def _makers(config: LagomConfig) -> list[Callable[..., Any]]:
+    """What makes the model and the data."""
+    given = [getattr(config, name, None) for name in FIXED_ARGUMENTS]
+    study = getattr(config, "ablation_study", None)
+    if isinstance(study, AblationStudy):
+        customs = [custom.generator for custom in study.model.customs]
+        given += [study.model.generator, study.dataset_generator, *customs]
+    return [maker for maker in given if callable(maker)]
 
 
 def differences(begun: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
