@@ -344,6 +344,18 @@ def test_layers_are_left_out_of_what_the_function_makes(study: AblationStudy, en
     }  # fmt: skip
 
 
+def test_another_model_stands_in_where_layers_cannot_be_left_out(study: AblationStudy) -> None:
+    class Net:
+        depth = 2
+
+    class Shallow(Net):
+        depth = 1
+
+    study.model.add_custom_model_generator(Shallow, "depth")
+    result = run(lambda model: model().depth, study, model=Net)
+    assert metrics(result) == {"base": [2], "without depth": [1]}
+
+
 def test_a_layer_that_is_not_there_or_cannot_go_is_an_error_before_anything_starts(study: AblationStudy) -> None:
     import torch
 
@@ -485,6 +497,39 @@ def test_whatever_changes_in_a_study_is_noticed_when_it_is_resumed(what: str) ->
     lagom(train, of(begun, **given), engine="inline", resume="run", verbose=0)
     with pytest.raises(ResumeError, match="is not what was begun"):
         lagom(train, of(changed, **given), engine="inline", resume="run", verbose=0)
+
+
+WIDTH = 8
+
+
+def width() -> int:
+    return WIDTH
+
+
+def by_the_study(study: AblationStudy) -> None:
+    study.model.set_base_model_generator(width)
+
+
+def by_another_model(study: AblationStudy) -> None:
+    study.model.set_base_model_generator(int)
+    study.model.add_custom_model_generator(width, "depth")
+
+
+@pytest.mark.parametrize(("give", "settings"), [(by_the_study, {}), (by_another_model, {}), (id, {"model": width})])
+def test_a_study_whose_model_is_made_otherwise_is_not_resumed(
+    study: AblationStudy, give: Any, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(model: Any, mixup: bool = True) -> float:
+        return model() + mixup
+
+    study.components.include("mixup", off=False)
+    give(study)
+    begun = run(train, study, experiment_dir="run", **settings)
+    again = lagom(train, of(study, **settings), engine="inline", resume="run", verbose=0)
+    assert metrics(again) == metrics(begun)
+    monkeypatch.setattr(f"{__name__}.WIDTH", 16)
+    with pytest.raises(ResumeError, match="WIDTH"):
+        lagom(train, of(study, **settings), engine="inline", resume="run", verbose=0)
 
 
 def test_the_same_seed_gives_the_same_study_and_another_gives_another(study: AblationStudy) -> None:
