@@ -120,6 +120,18 @@ def test_an_experiment_that_is_resumed_by_force_uses_the_data_that_are_given_now
     assert metrics(result) == [0, 0, 3]
 
 
+def test_a_file_that_is_gone_is_named_before_a_resumed_experiment_starts(tmp_path):
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    config = HyperparameterOptConfig(
+        2, "randomsearch", X, train_set=tmp_path / "rows.csv", experiment_dir=tmp_path / "run"
+    )
+    lagom(lambda x, train_set: train_set.count_rows(), config, engine="inline", verbose=0)
+    assert len(lagom(resume=tmp_path / "run", engine="inline", verbose=0).trials) == 2
+    (tmp_path / "rows.csv").unlink()
+    with pytest.raises(ConfigError, match=r"train_set='.*rows.csv': there is no "):
+        lagom(resume=tmp_path / "run", num_trials=3, force=True, engine="inline", verbose=0)
+
+
 def test_a_model_whose_code_has_changed_is_noticed(tmp_path):
     def small():
         return 1

@@ -160,9 +160,14 @@ def _handle(url: str, manifest: Manifest) -> Handle:
 
 
 def _found_again(name: str, handle: Handle, folder_url: str) -> Handle:
-    """The handle of an experiment that is resumed, perhaps from a folder that has moved."""
+    """The handle of an experiment that is resumed, perhaps from a folder that has moved.
+
+    Raises ConfigError if its data are gone.
+    """
     found = handle.within(folder_url)
-    if found is not handle and read_manifest(found.url) is None:
+    if found is handle:
+        files_at(name, handle.url)  # is an error if they are not there any more
+    elif read_manifest(found.url) is None:
         raise ConfigError(
             f"{name}: the data that the experiment was begun with are not in {found.url} any more; give them again: "
             f"lagom(train_fn, config, resume=path)"
