@@ -2,6 +2,7 @@
 
 import pytest
 
+from maggy.ablation import AblationStudy
 from maggy.compat import config_from_keywords
 from maggy.config import BaseConfig, HyperparameterOptConfig
 from maggy.errors import ConfigError, UnknownNameError
@@ -45,6 +46,13 @@ def test_what_is_new_can_be_said_in_the_old_form_too():
     new = {"num_workers": 2, "seed": 7, "experiment_dir": "/tmp/run", "resources_per_worker": {"cpu": 2}}
     config = config_from_keywords(None, {"searchspace": space, **new})
     assert {name: getattr(config, name) for name in new} == new
+
+
+def test_a_model_and_data_can_be_given_in_the_old_form_of_every_experiment():
+    new = {"model": dict, "dataset": [1], "train_set": [2], "test_set": [3]}
+    for settings in ({}, {"searchspace": space}, {"ablation_study": AblationStudy()}):
+        config = config_from_keywords(None, settings | new)
+        assert {name: getattr(config, name) for name in new} == new
 
 
 def test_the_second_argument_may_be_what_older_versions_had_there():

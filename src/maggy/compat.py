@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from maggy.config import LIMITS, AblationConfig, BaseConfig, HyperparameterOptConfig, LagomConfig
+from maggy.config import FIXED_ARGUMENTS, LIMITS, AblationConfig, BaseConfig, HyperparameterOptConfig, LagomConfig
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.searchspace import Space
 
@@ -31,6 +31,7 @@ _COMMON = (
     "experiment_dir",
     "resources_per_worker",
     *LIMITS,
+    *FIXED_ARGUMENTS,
     "checkpoint_quota_bytes",
 )
 KEYWORDS = ("experiment_type", *_SEARCH, *_ABLATION, *_COMMON)

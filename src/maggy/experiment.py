@@ -29,7 +29,7 @@ from maggy.journal.folder import to_json
 from maggy.journal.writer import SYNC_S, UPLOAD_S
 from maggy.launching import run_workers
 from maggy.optimizer import Draws
-from maggy.provenance import describe
+from maggy.provenance import WITH_SOURCES, describe
 from maggy.result import Result
 from maggy.resuming import Begun
 from maggy.searchspace import Space
@@ -100,7 +100,8 @@ def lagom(
             unchanged |= {"function", "sources"}
         if config is None:
             config = changed_config(recipe.thaw(), {"experiment_dir": None, **keywords})  # it may have moved
-            unchanged |= set() if keywords else {"kind", "config", "policies"}
+            unchanged |= set() if keywords else {"kind", "config"}
+            unchanged |= {"policies"} if keywords.keys().isdisjoint(WITH_SOURCES) else set()
             keywords = {}
     settings = config_from_keywords(config, keywords)
     return _Experiment(function, settings, find_engine(engine), verbose, begun, unchanged, force=force).run()
@@ -132,7 +133,7 @@ class _Experiment:
         """
         assert function is not None
         self._function, self._config, self._engine, self._verbose = function, config, engine, verbose
-        self._begun = begun
+        self._begun, self._force = begun, force
         own_seed = secrets.randbits(32) if begun is None else begun.seed
         self._seed = own_seed if config.seed is None else int(config.seed)
         self._say: Callable[[str], None] = print
@@ -234,12 +235,12 @@ class _Experiment:
         return result
 
     def _handles(self, folder: ExperimentFolder) -> dict[str, Any]:
-        """The fixed arguments of the config; data of them are written into the folder."""
-        written: dict[int, context.Handle] = {}
-        return {
-            name: value if name == "model" else context.materialise(name, value, folder.url, folder.id, written)
-            for name, value in self._fixed.items()
-        }
+        """The fixed arguments of the config; data of them are written into the folder.
+
+        What an experiment that is resumed has written stands, unless it is resumed by force.
+        """
+        write = partial(context.materialise, folder_url=folder.url, experiment=folder.id, written={}, anew=self._force)
+        return {name: value if name == "model" else write(name, value) for name, value in self._fixed.items()}
 
     def _packed(self, folder: ExperimentFolder, fixed: Mapping[str, Any]) -> bytes:
         """What every worker fetches. Where that, or the data, is large, it is said."""

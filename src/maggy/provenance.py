@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from importlib.metadata import version
 from numbers import Integral
+from types import FunctionType
 from typing import Any
 
 from maggy import context
 from maggy.ablation import AblationStudy
 from maggy.arguments import KeepsArguments
-from maggy.config import FIXED_ARGUMENTS, AblationConfig, LagomConfig
+from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, LagomConfig
 from maggy.errors import SearchspaceError
 from maggy.searchspace import Space
 
@@ -38,21 +39,24 @@ _MAY_CHANGE = frozenset(
 )
 """Fields of a config that change where and how long something runs, and nothing about what."""
 
+_POLICIES = ("optimizer", "es_policy", "ablator", "ablation_study")
+WITH_SOURCES = (*_POLICIES, *FIXED_ARGUMENTS)
+"""Fields of a config that may hold code of the user's."""
+
 
 def describe(
     config: LagomConfig, *, function: Callable[..., Any], engine: str, seats: int, num_trials: int, seed: int
 ) -> dict[str, Any]:
     """The facts about an experiment as JSON values; objects are named by their class."""
-    policies = [getattr(config, name, None) for name in ("optimizer", "es_policy", "ablator")]
-    policies += [made for name in FIXED_ARGUMENTS if callable(made := getattr(config, name, None))]
-    if isinstance(config, AblationConfig) and isinstance(config.ablation_study, AblationStudy):
-        policies += config.ablation_study.generators()
+    values = {field.name: getattr(config, field.name) for field in fields(config)}
+    data = {name: values.pop(name) for name in DATA_ARGUMENTS if name in values}
     return {
         "kind": type(config).__name__,
-        "config": {field.name: _plain(getattr(config, field.name)) for field in fields(config)},
+        "config": {name: _plain(value) for name, value in values.items()}
+        | {name: context.description(value) for name, value in data.items()},
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '?')}",
         "sources": context.sources(function),
-        "policies": context.sources(*[policy for policy in policies if not isinstance(policy, str | None)]),
+        "policies": context.sources(*_parts(config)),
         "engine": engine,
         "seats": seats,
         "num_trials": num_trials,
@@ -61,6 +65,27 @@ def describe(
         "versions": {"maggy": version("maggy"), "python": platform.python_version()},
         "git_commit": _git_commit(),
     }
+
+
+def _parts(config: LagomConfig) -> Iterator[Any]:
+    """What has a source in a config: its policies, and what makes the model and the data."""
+    for name in _POLICIES:
+        if not isinstance(policy := getattr(config, name, None), str | None):
+            yield policy
+    for name in FIXED_ARGUMENTS:
+        yield from _factories(getattr(config, name, None))
+    if isinstance(study := getattr(config, "ablation_study", None), AblationStudy):
+        yield from study.generators()
+
+
+def _factories(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _factories(item)
+    elif isinstance(value, dict):
+        yield from _factories(list(value.values()))
+    elif context.is_factory(value):
+        yield value
 
 
 def differences(begun: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
@@ -113,11 +138,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    if isinstance(value, context.Handle):
-        return value.origin
-    if context.is_spark_table(value):
-        return "a table"  # which one, nobody can compare
-    kind = value if isinstance(value, type) else type(value)
+    kind = value if isinstance(value, type | FunctionType) else type(value)
     name = f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(value, KeepsArguments):
         given = ", ".join(f"{argument}={_plain(each)!r}" for argument, each in value.arguments.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from torch.utils.data import Dataset
 
 from maggy import Searchspace, lagom
 from maggy.config import BaseConfig, HyperparameterOptConfig
-from maggy.errors import ConfigError
+from maggy.errors import ConfigError, ResumeError
 
 X = Searchspace(x=("INTEGER", [1, 4]))
 
@@ -79,6 +81,87 @@ def test_an_experiment_that_is_resumed_finds_its_data_where_its_folder_is_now(tm
 
     assert [trial.final_metric for trial in result.trials] == [45 * trial.params["x"] for trial in result.trials]
     assert len(result.trials) == 4
+
+
+def added(x, train_set):
+    return float(sum(np.sum(part) for part in train_set))
+
+
+def begun(tmp_path, **data):
+    """A search for two trials, which has ended."""
+    config = HyperparameterOptConfig(2, "randomsearch", X, experiment_dir=tmp_path / "run", seed=1, **data)
+    lagom(added, config, engine="inline", verbose=0)
+    return replace(config, num_trials=3)
+
+
+def metrics(result):
+    return [trial.final_metric for trial in sorted(result.trials, key=lambda trial: trial.trial_id)]
+
+
+def test_data_of_another_size_are_noticed_when_an_experiment_is_resumed(tmp_path):
+    config = begun(tmp_path, train_set=[np.zeros(3), pd.Series([1])])
+    changed = replace(config, train_set=[np.zeros(4), pd.DataFrame({"a": [1], "b": [2]})])
+    with pytest.raises(ResumeError) as caught:
+        lagom(added, changed, resume=tmp_path / "run", verbose=0)
+    assert caught.value.differences["train_set"] == (
+        "['numpy.ndarray of 3 rows', 'pandas.Series of 1 rows'] -> "
+        "['numpy.ndarray of 4 rows', 'pandas.DataFrame of 1 rows and 2 columns']"
+    )
+
+
+@pytest.mark.parametrize("how", ["a config", "a keyword"])
+def test_an_experiment_that_is_resumed_by_force_uses_the_data_that_are_given_now(tmp_path, how):
+    config, changed = begun(tmp_path, train_set=np.zeros(3)), np.ones(3)
+    settings = {"resume": tmp_path / "run", "force": True, "engine": "inline", "verbose": 0}
+    if how == "a config":
+        result = lagom(added, replace(config, train_set=changed), **settings)
+    else:
+        result = lagom(num_trials=3, train_set=changed, **settings)
+    assert metrics(result) == [0, 0, 3]
+
+
+def test_a_file_that_is_gone_is_named_before_a_resumed_experiment_starts(tmp_path):
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    config = HyperparameterOptConfig(
+        2, "randomsearch", X, train_set=tmp_path / "rows.csv", experiment_dir=tmp_path / "run"
+    )
+    lagom(lambda x, train_set: train_set.count_rows(), config, engine="inline", verbose=0)
+    assert len(lagom(resume=tmp_path / "run", engine="inline", verbose=0).trials) == 2
+    (tmp_path / "rows.csv").unlink()
+    with pytest.raises(ConfigError, match=r"train_set='.*rows.csv': there is no "):
+        lagom(resume=tmp_path / "run", num_trials=3, force=True, engine="inline", verbose=0)
+
+
+def test_a_model_whose_code_has_changed_is_noticed(tmp_path):
+    def small():
+        return 1
+
+    def large():
+        return 2
+
+    def train(x, model, dataset):
+        return model() + dataset["make"]()
+
+    given = {"experiment_dir": tmp_path / "run", "seed": 1}
+    config = HyperparameterOptConfig(2, "randomsearch", X, model=small, dataset={"make": small}, **given)
+    lagom(train, config, engine="inline", verbose=0)
+    for change in ({"model": large}, {"dataset": {"make": large}}):
+        with pytest.raises(ResumeError, match=r"\+def large\(\):"):
+            lagom(train, replace(config, **change), resume=tmp_path / "run", engine="inline", verbose=0)
+    assert len(lagom(resume=tmp_path / "run", lost_limit=7, engine="inline", verbose=0).trials) == 2
+
+
+def test_what_is_in_the_data_is_in_no_description(tmp_path, monkeypatch):
+    patients = [{"name": "Ada Lovelace"}] * 1000
+    config = BaseConfig(train_set=patients, test_set={"rows": patients}, dataset=["rows.csv"], experiment_dir="run")
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    monkeypatch.chdir(tmp_path)
+    lagom(lambda train_set: len(train_set), config, engine="inline", verbose=0)
+    text = (tmp_path / "run/experiment.json").read_text()
+    assert "Ada" not in text
+    described = json.loads(text)["config"]
+    assert (described["train_set"], described["test_set"]) == ("builtins.list", "builtins.dict")
+    assert described["dataset"] == ["rows.csv"]
 
 
 def test_a_text_that_is_no_path_ends_the_experiment_before_it_starts(tmp_path):

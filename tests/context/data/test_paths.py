@@ -83,7 +83,7 @@ def test_what_is_no_table_is_refused_with_what_to_do(here):
     (here / "delta/_delta_log").mkdir(parents=True)
     (here / "delta/_delta_log/0.json").touch()
     for path, says in {
-        "cifar10": rf"train_set='cifar10': there is no {here}/cifar10. A text is taken as .*hparams=, or a function",
+        "cifar10": rf"train_set='cifar10': there is no {here}/cifar10. A text is taken as .*hyperparameter, or a func",
         "empty": "a folder without files",
         "both": "holds both Parquet and CSV",
         "broken.parquet": "cannot be read as parquet",

@@ -54,6 +54,13 @@ def test_what_a_resumed_experiment_has_written_stands(folder):
     assert again == first and files_in(folder) == before
 
 
+def test_what_is_given_anew_is_written_anew_whatever_was_written_before(folder):
+    old, new = np.zeros(3), np.ones(3)
+    first = materialise("dataset", [old, old], folder, "e")
+    materialise("dataset", [new, new], folder, "e", anew=True)
+    assert [part.sum() for part in resolve(first)] == [3, 3]
+
+
 def test_what_was_not_written_to_the_end_is_written_again(folder, monkeypatch):
     from maggy.context.data.forms import FORMS
 
@@ -115,4 +122,4 @@ def test_data_that_are_gone_name_the_place(tmp_path):
     shutil.rmtree(tmp_path / "data")
     with pytest.raises(FileNotFoundError) as caught:
         resolve(handle)
-    assert f"{tmp_path}/data/dataset (a numpy.ndarray)" in "".join(caught.value.__notes__)
+    assert f"{tmp_path}/data/dataset (numpy.ndarray of 3 rows)" in "".join(caught.value.__notes__)

@@ -5,12 +5,13 @@
 
 from maggy.context.data.handles import Files, Handle, Stored, lies_in, resolve, size_of
 from maggy.context.data.kinds import is_factory, is_spark_table
-from maggy.context.data.material import materialise
+from maggy.context.data.material import description, materialise
 
 __all__ = [
     "Files",
     "Handle",
     "Stored",
+    "description",
     "is_factory",
     "is_spark_table",
     "lies_in",

@@ -21,7 +21,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
     experiment  id of the experiment whose data these are
     kind        name of the form
-    origin      name of the class of what was written
+    origin      class and size of what was written
     """
 
     experiment: str

@@ -19,7 +19,7 @@ class Handle(ABC):
     """Data of a config that lies in files.
 
     url         where
-    origin      what was given: the name of its class, or a path
+    origin      what was given: its class and size, or a path
     size_bytes  what was written for it, 0 for files that were there
     """
 
@@ -59,7 +59,7 @@ class Stored(Handle):
         try:
             return FORMS[self.kind].read(self.url)
         except Exception as error:
-            error.add_note(f"while the data in {self.url} (a {self.origin}) were opened on {socket.gethostname()}")
+            error.add_note(f"while the data in {self.url} ({self.origin}) were opened on {socket.gethostname()}")
             raise
 
     @property

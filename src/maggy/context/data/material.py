@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from types import FunctionType
 from typing import Any
 
 import msgspec
@@ -40,6 +42,8 @@ def materialise(
     folder_url: str,
     experiment: str = "",
     written: MutableMapping[int, Handle] | None = None,
+    *,
+    anew: bool = False,
 ) -> Any:
     """A handle for data of a config, which are written to the experiment's folder; a factory and None as they are.
 
@@ -50,6 +54,7 @@ def materialise(
     experiment  its id. What the experiment has written already, before it is resumed, stands; what it has not
                 written to the end, and what another one has left, is written again
     written     what other arguments have had written, by the id of the object, so that it is written once
+    anew        write what is given in any case: it may have changed
 
     Call it before workers take the slots of a Spark cluster: Spark could not write a DataFrame afterwards.
 
@@ -64,10 +69,13 @@ def materialise(
         return files_at(name, value)
     if holds_data(value):
         items = value.values() if isinstance(value, dict) else value
-        each = [materialise(f"{name}-{at}", item, folder_url, experiment, written) for at, item in enumerate(items)]
+        each = [
+            materialise(f"{name}-{at}", item, folder_url, experiment, written, anew=anew)
+            for at, item in enumerate(items)
+        ]
         return dict(zip(value, each, strict=True)) if isinstance(value, dict) else like(value, each)
     if id(value) not in written:
-        written[id(value)] = _write(name, value, place(folder_url, name), experiment)
+        written[id(value)] = _write(name, value, place(folder_url, name), experiment, anew=anew)
     return written[id(value)]
 
 
@@ -97,11 +105,33 @@ def _is_data(value: Any) -> bool:
     )
 
 
-def _write(name: str, value: Any, url: str, experiment: str) -> Handle:
-    origin = "a table" if is_spark_table(value) else f"{type(value).__module__}.{type(value).__qualname__}"
+def description(value: Any) -> Any:
+    """What experiment.json says of data: a path as it is given; the class and the size of an object; the name of a
+    factory. Never what is in it, which may be large or private."""
+    if value is None:
+        return None
+    if is_path(value):
+        return os.fspath(value)
+    if isinstance(value, Handle):
+        return value.origin
+    if holds_data(value):
+        items = [description(item) for item in (value.values() if isinstance(value, dict) else value)]
+        return dict(zip(map(str, value), items, strict=True)) if isinstance(value, dict) else items
+    kind = value if isinstance(value, type | FunctionType) else type(value)
+    if is_factory(value):
+        return f"{kind.__module__}.{kind.__qualname__}"
+    known = outline(value)
+    counts = {"rows": known.rows, "columns": known.width}
+    sizes = " and ".join(f"{count} {what}" for what, count in counts.items() if count is not None)
+    what = "a Spark table" if is_spark_table(value) else f"{kind.__module__}.{kind.__qualname__}"
+    return f"{what} of {sizes}" if sizes else what
+
+
+def _write(name: str, value: Any, url: str, experiment: str, *, anew: bool) -> Handle:
+    origin = description(value)
     try:
         manifest = read_manifest(url)
-        if manifest is None or (manifest.experiment, manifest.origin) != (experiment, origin):
+        if anew or manifest is None or (manifest.experiment, manifest.origin) != (experiment, origin):
             with _claimed(name, url, ours=manifest is not None):
                 about = Manifest(experiment, _SPARK, origin, 0, outline(value))
                 write = _write_spark if is_spark_table(value) else _write_object
@@ -130,9 +160,14 @@ def _handle(url: str, manifest: Manifest) -> Handle:
 
 
 def _found_again(name: str, handle: Handle, folder_url: str) -> Handle:
-    """The handle of an experiment that is resumed, perhaps from a folder that has moved."""
+    """The handle of an experiment that is resumed, perhaps from a folder that has moved.
+
+    Raises ConfigError if its data are gone.
+    """
     found = handle.within(folder_url)
-    if found is not handle and read_manifest(found.url) is None:
+    if found is handle:
+        files_at(name, handle.url)  # is an error if they are not there any more
+    elif read_manifest(found.url) is None:
         raise ConfigError(
             f"{name}: the data that the experiment was begun with are not in {found.url} any more; give them again: "
             f"lagom(train_fn, config, resume=path)"

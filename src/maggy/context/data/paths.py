@@ -35,8 +35,8 @@ def files_at(name: str, value: str | os.PathLike[str]) -> Files:
         raise ConfigError(f"{shown}: {url} cannot be read: {type(error).__name__}: {error}") from error
     if found is None:
         raise ConfigError(
-            f"{shown}: there is no {url}. A text is taken as the path or URL of a table; give any other text in "
-            f"hparams=, or a function that makes the data"
+            f"{shown}: there is no {url}. A text is taken as the path or URL of a table; give any other text as a "
+            f"hyperparameter, or a function that makes the data"
         )
     files = Files(url, _format(shown, found), origin=text)
     try:
