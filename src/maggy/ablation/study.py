@@ -55,8 +55,9 @@ class AblationStudy:
     def set_dataset_generator(self, generator: Callable[..., Any]) -> None:
         """Say what makes the data. The training function gets it as `dataset_function`, and calls it.
 
-        generator  a function. If features are left out, it needs an argument `ablated_features`, a tuple of the names
-                   that are to go, or `ablated_feature`, one name or None. The training function does not see it
+        generator  a function. If it has an argument `ablated_features`, a tuple of the names that are to go, or
+                   `ablated_feature`, one name or None, it leaves features out itself, and the training function does
+                   not see that argument. Otherwise they are left out of what it makes
         """
         if not callable(generator):
             raise AblationError(f"a dataset generator is a function, got {type(generator).__name__}")
