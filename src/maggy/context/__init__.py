@@ -1,7 +1,7 @@
 """Binding a training function to its arguments, and taking both to where it runs."""
 
 from maggy.context.binding import Binding, check, takes
-from maggy.context.data import Files, Handle, description, is_factory, is_spark_table, materialise, resolve, size_of
+from maggy.context.data import description, is_factory, materialise, size_of
 from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
 from maggy.context.sources import sources
@@ -10,8 +10,6 @@ from maggy.context.task import LARGE_BYTES, Task, dumps, largest, pack, unpack
 __all__ = [
     "LARGE_BYTES",
     "Binding",
-    "Files",
-    "Handle",
     "Probe",
     "Recipe",
     "Task",
@@ -19,12 +17,10 @@ __all__ = [
     "description",
     "dumps",
     "is_factory",
-    "is_spark_table",
     "largest",
     "materialise",
     "pack",
     "pack_recipe",
-    "resolve",
     "size_of",
     "sources",
     "takes",

@@ -3,17 +3,15 @@
 `materialise` writes what is not in files yet, on the driver; `resolve` opens it, on a worker, afresh for each trial.
 """
 
-from maggy.context.data.handles import Files, Handle, Stored, lies_in, resolve, size_of
-from maggy.context.data.kinds import is_factory, is_spark_table
+from maggy.context.data.handles import Files, Handle, lies_in, resolve, size_of
+from maggy.context.data.kinds import is_factory
 from maggy.context.data.material import description, materialise
 
 __all__ = [
     "Files",
     "Handle",
-    "Stored",
     "description",
     "is_factory",
-    "is_spark_table",
     "lies_in",
     "materialise",
     "resolve",
