@@ -4,7 +4,7 @@ import pytest
 
 from maggy.ablation import AblationStudy
 from maggy.compat import config_from_keywords
-from maggy.config import BaseConfig, HyperparameterOptConfig
+from maggy.config import AblationConfig, BaseConfig, HyperparameterOptConfig
 from maggy.errors import ConfigError, UnknownNameError
 from maggy.searchspace import Searchspace
 
@@ -110,3 +110,10 @@ def test_names_are_where_older_versions_had_them():
     assert maggy.experiment.experiment.lagom is lagom
     assert maggy.experiment_config.OptimizationConfig is config.OptimizationConfig
     assert callable(experiment.launch)
+
+
+def test_a_study_in_the_flat_form_may_have_the_number_of_trials_that_was_the_default():
+    study = AblationStudy()
+    config = config_from_keywords(None, {"experiment_type": "ablation", "ablation_study": study, "num_trials": 1})
+    assert isinstance(config, AblationConfig)
+    assert config.ablation_study is study

@@ -97,6 +97,7 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
 
 def _ablation_config(settings: Mapping[str, Any]) -> AblationConfig:
     """The study that the keywords mean. Raises ConfigError where they are those of a search."""
+    settings = {name: value for name, value in settings.items() if (name, value) != ("num_trials", 1)}  # its default
     of_search = [name for name in ("searchspace", "optimizer", "num_trials") if settings.get(name) is not None]
     if of_search:
         raise ConfigError(f"an ablation study takes no {' or '.join(of_search)}: the study says what is tried")

@@ -719,7 +719,7 @@ def test_where_models_stand_in_for_each_other_the_base_may_be_of_any_kind(study:
 def test_a_model_that_was_made_already_is_an_error_wherever_it_is_given(study: AblationStudy) -> None:
     from torch import nn
 
-    made, says = nn.Linear(1, 1), "model is an object of Linear, which all trials would share"
+    made, says = nn.Linear(1, 1), r"got an object of Linear\. All trials would share one"
     study.components.include("width", off=made, argument="model")
     with pytest.raises(ConfigError, match=says):
         run(lambda model: 1.0, study, model=nn.Linear)
@@ -743,7 +743,7 @@ def test_an_off_value_that_is_equal_changes_nothing_whatever_its_type(study: Abl
 class Filled(Ablator):
     """Fills each feature, where the study says to leave it out."""
 
-    def _design(self, components: Any) -> Design:
+    def make_design(self, components: Any) -> Design:
         [one] = components
         return Design(
             variants=[Variant(name="base"), Variant(name="filled", without=(replace(one, fill=-5.0),))],

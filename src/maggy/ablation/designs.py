@@ -44,7 +44,7 @@ class Ablator(KeepsArguments, ABC):
             raise AblationError(
                 "the study has nothing to leave out; include a component, e.g. study.features.include('fare')"
             )
-        design = self._design(components)
+        design = self.make_design(components)
         for kind, named in (("variants", design.variants), ("effects", design.contrasts)):
             for name, count in Counter(each.name for each in named).items():
                 if count > 1:
@@ -56,7 +56,7 @@ class Ablator(KeepsArguments, ABC):
         return design
 
     @abstractmethod
-    def _design(self, components: Sequence[Component]) -> Design:
+    def make_design(self, components: Sequence[Component]) -> Design:
         """The same, for at least one component."""
 
 
@@ -66,7 +66,7 @@ class LOCO(Ablator):
     Trains the base and one variant for each component. An effect is what changes without the component.
     """
 
-    def _design(self, components: Sequence[Component]) -> Design:
+    def make_design(self, components: Sequence[Component]) -> Design:
         return Design(
             variants=[Variant(name=BASE), *map(_without, components)],
             contrasts=[_difference(each.name, _without(each).name, BASE) for each in components],
@@ -90,7 +90,7 @@ class LeaveTwoOut(Ablator):
             if isinstance(pair, str) or len(pair) != 2 or pair[0] == pair[1]:
                 raise ConfigError(f"pairs must be pairs of two names, e.g. [('fare', 'age')], got {pair!r}")
 
-    def _design(self, components: Sequence[Component]) -> Design:
+    def make_design(self, components: Sequence[Component]) -> Design:
         variants = [Variant(name=BASE), *map(_without, components)]
         contrasts = [_difference(each.name, _without(each).name, BASE) for each in components]
         for one, other in self._chosen(components):
@@ -124,7 +124,7 @@ class AddOneIn(Ablator):
     little lost without it.
     """
 
-    def _design(self, components: Sequence[Component]) -> Design:
+    def make_design(self, components: Sequence[Component]) -> Design:
         _check_together(components, "add-one-in leaves out everything at once", _ADVICE)
         nothing = Variant(name=NOTHING, without=tuple(components))
         alone = [
@@ -151,7 +151,7 @@ class Cumulative(Ablator):
     def __init__(self, order: Sequence[str] | None = None) -> None:
         self._order = None if order is None else [order] if isinstance(order, str) else list(order)
 
-    def _design(self, components: Sequence[Component]) -> Design:
+    def make_design(self, components: Sequence[Component]) -> Design:
         steps = list(components) if self._order is None else _by_name(self._order, components)
         names = [step.name for step in steps]
         if sorted(names) != sorted(each.name for each in components):
