@@ -157,9 +157,7 @@ class Ablating:
         self.fixed["dataset"] = None  # made by the arrangement
         name, version = study.training_dataset_name, study.training_dataset_version
         columns = store.features(name, version)
-        self._data["dataset"] = dict.fromkeys(
-            columns, ()
-        )  # of which the columns are all that is asked before the start
+        self._data["dataset"] = dict.fromkeys(columns, ())  # nothing but its columns is looked at
         return StoredDataset(store, name, version, columns)
 
     def _makes(self, name: str) -> bool:
@@ -219,6 +217,12 @@ class Ablating:
             on = self.fixed.get(switch.argument, getattr(config, switch.argument))
             if switch.argument == "model":
                 check_model(switch.off)
+            if switch.argument not in known:
+                raise AblationError(
+                    f"component {switch.name!r} replaces {switch.argument}, which {self._function.__name__}() does not "
+                    f"take, so switching it off changes nothing; add the argument",
+                    switch.name,
+                )
             if on is None:
                 raise AblationError(
                     f"component {switch.name!r} replaces {switch.argument}, which the config does not have", switch.name

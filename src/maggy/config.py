@@ -148,8 +148,7 @@ class HyperparameterOptConfig(LagomConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_whole("num_trials", self.num_trials, least=1)
-        _check_whole("es_interval", self.es_interval, least=1)
-        _check_whole("es_min", self.es_min, least=0)
+        _check_stopping(self)
         self._check_objectives()
         if self.searchspace is None:
             self.searchspace = Searchspace()
@@ -222,8 +221,7 @@ class AblationConfig(LagomConfig):
         super().__post_init__()
         _check_hparams(self.hparams)
         _check_whole("repeats", self.repeats, least=1, optional=True)
-        _check_whole("es_interval", self.es_interval, least=1)
-        _check_whole("es_min", self.es_min, least=0)
+        _check_stopping(self)
         sure = _is_number(self.confidence) and 0 < self.confidence < 1
         _check(sure, f"confidence has to lie between 0 and 1, e.g. 0.95, got {self.confidence!r}")
         self.direction = str(self.direction).lower()  # type: ignore[assignment]  # checked below
@@ -260,6 +258,11 @@ def _listed(value: Any) -> Sequence[Any]:
 def _check(holds: bool, message: str) -> None:
     if not holds:
         raise ConfigError(message)
+
+
+def _check_stopping(config: HyperparameterOptConfig | AblationConfig) -> None:
+    _check_whole("es_interval", config.es_interval, least=1)
+    _check_whole("es_min", config.es_min, least=0)
 
 
 def _check_hparams(hparams: object) -> None:

@@ -136,7 +136,7 @@ def test_what_is_switched_off_may_be_a_part_of_the_data(study: AblationStudy, en
         ({"mixup": False}, {"hparams": {"mixup": False}}, "'mixup' is False in the whole training too"),
         ({"mixin": False}, {}, "unknown argument of the training function with a value 'mixin'. Did you mean 'mixup'"),
         ({"seed": 0}, {}, "'seed'"),
-        ({"train_set": TABLE}, {}, "'train_set' replaces train_set, which the config does not have"),
+        ({"train_set": TABLE}, {}, "'train_set' replaces train_set, which noisy.. does not take"),
     ],
 )
 def test_a_switch_that_switches_nothing_is_an_error(
@@ -147,6 +147,12 @@ def test_a_switch_that_switches_nothing_is_an_error(
     with pytest.raises((AblationError, UnknownNameError), match=says):
         run(noisy, study, **settings)
     assert not Path("maggy-runs").exists()
+
+
+def test_a_switch_replaces_only_what_the_config_has(study: AblationStudy) -> None:
+    study.components.include("train_set", off=TABLE)
+    with pytest.raises(AblationError, match="'train_set' replaces train_set, which the config does not have"):
+        run(lambda train_set=None: 1.0, study)
 
 
 # --- features
