@@ -87,8 +87,11 @@ class Ablating:
         self._stored = self._find_data()
         self._check()
 
-    def arrangement(self, folder_url: str, experiment: str) -> Arrangement:
-        """What the workers need; data that replaces other data is written into the experiment's folder."""
+    def arrangement(self, materialise: Callable[[str, Any], Any]) -> Arrangement:
+        """What the workers need.
+
+        materialise  makes a handle of data that replaces other data: called with a name and the data
+        """
         handles: dict[int, Switch] = {}
 
         def travelling(component: Component) -> Component:
@@ -97,8 +100,7 @@ class Ablating:
             if id(component) not in handles:
                 short = re.sub(r"\W+", "-", component.name)[:40]
                 name = f"{component.argument}-without-{short}-{len(handles)}"
-                off = context.materialise(name, component.off, folder_url, experiment)
-                handles[id(component)] = replace(component, off=off)
+                handles[id(component)] = replace(component, off=materialise(name, component.off))
             return handles[id(component)]
 
         return Arrangement(

@@ -200,8 +200,12 @@ class _Experiment:
         objectives = objectives_of(self._config)
         tally = Tally(objectives[0].direction, self._advisor.num_trials)
         try:
-            fixed = self._handles(folder)
-            task = self._packed(folder, fixed)
+            # What an experiment that is resumed has written stands, unless it is resumed by force.
+            write = partial(
+                context.materialise, folder_url=folder.url, experiment=folder.id, written={}, anew=self._force
+            )
+            fixed = {name: value if name == "model" else write(name, value) for name, value in self._fixed.items()}
+            task = self._packed(folder, fixed, write)
             told = self._replayed(folder, decider, tally)
             self._write_description(folder, fixed)  # last: what was begun stands until what is resumed can go on
         except BaseException:
@@ -234,15 +238,7 @@ class _Experiment:
                 print(summary(result), file=sys.stderr)
         return result
 
-    def _handles(self, folder: ExperimentFolder) -> dict[str, Any]:
-        """The fixed arguments of the config; data of them are written into the folder.
-
-        What an experiment that is resumed has written stands, unless it is resumed by force.
-        """
-        write = partial(context.materialise, folder_url=folder.url, experiment=folder.id, written={}, anew=self._force)
-        return {name: value if name == "model" else write(name, value) for name, value in self._fixed.items()}
-
-    def _packed(self, folder: ExperimentFolder, fixed: Mapping[str, Any]) -> bytes:
+    def _packed(self, folder: ExperimentFolder, fixed: Mapping[str, Any], write: Callable[[str, Any], Any]) -> bytes:
         """What every worker fetches. Where that, or the data, is large, it is said."""
         objectives, ablating = objectives_of(self._config), self._ablating
         task = context.Task(
@@ -252,7 +248,7 @@ class _Experiment:
             fixed={**fixed, **(ablating.fixed if ablating else {})},
             hparams=self._hparams,
             seed=self._seed,
-            arrangement=None if ablating is None else ablating.arrangement(folder.url, folder.id),
+            arrangement=None if ablating is None else ablating.arrangement(write),
         )
         packed = context.pack(task)
         if self._verbose and len(packed) > context.LARGE_BYTES:
