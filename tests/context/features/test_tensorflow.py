@@ -76,7 +76,7 @@ def test_a_finite_dataset_is_written_and_arrives_with_equal_elements(where, name
         for (x, y), (its_x, its_y) in zip(elements(data), elements(back), strict=True):
             assert {name: list(column) for name, column in x.items()} == {name: list(c) for name, c in its_x.items()}
             assert list(y) == list(its_y)
-    assert handle.outline.columns == ("age", "fare")
+    assert handle[0].outline.columns == ("age", "fare")
 
 
 def test_a_dataset_without_an_end_asks_for_a_factory(named, tmp_path):
