@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
 import textwrap
@@ -303,3 +304,18 @@ def test_a_global_of_the_module_that_a_function_comes_from_is_named(tmp_path, mo
     with pytest.raises(FunctionNotPicklableError) as caught:
         packed(lambda x: work(x))
     assert caught.value.variables == ("guarded._lock",)
+
+
+@pytest.mark.parametrize(("theirs", "then"), [(None, "jax"), ("tensorflow", "tensorflow")])
+def test_keras_runs_on_what_the_driver_says_unless_the_worker_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, theirs: str | None, then: str
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    packed = pack(Task(function=len, optimization_key="Metric"))
+    monkeypatch.delenv("KERAS_BACKEND")
+    if theirs is not None:
+        monkeypatch.setenv("KERAS_BACKEND", theirs)
+
+    unpack(packed)
+
+    assert os.environ["KERAS_BACKEND"] == then
