@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from numbers import Number
 from typing import Any
+from zlib import crc32
 
 from maggy import context
 from maggy.ablation import AblationStudy, Effects, ParquetStore
@@ -98,9 +99,7 @@ class Ablating:
             if not isinstance(component, Switch) or component.argument not in DATA_ARGUMENTS:
                 return component
             if id(component) not in handles:
-                short = re.sub(r"\W+", "-", component.name)[:40]
-                name = f"{component.argument}-without-{short}-{len(handles)}"
-                handles[id(component)] = replace(component, off=materialise(name, component.off))
+                handles[id(component)] = replace(component, off=materialise(_file_of(component), component.off))
             return handles[id(component)]
 
         return Arrangement(
@@ -113,6 +112,11 @@ class Ablating:
             ablator=self._travelling_ablator(),
             stored=self._stored,
         )
+
+    def study_with(self, materialise: Callable[[str, Any], Any]) -> AblationStudy:
+        """The study with handles in place of its data, as the experiment's folder keeps it."""
+        switches = self._study.components.of(DATA_ARGUMENTS)
+        return self._study.with_values({each.name: materialise(_file_of(each), each.off) for each in switches})
 
     def _travelling_ablator(self) -> AbstractAblator | None:
         """The ablator of the developer API; workers need neither its trials nor the data of its study."""
@@ -253,6 +257,12 @@ class Ablating:
             checker = surgery.Checker(model, self._study.model.arguments, self._study.model.sample)
             for layers in removals:
                 checker.check(layers)
+
+
+def _file_of(switch: Switch) -> str:
+    """What the data of a switch are called in the experiment's folder: always the same, and no path."""
+    short = re.sub(r"\W+", "-", switch.name)[:40]
+    return f"{switch.argument}-without-{short}-{crc32(switch.name.encode()):08x}"
 
 
 def _is_paired(config: AblationConfig, takes_seed: bool) -> bool:

@@ -138,8 +138,9 @@ class _Experiment:
         self._seed = own_seed if config.seed is None else int(config.seed)
         self._say: Callable[[str], None] = print
         self._fixed = {name: value for name in FIXED_ARGUMENTS if (value := getattr(config, name, None)) is not None}
+        kept = [*self._fixed, *(["ablation_study"] if isinstance(config, AblationConfig) else [])]  # data as handles
         try:  # before the policies in it are used
-            self._frozen: bytes | Exception = context.dumps(replace(config, **dict.fromkeys(self._fixed)))  # type: ignore[arg-type]
+            self._frozen: bytes | Exception = context.dumps(replace(config, **dict.fromkeys(kept)))  # type: ignore[arg-type]
         except Exception as error:
             self._frozen = error
         if isinstance(config, AblationConfig):
@@ -207,6 +208,8 @@ class _Experiment:
             fixed = {name: value if name == "model" else write(name, value) for name, value in self._fixed.items()}
             task = self._packed(folder, fixed, write)
             told = self._replayed(folder, decider, tally)
+            if self._ablating is not None:
+                fixed["ablation_study"] = self._ablating.study_with(write)
             self._write_description(folder, fixed)  # last: what was begun stands until what is resumed can go on
         except BaseException:
             if begun is None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from maggy import context
 from maggy.ablation import AblationStudy
+from maggy.ablation.components import Switch
 from maggy.arguments import KeepsArguments
 from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, LagomConfig
 from maggy.errors import SearchspaceError
@@ -131,7 +132,11 @@ def _plain(value: Any) -> Any:
         except SearchspaceError:  # it holds a function
             return repr(value)
     if isinstance(value, AblationStudy):
-        return value.to_dict()
+        told = value.to_dict()
+        for each in value.list_all():
+            if isinstance(each, Switch) and each.argument in DATA_ARGUMENTS:
+                told["components"][each.name]["off"] = context.description(each.off)
+        return told
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

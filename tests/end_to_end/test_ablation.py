@@ -457,6 +457,27 @@ def test_a_study_that_was_interrupted_goes_on_and_no_trial_runs_twice(study: Abl
     assert len(epochs) == 2
 
 
+def test_what_replaces_data_lies_in_a_file_of_the_experiment_and_is_found_there_again(study: AblationStudy) -> None:
+    big = pd.concat([TABLE] * 50_000, ignore_index=True)
+    study.components.include("children", off=big, argument="train_set")
+
+    def train(train_set: pd.DataFrame) -> float:
+        return len(train_set)
+
+    begun = run(train, study, train_set=TABLE, experiment_dir="run")
+    assert Path("run/recipe.pkl").stat().st_size < 100_000
+    assert len(list(Path("run/data").iterdir())) == 2
+    Path("run").rename("moved")
+    again = lagom(resume="moved", engine="inline", verbose=0, num_workers=3)
+    assert metrics(again) == metrics(begun) == {"base": [4], "without children": [200_000]}
+
+    study.components.include("children", off=big.head(9), argument="train_set")
+    with pytest.raises(ResumeError, match=r"200000 rows.*9 rows"):
+        lagom(train, of(study, train_set=TABLE), engine="inline", resume="moved", verbose=0)
+    newer = lagom(train, of(study, train_set=TABLE, repeats=2), engine="inline", resume="moved", force=True, verbose=0)
+    assert metrics(newer) == {"base": [4, 4], "without children": [200_000, 9]}
+
+
 def test_a_study_that_has_changed_is_not_resumed(study: AblationStudy) -> None:
     study.components.include("mixup", off=False)
     run(noisy, study, experiment_dir="run")

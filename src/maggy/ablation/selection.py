@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
@@ -165,13 +165,18 @@ class ComponentSelection(_Selection):
             if self._chosen.pop(name, None) is None:
                 raise UnknownNameError("component of this study", name, self.list_all())
 
-    def without_values(self, arguments: Collection[str]) -> ComponentSelection:
-        """A copy in which None stands for what takes the place of these arguments."""
-        lean = ComponentSelection()
-        for switch in self:
-            assert isinstance(switch, Switch)
-            lean._chosen[switch.name] = replace(switch, off=None) if switch.argument in arguments else switch
-        return lean
+    def of(self, arguments: Collection[str]) -> list[Switch]:
+        """Those that take the place of one of these arguments."""
+        return [each for each in self if isinstance(each, Switch) and each.argument in arguments]
+
+    def with_values(self, values: Mapping[str, Any]) -> ComponentSelection:
+        """A copy in which some have another value, by the name of the component."""
+        changed = ComponentSelection()
+        changed._chosen = {
+            name: replace(each, off=values[each.name]) if isinstance(each, Switch) and each.name in values else each
+            for name, each in self._chosen.items()
+        }
+        return changed
 
 
 class ModelSelection:

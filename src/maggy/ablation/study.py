@@ -80,10 +80,16 @@ class AblationStudy:
 
     def without_data(self, arguments: Collection[str]) -> AblationStudy:
         """A copy without the sample, and without what switches have for these arguments."""
-        lean = copy(self)
-        lean.model, lean.components = copy(self.model), self.components.without_values(arguments)
+        lean = self.with_values({switch.name: None for switch in self.components.of(arguments)})
+        lean.model = copy(self.model)
         lean.model.sample = None
         return lean
+
+    def with_values(self, values: Mapping[str, Any]) -> AblationStudy:
+        """A copy in which switches have other values, by the name of the component."""
+        changed = copy(self)
+        changed.components = self.components.with_values(values)
+        return changed
 
     def generators(self) -> list[Callable[..., Any]]:
         """What makes models and data for it."""

@@ -16,8 +16,8 @@ class Recipe:
     """A training function with everything that `lagom` was given.
 
     function  the training function
-    config    the config, pickled before any policy in it was used, without its fixed arguments
-    fixed     these, by name, tables as handles
+    config    the config, pickled before any policy in it was used, without its fixed arguments and its study
+    fixed     these, by name, with handles for data
     engine    name of the engine
     """
 
