@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+
+_SHOWN = 20  # names of what there is
+
+
+def did_you_mean(name: object, known: Iterable[str], n: int = 3) -> str:
+    """A question that names up to `n` of what is known and alike, after a blank; "" if nothing is."""
+    close = get_close_matches(str(name), list(known), n=n)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def shown(names: Sequence[str]) -> str:
+    """The first names of what there is, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(map(repr, names[:_SHOWN]))}{more}"
 
 
 class MaggyError(Exception):
@@ -27,8 +41,7 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         self.kind, self.name, self.known = kind, name, tuple(known)
-        close = get_close_matches(str(name).lower(), self.known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(str(name).lower(), self.known, n=1)
         super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(map(repr, self.known))}.")
 
 
@@ -157,12 +170,10 @@ class MetricKeyError(MaggyError, KeyError):
 
     def __init__(self, callback: str, metric: str, known: Iterable[str], advice: str) -> None:
         self.metric, self.known = metric, tuple(known)
-        close = get_close_matches(metric, self.known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        there = f"There are {', '.join(map(repr, self.known[:20]))}" if self.known else "There is none"
-        more = f" and {len(self.known) - 20} more" if len(self.known) > 20 else ""
+        hint = did_you_mean(metric, self.known, n=1)
+        there = f"There are {shown(self.known)}" if self.known else "There is none"
         what = f"the metric {metric!r}" if metric else "any metric"
-        super().__init__(f"{callback} does not find {what}.{hint} {there}{more}. {advice}")
+        super().__init__(f"{callback} does not find {what}.{hint} {there}. {advice}")
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would show the message in quotes

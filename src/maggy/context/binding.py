@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping
-from difflib import get_close_matches
 from types import CodeType
 from typing import Any
 
 from maggy.config import FIXED_ARGUMENTS
-from maggy.errors import SignatureError
+from maggy.errors import SignatureError, did_you_mean
 
 SYNONYMS = {
     "module": "model",
@@ -51,8 +50,7 @@ def check(
                 f"{name}() takes {argument.name!r} by position only; arguments are given by name, so remove the '/'"
             )
         if argument.kind in _BY_NAME and needed and argument.name not in offered:
-            close = get_close_matches(argument.name, offered, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(argument.name, offered, n=1)
             meant = SYNONYMS.get(argument.name, argument.name)
             advice = "Rename the argument, give it a default, or a value as a hyperparameter."
             if meant in FIXED_ARGUMENTS:

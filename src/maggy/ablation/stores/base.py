@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from maggy.errors import AblationError, ConfigError
-
-_SHOWN = 20  # names in an error
+from maggy.errors import AblationError, ConfigError, did_you_mean, shown
 
 
 class FeatureStore(ABC):
@@ -60,10 +57,7 @@ def known_text(name: object, known: Iterable[object]) -> str:
     names = [str(item) for item in known]
     if not names:
         return "There is none."
-    close = get_close_matches(str(name), names)
-    hint = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{hint}There is: {', '.join(map(repr, names[:_SHOWN]))}{more}."
+    return f"{did_you_mean(name, names)} There is: {shown(names)}.".lstrip()
 
 
 def check_columns(columns: Iterable[str], known: Sequence[str], dataset: str) -> None:

@@ -36,6 +36,11 @@ def is_spark_table(value: object) -> bool:
     return kind.__module__.startswith("pyspark.sql") and kind.__name__ == "DataFrame"
 
 
+def is_array(value: object) -> bool:
+    """Whether this is a NumPy array or a PyTorch tensor."""
+    return is_a(value, "numpy", "ndarray") or is_a(value, "torch", "Tensor")
+
+
 def is_torch_dataset(value: object) -> bool:
     """Whether this is a data set of PyTorch."""
     return is_a(value, "torch", "Dataset", "IterableDataset")

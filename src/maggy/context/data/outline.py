@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from maggy.context.data.kinds import is_a, is_spark_table, is_tf_dataset
+from maggy.context.data.kinds import is_a, is_array, is_spark_table, is_tf_dataset
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ def outline(value: Any) -> Outline:
         return named(value.column_names, value.num_rows)
     if is_a(value, "pyarrow", "Dataset"):
         return named(value.schema.names)
-    if is_a(value, "numpy", "ndarray") or is_a(value, "torch", "Tensor"):
+    if is_array(value):
         return _of_array(value)
     if is_a(value, "pandas", "Series", "Index", "ExtensionArray") or is_a(value, "pyarrow", "Array", "ChunkedArray"):
         return Outline(rows=len(value))
@@ -79,7 +79,7 @@ def is_number(value: Any) -> bool:
 
 
 def _is_column(value: Any) -> bool:
-    if is_a(value, "numpy", "ndarray") or is_a(value, "torch", "Tensor"):
+    if is_array(value):
         return len(value.shape) > 0
     return outline(value).is_flat
 

@@ -10,11 +10,6 @@ from maggy.context.data.outline import outline
 from maggy.context.features.cut import Cut
 
 
-def is_array(value: Any) -> bool:
-    """Whether this is a NumPy array or a PyTorch tensor."""
-    return is_a(value, "numpy", "ndarray") or is_a(value, "torch", "Tensor")
-
-
 def leave_out_of_array(array: Any, cut: Cut, what: str) -> Any:
     """An array, tensor or structured array without these columns; itself where that changes nothing."""
     at = cut.positions(outline(array), what)

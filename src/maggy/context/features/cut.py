@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Self
 
 from maggy.ablation.components import Features, stands_for
 from maggy.context.data.outline import Outline
-from maggy.errors import AblationError
+from maggy.errors import AblationError, did_you_mean
 
 _SHOWN = 20
 
@@ -90,8 +89,7 @@ class Cut:
         begin_so = [at for at, column in enumerate(columns) if stands_for(key, column) and column != self.label]
         if begin_so:
             return begin_so
-        close = get_close_matches(str(key), columns, n=3)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        hint = did_you_mean(key, columns)
         shown = ", ".join(map(repr, columns[:_SHOWN])) + ", ..." * (len(columns) > _SHOWN)
         raise self.error(f"{what} has no column {key!r}.{hint} Its columns: {shown}", key)
 

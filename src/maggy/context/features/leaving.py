@@ -7,11 +7,11 @@ from typing import Any
 
 from maggy.ablation.components import Features
 from maggy.context.data.handles import Handle, Stored
-from maggy.context.data.kinds import is_a, is_factory, is_path, is_tf_dataset, is_torch_dataset, like
+from maggy.context.data.kinds import is_a, is_array, is_factory, is_path, is_tf_dataset, is_torch_dataset, like
 from maggy.context.data.material import holds_data
 from maggy.context.data.outline import Outline, is_columns, is_number, named, outline
 from maggy.context.data.paths import files_at
-from maggy.context.features.arrays import is_array, leave_out_of_array
+from maggy.context.features.arrays import leave_out_of_array
 from maggy.context.features.cut import Cut
 from maggy.context.features.factories import check_factory, leave_out_of_factory, whole
 from maggy.context.features.tables import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from maggy.context.data.kinds import is_a
+from maggy.context.data.kinds import is_a, is_array
 from maggy.context.data.outline import is_number, outline
-from maggy.context.features.arrays import constant, holds, is_array
+from maggy.context.features.arrays import constant, holds
 from maggy.context.features.cut import Cut
 
 

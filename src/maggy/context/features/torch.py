@@ -7,9 +7,9 @@ from functools import cache
 from numbers import Number
 from typing import Any
 
-from maggy.context.data.kinds import is_a, is_exactly, like
+from maggy.context.data.kinds import is_a, is_array, is_exactly, like
 from maggy.context.data.outline import Outline, named
-from maggy.context.features.arrays import constant, is_array, leave_out_of_array, without
+from maggy.context.features.arrays import constant, leave_out_of_array, without
 from maggy.context.features.cut import Cut
 
 

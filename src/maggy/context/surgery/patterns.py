@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from maggy.ablation.components import Layers
-from maggy.errors import AblationError
-
-_LISTED = 20  # names in an error
+from maggy.errors import AblationError, did_you_mean, shown
 
 
 def select(names: Sequence[str], layers: Layers, *, separator: str, kept: Collection[str] = ()) -> list[str]:
@@ -55,7 +52,5 @@ def _outer(name: str, separator: str) -> list[str]:
 
 
 def _nothing(names: Sequence[str], pattern: str) -> str:
-    close = get_close_matches(pattern.strip("*"), names, n=3)
-    hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-    listed = ", ".join(map(repr, names[:_LISTED])) + (f" and {len(names) - _LISTED} more" * (len(names) > _LISTED))
-    return f"no layer of the model is called {pattern!r}, or matches it.{hint} It has: {listed or 'none'}"
+    hint = did_you_mean(pattern.strip("*"), names)
+    return f"no layer of the model is called {pattern!r}, or matches it.{hint} It has: {shown(names) or 'none'}"
