@@ -203,6 +203,10 @@ class BroadcastStepValueError(MaggyError, ValueError):
     """`Reporter.broadcast` was given a step that is negative or smaller than the last one."""
 
 
+class PeerLostError(MaggyError, RuntimeError):
+    """Another rank of a trial that runs on several workers is gone, or does not answer."""
+
+
 class CheckpointError(MaggyError, RuntimeError):
     """A checkpoint cannot be written, is damaged, or is not there.
 

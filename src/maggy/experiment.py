@@ -160,7 +160,7 @@ class _Experiment:
             hyperparameters=[*space_of(config).keys(), *self._hparams],
             optional=space_of(config).optional,
             others=[
-                *("reporter", "hparams", "seed"),
+                *("reporter", "hparams", "seed", "context"),
                 *(["budget"] if self._advisor.gives_budget else []),
                 *self._fixed,
                 *(self._ablating.fixed if self._ablating else ()),

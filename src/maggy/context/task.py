@@ -17,9 +17,11 @@ from typing import Any
 
 import cloudpickle
 
+from maggy.config import Distribution
 from maggy.context.arrangement import Arrangement
 from maggy.context.binding import Binding
 from maggy.context.data import lies_in, resolve
+from maggy.context.distributed import Alone, Context, Gang, opened
 from maggy.context.metric import read_return
 from maggy.context.probe import Probe
 from maggy.errors import FunctionNotPicklableError, FunctionTooLargeError
@@ -44,6 +46,7 @@ class Task:
     seed              of the experiment
     keras_backend     what the driver's Keras runs on, if that is said anywhere
     arrangement       of an ablation study: what of all this a trial gets
+    distribution      how the workers of a trial train together; None: a trial has one, and nothing is set up
     """
 
     function: Callable[..., Any]
@@ -54,13 +57,18 @@ class Task:
     seed: int = 0
     keras_backend: str | None = field(default_factory=lambda: os.environ.get("KERAS_BACKEND"))
     arrangement: Arrangement | None = None
+    distribution: Distribution | None = None
 
-    def run(self, params: Mapping[str, Any], reporter: Any) -> tuple[float, dict[str, Any] | None]:
+    def run(
+        self, params: Mapping[str, Any], reporter: Any, gang: Gang | None = None
+    ) -> tuple[float, dict[str, Any] | None]:
         """Call the function with one configuration; return its metric, and the dict if it returned one.
 
         Data is opened afresh, so that a trial that changes it changes nothing for the next one.
 
-        Raises whatever the function raises, AblationError, and the errors of `read_return`.
+        gang  the workers that run the trial together; None: one alone
+
+        Raises whatever the function raises, AblationError, the errors of `read_return`, and those of `opened`.
         """
         taken = self._binding.meanings
         others: dict[str, Callable[[], Any]] = {
@@ -71,9 +79,16 @@ class Task:
             hparams, others = self.arrangement.arrange(params, others)
         hparams = {**self.hparams, **hparams}
         others["reporter"] = lambda: reporter
-        others["seed"] = lambda: seed_of(self.seed, "trial", reporter.trial_id or 0)
-        arguments = self._binding.arguments(hparams, others)
-        return read_return(self.function(**arguments), self.optimization_key, self.further_keys)
+        trial = 0 if reporter is None else reporter.trial_id or 0
+        seed = hparams.get("seed", seed_of(self.seed, "trial", trial))
+        others["seed"] = lambda: seed
+        with opened(self.distribution, gang or Alone(), seed=seed, takes_context="context" in taken) as context:
+            arguments = self._binding.arguments(hparams, {**others, **_in(context, others)})
+            try:
+                returned = self.function(**arguments)
+            finally:
+                del arguments
+            return read_return(returned, self.optimization_key, self.further_keys)
 
     def data(self) -> Iterator[Any]:
         """The data of the config, as handles."""
@@ -84,6 +99,16 @@ class Task:
     @cached_property
     def _binding(self) -> Binding:
         return Binding(self.function)
+
+
+def _in(context: Context, others: Mapping[str, Callable[[], Any]]) -> dict[str, Callable[[], Any]]:
+    """What a context makes of the arguments, and itself."""
+    ways = {"model": context.place, "dataset": context.share_first, "train_set": context.share}
+    made: dict[str, Callable[[], Any]] = {"context": lambda: context}
+    for name, way in ways.items():
+        if name in others:
+            made[name] = lambda way=way, make=others[name]: way(make())  # type: ignore[misc]
+    return made
 
 
 def dumps(value: Any) -> bytes:

@@ -21,6 +21,19 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """Base of all messages."""
 
 
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a worker stands in the gang that runs a trial.
+
+    rank, size              among all
+    local_rank, local_size  among those on its host
+    """
+
+    rank: int
+    size: int
+    local_rank: int
+    local_size: int
+
+
 # --- to the driver
 
 
@@ -135,13 +148,39 @@ class Stopped(Message):
 
 
 class Failed(Message):
-    """The training function raised; also asks for the next trial."""
+    """The training function raised; also asks for the next trial.
+
+    peer_lost  it says no more than that another rank of the gang is gone or does not answer
+    """
 
     trial: int
     attempt: int
     error: str
     signature: str
     traceback: str
+    peer_lost: bool = False
+
+
+class Gather(Message):
+    """A rank of a gang gives its part, and waits for those of the others.
+
+    number  counts the gathers of an attempt from 0
+    what    what for: the same on every rank
+    """
+
+    trial: int
+    attempt: int
+    number: int
+    what: str
+    part: list[float | str]
+
+
+class Held(Message):
+    """Answer to HoldTrial: the rank waits before it goes on from this broadcast, counted from 0."""
+
+    trial: int
+    attempt: int
+    broadcast: int
 
 
 # --- from the driver
@@ -169,6 +208,7 @@ class RunTrial(Message):
     """Run this trial now; a rule judges every `judge_every`-th step (0: never).
 
     checkpoint  path or URL of what it goes on from, if it goes on
+    place       in the gang, where several workers run it
     """
 
     trial: int
@@ -176,6 +216,7 @@ class RunTrial(Message):
     params: dict[str, Any]
     judge_every: int = 0
     checkpoint: str | None = None
+    place: Place | None = None
 
 
 class GoOnTrial(Message):
@@ -186,11 +227,38 @@ class GoOnTrial(Message):
     step: int
 
 
-class StopTrial(Message):
-    """Leave at the next broadcast."""
+class HoldTrial(Message):
+    """A gang is to stop: say which broadcast you go on from next, and wait there for the word where all leave."""
 
     trial: int
     attempt: int
+
+
+class StopTrial(Message):
+    """Leave at the next broadcast.
+
+    broadcast  of a gang: the number of the broadcast at which every rank leaves
+    """
+
+    trial: int
+    attempt: int
+    broadcast: int | None = None
+
+
+class Gathered(Message):
+    """Answer to Gather: the parts of all ranks, in order of rank."""
+
+    trial: int
+    attempt: int
+    number: int
+    parts: list[list[float | str]]
+
+
+class EndProcess(Message):
+    """To a supervisor: this worker process has to end within `grace_s` seconds; the next one takes its seat."""
+
+    process: int
+    grace_s: float
 
 
 class Release(Message):
@@ -214,8 +282,10 @@ ToDriver = (
     | Stopped
     | Failed
     | CheckpointSaved
+    | Gather
+    | Held
 )
-FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | StopTrial | Release
+FromDriver = Enlisted | Welcome | RunTrial | GoOnTrial | HoldTrial | StopTrial | Gathered | EndProcess | Release
 
 
 def _refuse(code: int, data: memoryview) -> None:

@@ -1,0 +1,261 @@
+"""One training on several workers at once, and searches whose trials are such trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import InitVar, dataclass, field, replace
+from math import inf
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from maggy.config.base import LagomConfig
+from maggy.config.checks import check, check_hparams, check_whole, is_number
+
+Framework = Literal["torch", "keras", "jax"]
+"""Whose way of training on several workers is used; Keras may run on TensorFlow, JAX or PyTorch."""
+
+Combine = Literal["mean", "min", "max", "sum", "first"]
+"""What becomes of the metrics that the ranks of a trial report; "first" is what rank 0 says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """How the ranks of a trial train together.
+
+    mixed_precision  compute in bfloat16, keep weights in float32
+    zero_lvl         PyTorch: 0: every rank holds the whole model; 1, 2: gradients and the optimizer's state are
+                     sharded; 3: weights too
+    deepspeed        PyTorch: the config of DeepSpeed, which then does the rest
+    process_data     called with the dataset on each worker, gives what the function gets
+    timeout_s        a rank waits for the others for at most so long
+    """
+
+    framework: Framework
+    mixed_precision: bool = False
+    zero_lvl: int = 0
+    deepspeed: Mapping[str, Any] | None = None
+    process_data: Callable[[Any], Any] | None = None
+    timeout_s: float = 120.0
+
+
+@dataclass(kw_only=True)
+class GangConfig(LagomConfig):
+    """What an experiment says whose trials may run on several workers each.
+
+    workers_per_trial     how many workers run a trial together, the same for all trials
+    distributed           how they train together: "torch", "keras", "jax", or a config such as
+                          `TorchDistributedConfig`, of which only what says how counts; None where the class of the
+                          model tells
+    min_workers           a trial that waits for its workers goes on with so many, if the others do not come; None: it
+                          needs all
+    workers_timeout_s     how long it waits for them while they are not there at all; then the experiment ends, with an
+                          error; None: as long as the engine waits for its first worker
+    collective_timeout_s  how long a rank waits for the others before the trial counts as hanging
+    combine               what becomes of the metrics of the ranks: "mean", "min", "max", "sum", or "first", rank 0's
+    """
+
+    workers_per_trial: int = 1
+    distributed: Framework | DistributedConfig | None = None
+    min_workers: int | None = None
+    workers_timeout_s: float | None = None
+    collective_timeout_s: float = 120.0
+    combine: Combine = "mean"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(
+            isinstance(self.workers_per_trial, int) and not isinstance(self.workers_per_trial, bool),
+            f"workers_per_trial has to be one whole number, the same for all trials; it is no hyperparameter. "
+            f"Got {self.workers_per_trial!r}",
+        )
+        check_whole("workers_per_trial", self.workers_per_trial, least=1)
+        check_whole("min_workers", self.min_workers, least=1, optional=True)
+        most = self.workers_per_trial if self.gang_is_constant else self.num_workers
+        check(
+            most is None or self.min_workers is None or self.min_workers <= most,
+            f"min_workers is {self.min_workers}, and a trial has {most} workers at most",
+        )
+        check(
+            self.num_workers is None or self.num_workers >= self.workers_per_trial,
+            f"num_workers is {self.num_workers}, and each trial needs {self.workers_per_trial} (workers_per_trial): no "
+            f"trial could ever run",
+        )
+        for name, limit in (
+            ("collective_timeout_s", self.collective_timeout_s),
+            ("workers_timeout_s", self.workers_timeout_s),
+        ):
+            fits = limit is None or (is_number(limit) and 0 < limit < inf)
+            check(fits, f"{name} has to be a number of seconds above 0, got {limit!r}")
+        check(
+            self.combine in get_args(Combine),
+            f"combine has to be one of {', '.join(map(repr, get_args(Combine)))}, got {self.combine!r}",
+        )
+        known = self.distributed is None or isinstance(self.distributed, DistributedConfig)
+        check(
+            known or self.distributed in get_args(Framework),
+            f"distributed has to be one of {', '.join(map(repr, get_args(Framework)))} or a config such as "
+            f"TorchDistributedConfig, got {self.distributed!r}",
+        )
+        _ = self.distribution  # raises where nobody can tell the framework
+
+    @property
+    def gang_is_constant(self) -> bool:
+        """Whether the config says how many workers run a trial; else all that there are do."""
+        return True
+
+    @property
+    def distribution(self) -> Distribution | None:
+        """How the ranks of a trial train together; None if a trial has one worker and nothing is said about it."""
+        if isinstance(self.distributed, DistributedConfig):
+            how = self.distributed.distribution
+            assert how is not None
+            return replace(how, timeout_s=self.collective_timeout_s)
+        framework = self.distributed
+        if framework is None and self.workers_per_trial > 1:
+            framework = _framework_of(getattr(self, "model", None))
+            check(
+                framework is not None,
+                f"workers_per_trial is {self.workers_per_trial}: say how the workers train together, with "
+                f"distributed='torch', 'keras' or 'jax'",
+            )
+        return None if framework is None else Distribution(framework=framework, timeout_s=self.collective_timeout_s)
+
+
+@dataclass
+class DistributedConfig(GangConfig):
+    """One training on `num_workers` workers, all that the engine has if that is not said.
+
+    model, dataset, train_set, test_set  arguments that the function gets under these names, if they are given
+    hparams           hyperparameters that it gets, by name or as `hparams`
+    optimization_key  where the metric is, if the function returns a dict
+    mixed_precision   compute in bfloat16, keep weights in float32
+    """
+
+    train_set: Any = field(default=None, kw_only=True)
+    test_set: Any = field(default=None, kw_only=True)
+    optimization_key: str = field(default="Metric", kw_only=True)
+
+    if TYPE_CHECKING:  # every kind has these, at its own place among the positional arguments
+
+        @property
+        def hparams(self) -> Mapping[str, Any] | None: ...
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_hparams(self.hparams)
+        check(
+            self.workers_per_trial == 1 and self.distributed is None,
+            f"{type(self).__name__} is one training on num_workers workers; workers_per_trial and distributed are for "
+            f"searches and ablation studies",
+        )
+        mixed = getattr(self, "mixed_precision", False)
+        check(
+            isinstance(mixed, bool),
+            f"mixed_precision has to be True or False, got {mixed!r}: the type is always bfloat16",
+        )
+
+    @property
+    def gang_is_constant(self) -> bool:
+        return False
+
+
+@dataclass
+class TorchDistributedConfig(DistributedConfig):
+    """PyTorch on several workers, by DistributedDataParallel, FSDP2 or DeepSpeed; gloo on CPUs, NCCL on GPUs.
+
+    module            another name of `model`, as Maggy 1.1 has it in first place
+    backend           "torch", or "deepspeed", which has to be installed
+    zero_lvl          0: every rank holds the whole model; 1, 2: gradients and the optimizer's state are sharded; 3:
+                      weights too
+    deepspeed_config  what `deepspeed.initialize` gets as `config`, with backend="deepspeed"
+    """
+
+    module: InitVar[Any] = None
+    model: Any = field(default=None, kw_only=True)
+    dataset: Any = None
+    hparams: Mapping[str, Any] | None = None
+    backend: Literal["torch", "deepspeed"] = "torch"
+    mixed_precision: bool = False
+    zero_lvl: int = 0
+    deepspeed_config: Mapping[str, Any] | None = None
+    name: str = "torchDist"
+    hb_interval: float = 1
+    description: str = ""
+
+    def __post_init__(self, module: Any) -> None:
+        check(module is None or self.model is None, "model and module are the same: give one of them")
+        self.model = module if self.model is None else self.model
+        check(self.backend in ("torch", "deepspeed"), f"backend has to be 'torch' or 'deepspeed', got {self.backend!r}")
+        check(self.zero_lvl in (0, 1, 2, 3), f"zero_lvl has to be 0, 1, 2 or 3, got {self.zero_lvl!r}")
+        deepspeed = self.backend == "deepspeed"
+        check(
+            deepspeed or self.deepspeed_config is None,
+            "deepspeed_config goes with backend='deepspeed'; backend is 'torch'",
+        )
+        super().__post_init__()
+
+    @property
+    def distribution(self) -> Distribution:
+        return Distribution(
+            framework="torch",
+            mixed_precision=self.mixed_precision,
+            zero_lvl=self.zero_lvl,
+            deepspeed=dict(self.deepspeed_config or {}) if self.backend == "deepspeed" else None,
+            timeout_s=self.collective_timeout_s,
+        )
+
+
+@dataclass
+class KerasDistributedConfig(DistributedConfig):
+    """Keras 3 on several workers, whatever backend it has: `model.fit` as it is.
+
+    process_data  called with the dataset on each worker; the function gets what it returns
+    """
+
+    model: Any = None
+    dataset: Any = None
+    process_data: Callable[[Any], Any] | None = None
+    mixed_precision: bool = False
+    name: str = "kerasDist"
+    hb_interval: float = 1
+    description: str = ""
+    hparams: Mapping[str, Any] | None = None
+
+    @property
+    def distribution(self) -> Distribution:
+        return Distribution(
+            framework="keras",
+            mixed_precision=self.mixed_precision,
+            process_data=self.process_data,
+            timeout_s=self.collective_timeout_s,
+        )
+
+
+@dataclass
+class TfDistributedConfig(KerasDistributedConfig):
+    """`KerasDistributedConfig` under its historical name; also for TensorFlow's own loops."""
+
+    name: str = "tfDist"
+
+
+@dataclass
+class JaxDistributedConfig(DistributedConfig):
+    """JAX on several workers, by `jax.distributed`."""
+
+    model: Any = None
+    dataset: Any = None
+    hparams: Mapping[str, Any] | None = None
+    name: str = "jaxDist"
+    hb_interval: float = 1
+    description: str = ""
+
+    @property
+    def distribution(self) -> Distribution:
+        return Distribution(framework="jax", timeout_s=self.collective_timeout_s)
+
+
+def _framework_of(model: Any) -> Framework | None:
+    """Whose class a model is; None for what is no class, or nobody's."""
+    bases = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in getattr(model, "__mro__", ())}
+    if "torch.Module" in bases:
+        return "torch"
+    return "keras" if "keras.Model" in bases else None

@@ -1,0 +1,25 @@
+"""One training on several workers: what the training function is given so that it need not know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from maggy.config import Distribution
+from maggy.context.distributed.context import Context
+from maggy.context.distributed.gang import Alone, Gang
+
+__all__ = ["Alone", "Context", "Gang", "opened"]
+
+
+@contextmanager
+def opened(distribution: Distribution | None, gang: Gang, *, seed: int, takes_context: bool) -> Iterator[Context]:
+    """The context of one trial: the ranks meet, and part again when it ends.
+
+    distribution   None: a worker alone, and nothing is set up
+    seed           from which shuffling follows, the same on every rank
+    takes_context  whether the training function asks for it
+
+    Raises PeerLostError where another rank does not come, and ImportError where the framework is missing.
+    """
+    yield Context(gang, seed=seed, shares_rows=not takes_context)

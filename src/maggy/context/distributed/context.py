@@ -1,0 +1,78 @@
+"""What the training function gets as `context`, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from maggy.context.distributed.gang import Alone, Gang
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
+
+
+class Context:
+    """One worker alone: everything does the plain thing. Those of several workers are subclasses, one per framework.
+
+    gang         the workers that run the trial
+    seed         from which shuffling follows, the same on every rank
+    shares_rows  whether tables and arrays to train on are cut up; not where the function takes the context, whose
+                 loader does that
+
+    rank  of this worker among those that run the trial, from 0
+    size  how many run it
+    """
+
+    def __init__(self, gang: Gang | None = None, *, seed: int = 0, shares_rows: bool = False) -> None:
+        self._gang: Gang = gang or Alone()
+        self.seed, self._shares_rows = seed, shares_rows
+
+    # --- for the training function
+
+    @property
+    def rank(self) -> int:
+        return self._gang.rank
+
+    @property
+    def size(self) -> int:
+        return self._gang.size
+
+    @property
+    def device(self) -> Any:
+        """Where this worker computes."""
+        raise NotImplementedError
+
+    def loader(self, dataset: Any, batch_size: int, shuffle: bool = False, **options: Any) -> DataLoader[Any]:
+        """A PyTorch DataLoader over this rank's part of a data set.
+
+        batch_size  of all ranks together: the training is the same on one worker as on several
+        """
+        raise NotImplementedError
+
+    def mean(self, total: Any, count: Any) -> float:
+        """The sum of `total` over all ranks, divided by that of `count`."""
+        parts = self._gang.gather("mean", float(total), float(count))
+        return sum(float(part[0]) for part in parts) / sum(float(part[1]) for part in parts)
+
+    @contextmanager
+    def accumulate(self, model: Any, *, last: bool) -> Iterator[None]:
+        """Gradients made within are added to those that are there; they are averaged over ranks only if `last`."""
+        yield
+
+    # --- for what calls the training function
+
+    def place(self, model: Any) -> Any:
+        """The class or factory of a model, or a list of them, such that what it makes trains together with that of the
+        other ranks."""
+        return model
+
+    def share(self, data: Any) -> Any:
+        """This rank's part of what there is to train on."""
+        return data
+
+    def share_first(self, dataset: Any) -> Any:
+        """Of a list such as [train, test], the first is what there is to train on; else all is."""
+        if isinstance(dataset, list | tuple) and dataset:
+            return type(dataset)([self.share(dataset[0]), *dataset[1:]])
+        return self.share(dataset)
