@@ -79,7 +79,7 @@ class Task:
             hparams, others = self.arrangement.arrange(params, others)
         hparams = {**self.hparams, **hparams}
         others["reporter"] = lambda: reporter
-        trial = 0 if reporter is None else reporter.trial_id or 0
+        trial = getattr(reporter, "trial_id", None) or 0
         seed = hparams.get("seed", seed_of(self.seed, "trial", trial))
         others["seed"] = lambda: seed
         with opened(self.distribution, gang or Alone(), seed=seed, takes_context="context" in taken) as context:
