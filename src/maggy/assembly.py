@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from maggy.ablating import plan
 from maggy.brain.events import DriverStarted
-from maggy.config import LIMITS, AblationConfig, HyperparameterOptConfig, LagomConfig
+from maggy.config import AblationConfig, GangConfig, HyperparameterOptConfig, LagomConfig
 from maggy.driver import Advisor
 from maggy.earlystop import NoStoppingRule
 from maggy.earlystop import resolve as resolve_rule
 from maggy.engine.base import Engine
-from maggy.errors import UnknownNameError
+from maggy.errors import ConfigError, UnknownNameError
 from maggy.optimizer import Draws, Optimizer, SingleRun
 from maggy.optimizer import resolve as resolve_optimizer
 from maggy.searchspace import Searchspace, Space
@@ -72,10 +72,42 @@ def make_advisor(
     )
 
 
-def driver_started(config: LagomConfig, advisor: Advisor, *, epoch: int) -> DriverStarted:
-    """The first event of a driver."""
-    limits = {name: int(getattr(config, name)) for name in LIMITS}
-    return DriverStarted(epoch=epoch, num_trials=advisor.num_trials, promotes=advisor.promotes, **limits)
+def gang_size(config: LagomConfig, seats: int) -> int:
+    """How many workers run a trial together, of so many that there are.
+
+    Raises ConfigError where there are too few.
+    """
+    if not isinstance(config, GangConfig):
+        return 1
+    size = config.workers_per_trial if config.gang_is_constant else config.num_workers or seats
+    if size > seats:
+        what = "workers_per_trial" if config.gang_is_constant else "num_workers"
+        raise ConfigError(
+            f"a trial needs {size} workers ({what}), and there can be {seats} here: give the engine more slots, each "
+            f"worker less (resources_per_worker), or say num_workers, if they are to share what there is"
+        )
+    return size
+
+
+def driver_started(
+    config: LagomConfig, advisor: Advisor, *, epoch: int, workers_per_trial: int = 1, fresh: bool = False
+) -> DriverStarted:
+    """The first event of a driver.
+
+    fresh  whether each trial needs worker processes of its own
+    """
+    least = getattr(config, "min_workers", None)
+    return DriverStarted(
+        epoch=epoch,
+        num_trials=advisor.num_trials,
+        lost_limit=int(config.lost_limit),
+        error_limit=int(config.error_limit),
+        preempted_limit=int(config.preempted_limit),
+        promotes=advisor.promotes,
+        workers_per_trial=workers_per_trial,
+        min_workers=workers_per_trial if least is None else least,
+        fresh=fresh,
+    )
 
 
 def find_engine(engine: str | Engine | None) -> Engine:

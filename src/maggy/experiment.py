@@ -15,11 +15,11 @@ from typing import Any
 
 from maggy import context
 from maggy.ablating import Ablating, with_ablator
-from maggy.assembly import driver_started, find_engine, make_advisor, objectives_of, space_of
+from maggy.assembly import driver_started, find_engine, gang_size, make_advisor, objectives_of, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
 from maggy.compat import changed_config, config_from_keywords
-from maggy.config import FIXED_ARGUMENTS, AblationConfig, BaseConfig, HyperparameterOptConfig, LagomConfig
+from maggy.config import FIXED_ARGUMENTS, AblationConfig, GangConfig, HyperparameterOptConfig, LagomConfig
 from maggy.driver import AheadDraws, Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, ExperimentDirError, FencedError, JournalError
@@ -153,7 +153,7 @@ class _Experiment:
             takes_seed=context.takes(function, "seed"),
             make_draws=Draws if engine.bind_host is None else partial(AheadDraws, warn=lambda line: self._say(line)),
         )
-        self._hparams = dict(config.hparams or {}) if isinstance(config, BaseConfig | AblationConfig) else {}
+        self._hparams = dict(getattr(config, "hparams", None) or {})
         self._ablating = Ablating(config, function) if isinstance(config, AblationConfig) else None
         context.check(
             function,
@@ -167,11 +167,12 @@ class _Experiment:
             ],
         )
         self._resources = dict(config.resources_per_worker or {})
-        slots = engine.slots(self._resources)
-        self._seats = min(config.num_workers or slots, self._advisor.num_trials)
         self._supervised = engine.bind_host is not None
-        if not self._supervised:
-            self._seats = 1
+        slots = engine.slots(self._resources)
+        seats = (config.num_workers or slots) if self._supervised else 1
+        self._workers_per_trial = gang_size(config, seats)
+        self._seats = min(seats, self._advisor.num_trials * self._workers_per_trial)
+        self._distribution = config.distribution if isinstance(config, GangConfig) else None
         self._about = describe(
             config,
             function=function,
@@ -197,7 +198,9 @@ class _Experiment:
         delay_s = 3 * (UPLOAD_S if folder.is_remote else SYNC_S)
         janitor = Janitor(folder.url.rstrip("/"), delay_s, lambda line: self._say(line))
         keeper = Keeper(janitor.folder, self._config.checkpoint_quota_bytes, self._advisor.book.loss)
-        decider = Decider(Brain(Rules(patience_s=patience_s)), self._advisor, keeper)
+        waits_s = getattr(self._config, "workers_timeout_s", None) or self._engine.start_timeout_s
+        rules = Rules(patience_s=patience_s, workers_timeout_s=waits_s)
+        decider = Decider(Brain(rules), self._advisor, keeper)
         objectives = objectives_of(self._config)
         tally = Tally(objectives[0].direction, self._advisor.num_trials)
         try:
@@ -217,7 +220,14 @@ class _Experiment:
             folder.close()
             raise
         self._advisor.draws.go_live()
-        begin = [*told.open, driver_started(self._config, self._advisor, epoch=folder.epoch)]
+        started = driver_started(
+            self._config,
+            self._advisor,
+            epoch=folder.epoch,
+            workers_per_trial=self._workers_per_trial,
+            fresh=False,
+        )
+        begin = [*told.open, started]
         interrupted = True
         try:
             journal = JournalWriter(folder, first=told.records)
@@ -252,6 +262,7 @@ class _Experiment:
             hparams=self._hparams,
             seed=self._seed,
             arrangement=None if ablating is None else ablating.arrangement(write),
+            distribution=self._distribution,
         )
         packed = context.pack(task)
         if self._verbose and len(packed) > context.LARGE_BYTES:
@@ -343,6 +354,8 @@ class _Experiment:
             experiment=folder.id,
             janitor=janitor,
             say=lambda line: self._say(line),
+            combine=getattr(config, "combine", "mean"),
+            gang_timeout_s=getattr(config, "collective_timeout_s", inf),
         )
         with inviting(folder.url, tickets[0], self._resources):
             interrupted = run_workers(engine, tickets, self._resources, driver)

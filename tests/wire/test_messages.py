@@ -15,6 +15,7 @@ from maggy.wire.messages import (
     FromDriver,
     Heartbeat,
     Metrics,
+    Place,
     Ready,
     RunTrial,
     SupervisorHello,
@@ -42,6 +43,9 @@ VALUES = {
     "list[int]": st.lists(integers),
     "list[float]": st.lists(floats),
     "list[str]": st.lists(st.text()),
+    "list[float | str]": (parts := st.lists(floats | st.text())),
+    "list[list[float | str]]": st.lists(parts),
+    "Place | None": st.none() | st.builds(Place, integers, integers, integers, integers),
     "dict[str, Any]": st.dictionaries(st.text(), json_like),
     "dict[str, Any] | None": st.none() | st.dictionaries(st.text(), json_like),
     "str | None": st.none() | st.text(),
@@ -122,7 +126,7 @@ def test_everything_else_is_refused_too(body):
 
 def test_a_field_that_a_newer_version_added_at_the_end_is_passed_over():
     assert decode_to_driver(msgspec.msgpack.encode(["Heartbeat", 17])) == Heartbeat()
-    assert decode_from_driver(msgspec.msgpack.encode(["RunTrial", 3, 0, {"lr": 0.1}, 2, None, "new"])) == RunTrial(
+    assert decode_from_driver(msgspec.msgpack.encode(["RunTrial", 3, 0, {"lr": 0.1}, 2, None, None, "new"])) == RunTrial(
         3, 0, {"lr": 0.1}, judge_every=2
     )
 

@@ -35,9 +35,11 @@ class Judge(Command):
 
 
 class Run(Command):
-    """Hand a trial to a worker.
+    """Hand a trial to a worker, or to several.
 
     budget  the total that it is to reach, if it has one
+    gang    the workers, in order of rank, if there is more than one; `worker` is the first of them, here as in the
+            other commands
     """
 
     worker: int
@@ -45,6 +47,7 @@ class Run(Command):
     attempt: int
     params: dict[str, Any]
     budget: float | None = None
+    gang: tuple[int, ...] = ()
 
 
 class GoOn(Command):
@@ -73,6 +76,14 @@ class Fence(Command):
     attempt: int
 
 
+class Replace(Command):
+    """A worker process has had its last trial, whether it knows or not: another one takes its seat."""
+
+    worker: int
+    trial: int
+    attempt: int
+
+
 class Settle(Command):
     """A trial has reached a final state: book it and tell the optimizer.
 
@@ -92,6 +103,7 @@ class Ending(StrEnum):
     COMPLETE = "complete"  # every trial has ended and there will be no more
     HOPELESS = "hopeless"  # the first few trials all failed in the same way
     INTERRUPTED = "interrupted"  # somebody asked for it
+    SHORTHANDED = "shorthanded"  # there are too few workers for a trial
 
 
 class Conclude(Command):
@@ -101,4 +113,4 @@ class Conclude(Command):
     reason: str = ""
 
 
-AnyCommand = Ask | Judge | Run | GoOn | Stop | Fence | Settle | Conclude
+AnyCommand = Ask | Judge | Run | GoOn | Stop | Fence | Replace | Settle | Conclude

@@ -29,6 +29,9 @@ class DriverStarted(Event):
     alike_limit      the experiment ends if its first so many trials all fail in the same way
     promotes         whether the optimizer may go on with trials that have returned: it is asked until it says that
                      there will be no more
+    workers_per_trial  how many workers run a trial together
+    min_workers      how many have to do if the others do not come
+    fresh            whether a worker process runs one trial, and is then replaced
     """
 
     epoch: int
@@ -38,6 +41,9 @@ class DriverStarted(Event):
     preempted_limit: int = 10
     alike_limit: int = 5
     promotes: bool = False
+    workers_per_trial: int = 1
+    min_workers: int = 1
+    fresh: bool = False
 
 
 class WorkerJoined(Event):
@@ -62,6 +68,26 @@ class WorkerLost(Event):
     worker: int
     reason: str
     preempted: bool = False
+
+
+class WorkersMissing(Event):
+    """A trial waits for its workers, and there are too few.
+
+    there  how many there are
+    over   the time for it is over: it runs on those that are there, or the experiment ends
+    """
+
+    there: int
+    waited_s: float
+    over: bool = False
+
+
+class GangBroke(Event):
+    """The workers of a running trial have lost touch with each other, although none is lost."""
+
+    trial: int
+    attempt: int
+    reason: str
 
 
 class Suggested(Event):
@@ -219,6 +245,8 @@ AnyEvent = (
     DriverStarted
     | WorkerJoined
     | WorkerLost
+    | WorkersMissing
+    | GangBroke
     | Suggested
     | Promoted
     | Idled

@@ -11,13 +11,14 @@ not kept: they only move the time at which a worker counts as lost, and that los
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import inf, isfinite
 from typing import Any
 
 from maggy.brain import events as ev
-from maggy.brain.commands import AnyCommand, Ask, Conclude, Ending, Fence, GoOn, Judge, Run, Settle, Stop
+from maggy.brain.commands import AnyCommand, Ask, Conclude, Ending, Fence, GoOn, Judge, Replace, Run, Settle, Stop
+from maggy.brain.gang import Shortage, choose
 from maggy.brain.state import Live, Rules, Worker
 from maggy.brain.transitions import TRANSITIONS, Cause
 from maggy.errors import ImpossibleTransitionError
@@ -45,10 +46,14 @@ class Brain:
         self._retry_at = inf
         self._check_at = inf  # no worker can be overdue before
         self._first_errors: set[str] | None = set()  # until a trial has a result
+        self._shortage = Shortage(rules.workers_timeout_s)
+        self._shorthanded = False  # trials run on fewer workers than they should
         self._handlers: dict[type[ev.Event], Callable[[Any, float], list[AnyCommand]]] = {
             ev.DriverStarted: self._driver_started,
             ev.WorkerJoined: self._joined,
             ev.WorkerLost: self._lost,
+            ev.WorkersMissing: self._missing,
+            ev.GangBroke: self._broke,
             ev.Suggested: self._suggested,
             ev.Promoted: self._promoted,
             ev.Idled: self._idled,
@@ -79,12 +84,14 @@ class Brain:
         commands += self._fill(now)
         if self.ending is None and self._nothing_left():
             commands.append(self._conclude(Ending.HOPELESS if self._all_fail_alike() else Ending.COMPLETE))
+            return [command for command in commands if not isinstance(command, Replace)]
+        self._shortage.see(now, short=self._too_few())
         return commands
 
     def holds(self, trial: int, attempt: int) -> bool:
         """Whether this attempt is the one that counts; a report of any other changes nothing."""
         live = self.live.get(trial)
-        return live is not None and live.attempt == attempt and live.worker is not None
+        return live is not None and live.attempt == attempt and live.gang != ()
 
     @property
     def tried(self) -> int:
@@ -96,9 +103,7 @@ class Brain:
         live = self.live.get(trial)
         if live is None:
             return False
-        return (
-            attempt == live.attempt if live.worker is not None else bool(live.setbacks) and attempt + 1 == live.attempt
-        )
+        return attempt == live.attempt if live.gang else bool(live.setbacks) and attempt + 1 == live.attempt
 
     # --- time and signs of life
 
@@ -115,7 +120,7 @@ class Brain:
 
     def deadline(self) -> float:
         """When `due` has something to say at the earliest; infinity if never."""
-        return inf if self.ending is not None else min(self._check_at, self._retry_at)
+        return inf if self.ending is not None else min(self._check_at, self._retry_at, self._shortage.deadline())
 
     def due(self, now: float) -> list[ev.AnyEvent]:
         """What has happened because time went by; the caller hands each to `handle`."""
@@ -130,6 +135,11 @@ class Brain:
                     self._check_at = min(self._check_at, at)
         if now >= self._retry_at:
             happened.append(ev.RetryFell())
+        if now >= self._shortage.deadline():
+            since = self._shortage.since
+            assert since is not None
+            over = now >= since + self.rules.workers_timeout_s
+            happened.append(ev.WorkersMissing(there=len(self._seats), waited_s=now - since, over=over))
         return happened
 
     def rest(self, seconds: float) -> None:
@@ -139,6 +149,8 @@ class Brain:
             if worker.away_since is not None:
                 worker.away_since += seconds
         self._check_at += seconds
+        if self._shortage.since is not None:
+            self._shortage.since += seconds
 
     def occupant(self, seat: int) -> int | None:
         """The worker that holds a seat, parked ones aside."""
@@ -171,12 +183,18 @@ class Brain:
             preempted_limit=event.preempted_limit,
             alike_limit=event.alike_limit,
             promotes=event.promotes,
+            workers_per_trial=event.workers_per_trial,
+            min_workers=event.min_workers,
+            fresh=event.fresh,
         )
         self.ending = None
         commands: list[AnyCommand] = []
         for worker in sorted(self.workers, reverse=True):  # each puts its trial first, so the oldest ends up foremost
-            commands += self._remove(worker, Cause.DRIVER_LOST, "the driver was lost", now)
+            if worker in self.workers:  # and not gone with the others of its gang
+                commands += self._remove(worker, Cause.DRIVER_LOST, "the driver was lost", now)
         self._retry_at = self._check_at = inf
+        self._shortage = Shortage(self.rules.workers_timeout_s)
+        self._shorthanded = False
         return commands
 
     def _joined(self, event: ev.WorkerJoined, now: float) -> list[AnyCommand]:
@@ -185,10 +203,12 @@ class Brain:
             reason = "replaced by a newer worker on the same seat"
             commands += self._remove(event.replaces, Cause.WORKER_LOST, reason, now)
         taken = self.occupant(event.seat) is not None
-        self.workers[event.worker] = Worker(event.seat, now, parked=taken)
+        self.workers[event.worker] = Worker(event.seat, now, parked=taken, host=event.host)
         self._check_at = min(self._check_at, now + self.rules.patience_s)
         if not taken:
             self._sit(event.seat, event.worker)
+        if len(self._seats) >= self.rules.workers_per_trial:
+            self._shorthanded = False
         return commands
 
     def _lost(self, event: ev.WorkerLost, now: float) -> list[AnyCommand]:
@@ -197,6 +217,22 @@ class Brain:
         return self._remove(event.worker, Cause.PREEMPTED if event.preempted else Cause.WORKER_LOST, event.reason, now)
 
     def _remove(self, number: int, cause: Cause, reason: str, now: float) -> list[AnyCommand]:
+        trial = self._vacate(number)
+        if trial is None:
+            return []
+        live = self.live[trial]
+        fence = Fence(worker=number, trial=trial, attempt=live.attempt)
+        others = self._replace(trial, [other for other in live.gang if other != number])
+        return [fence, *others, *self._set_back(trial, cause, reason, now)]
+
+    def _broke(self, event: ev.GangBroke, now: float) -> list[AnyCommand]:
+        if not self.holds(event.trial, event.attempt):
+            return []
+        everybody = self._replace(event.trial, self.live[event.trial].gang)
+        return [*everybody, *self._set_back(event.trial, Cause.WORKER_LOST, event.reason, now)]
+
+    def _vacate(self, number: int) -> int | None:
+        """A worker is gone. Returns the trial that it ran."""
         worker = self.workers.pop(number)
         self._idle.pop(number, None)
         if not worker.parked:
@@ -204,24 +240,31 @@ class Brain:
             heir = next((n for n, other in self.workers.items() if other.seat == worker.seat), None)
             if heir is not None:
                 self._sit(worker.seat, heir)
-        if worker.trial is None:
-            return []
-        trial, live = worker.trial, self.live[worker.trial]
-        fence = Fence(worker=number, trial=trial, attempt=live.attempt)
+        return worker.trial
+
+    def _replace(self, trial: int, workers: Iterable[int]) -> list[AnyCommand]:
+        """Workers whose processes may be stuck, or are used up: they are gone, and others take their seats."""
+        for worker in workers:
+            self._vacate(worker)
+        return [Replace(worker=worker, trial=trial, attempt=self.live[trial].attempt) for worker in workers]
+
+    def _set_back(self, trial: int, cause: Cause, reason: str, now: float) -> list[AnyCommand]:
+        """A trial has lost its workers: it runs again, unless that has happened too often."""
+        live = self.live[trial]
         live.setbacks[cause] += 1
         limits = {Cause.WORKER_LOST: self.rules.lost_limit, Cause.PREEMPTED: self.rules.preempted_limit}
         if live.state is TrialState.STOPPING and live.reported:
-            return [fence, *self._settle(trial, Cause.CUT_OFF, now)]
+            return self._settle(trial, Cause.CUT_OFF, now)
         if live.setbacks[cause] >= limits.get(cause, inf):
             times = live.setbacks[cause]
             error = reason if times == 1 else f"{reason} ({cause} {times} times)"
-            return [fence, *self._settle(trial, Cause.GIVEN_UP, now, error=error, signature=reason)]
+            return self._settle(trial, Cause.GIVEN_UP, now, error=error, signature=reason)
         self._run_again(trial, cause, now)
-        return [fence]
+        return []
 
     def _run_again(self, trial: int, cause: Cause, now: float) -> None:
         live = self.live[trial]
-        live.worker = None
+        live.gang = ()
         live.reported = False
         live.attempt += 1
         self._move(trial, cause, now)
@@ -246,7 +289,7 @@ class Brain:
         live = self.live[event.trial] = self._resting.pop(event.trial)
         live.budget, live.resumable, live.promoted = event.budget, event.resumable, True
         live.attempt += 1
-        live.worker, live.reported = None, False
+        live.gang, live.reported = (), False
         live.setbacks.clear()
         self.ended[live.state] -= 1
         self._move(event.trial, Cause.PROMOTED, now)
@@ -313,9 +356,9 @@ class Brain:
             live = self.live[event.trial]
             live.setbacks[Cause.RAISED] += 1
             if live.state is TrialState.RUNNING and live.setbacks[Cause.RAISED] < self.rules.error_limit:
-                self._free(live)
+                replaced = self._free(event.trial, cleanly=False)
                 self._run_again(event.trial, Cause.RAISED_ONCE_MORE, now)
-                return []
+                return replaced
         return self._end(event.trial, event.attempt, Cause.RAISED, now, event.error, event.signature)
 
     def _end(
@@ -323,14 +366,18 @@ class Brain:
     ) -> list[AnyCommand]:
         if not self.holds(trial, attempt):
             return []
-        self._free(self.live[trial])
-        return self._settle(trial, cause, now, error, signature)
+        replaced = self._free(trial, cleanly=cause is not Cause.RAISED)
+        return [*replaced, *self._settle(trial, cause, now, error, signature)]
 
-    def _free(self, live: Live) -> None:
-        """The worker of a trial waits for the next."""
-        assert live.worker is not None
-        self.workers[live.worker].trial = None
-        self._idle[live.worker] = None
+    def _free(self, trial: int, *, cleanly: bool) -> list[AnyCommand]:
+        """The workers of a trial wait for the next, if they can: of a gang that failed, some may hang."""
+        gang = self.live[trial].gang
+        if self.rules.fresh or not (cleanly or len(gang) == 1):
+            return self._replace(trial, gang)
+        for worker in gang:
+            self.workers[worker].trial = None
+            self._idle[worker] = None
+        return []
 
     def _nothing_follows(self, event: ev.CheckpointSaved | ev.CheckpointDropped, now: float) -> list[AnyCommand]:
         return []
@@ -341,18 +388,27 @@ class Brain:
     # --- what follows
 
     def _fill(self, now: float) -> list[AnyCommand]:
-        """Give every idle worker a trial; if there are not enough, ask for one."""
+        """Give idle workers trials, to each as many as it needs or none; if there are not enough, ask for one."""
         commands: list[AnyCommand] = []
-        while self._idle and self.ending is None and not self._study_over:
+        while len(self._idle) >= self._gang_size() and self.ending is None and not self._study_over:
             if self._queue:
-                worker = next(iter(self._idle))
-                del self._idle[worker]
+                gang = choose(self._idle, self.workers, self._gang_size())
                 trial = self._queue.popleft()
                 live = self.live[trial]
-                live.worker, self.workers[worker].trial = worker, trial
+                live.gang = gang
+                for worker in gang:
+                    del self._idle[worker]
+                    self.workers[worker].trial = trial
                 self._move(trial, Cause.HANDED_OUT, now)
                 commands.append(
-                    Run(worker=worker, trial=trial, attempt=live.attempt, params=live.params, budget=live.budget)
+                    Run(
+                        worker=gang[0],
+                        trial=trial,
+                        attempt=live.attempt,
+                        params=live.params,
+                        budget=live.budget,
+                        gang=gang if len(gang) > 1 else (),
+                    )
                 )
             elif self._may_ask():
                 commands.append(Ask(number=self._next_ask))
@@ -361,6 +417,27 @@ class Brain:
             else:
                 break
         return commands
+
+    def _gang_size(self) -> int:
+        """How many workers a trial gets that begins now."""
+        usual = self.rules.workers_per_trial
+        return min(usual, max(len(self._seats), self.rules.min_workers)) if self._shorthanded else usual
+
+    def _too_few(self) -> bool:
+        """Whether a trial could begin if there were more workers than there are."""
+        wanted = bool(self._queue) or self._asking or self._may_ask()
+        return wanted and not self._study_over and len(self._seats) < self._gang_size() > 1
+
+    def _missing(self, event: ev.WorkersMissing, now: float) -> list[AnyCommand]:
+        self._shortage.told = True
+        if not event.over:
+            return []
+        if not self._shorthanded and event.there >= self.rules.min_workers:
+            self._shorthanded = True
+            return []
+        needed, there = self._gang_size(), event.there
+        reason = f"a trial needs {needed} workers, and after {event.waited_s:.0f} s there were {there}"
+        return [self._conclude(Ending.SHORTHANDED, reason)]
 
     def _may_ask(self) -> bool:
         if self._exhausted or self._asking or self._retry_at != inf:

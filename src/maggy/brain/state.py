@@ -15,10 +15,11 @@ from maggy.trial import TrialState
 class Rules:
     """Numbers that the machine goes by.
 
-    num_trials ... promotes  see `DriverStarted`, which replaces them
+    num_trials ... fresh     see `DriverStarted`, which replaces them
     patience_s  silence after which a worker counts as lost
     grace_s     time in which a worker whose connection broke may come back
     retry_s     an idle optimizer is asked again after this time, or as soon as a trial ends
+    workers_timeout_s  how long a trial waits for workers that are not there
     """
 
     num_trials: int = 0
@@ -27,9 +28,13 @@ class Rules:
     preempted_limit: int = 10
     alike_limit: int = 5
     promotes: bool = False
+    workers_per_trial: int = 1
+    min_workers: int = 1
+    fresh: bool = False
     patience_s: float = inf
     grace_s: float = 10.0
     retry_s: float = 1.0
+    workers_timeout_s: float = inf
 
 
 @dataclass(slots=True)
@@ -41,6 +46,7 @@ class Worker:
     away_since: float | None = None
     trial: int | None = None
     parked: bool = False  # a second worker on a taken seat waits until the first is lost
+    host: str = ""
 
 
 @dataclass(slots=True)
@@ -49,6 +55,7 @@ class Live:
 
     promoted  whether it has a result from before
     reported  whether this attempt has reported a number that is finite
+    gang      the workers that run it, in order of rank; empty while it waits
     """
 
     params: dict[str, Any]
@@ -58,6 +65,11 @@ class Live:
     reported: bool = False
     state: TrialState = TrialState.PENDING
     attempt: int = 0
-    worker: int | None = None
+    gang: tuple[int, ...] = ()
     setbacks: Counter[Cause] = field(default_factory=Counter)
     story: list[tuple[float, Cause, TrialState]] = field(default_factory=list)
+
+    @property
+    def worker(self) -> int | None:
+        """The first of its workers; None while it waits."""
+        return self.gang[0] if self.gang else None

@@ -17,7 +17,7 @@ class Member:
 
     peer    its session, the same on every connection
     number  the worker's number; None until it is ready
-    leaves  it has given its trial back, and its end is awaited
+    leaves  it has given its trial back, or is replaced, and its end is awaited
     """
 
     hello: WorkerHello
@@ -62,6 +62,19 @@ class Crew:
         """A worker's session; None once its process has ended."""
         member = self._by_number.get(worker)
         return member.peer if member else None
+
+    def member(self, worker: int) -> Member | None:
+        """The process of a worker; None once it has ended."""
+        return self._by_number.get(worker)
+
+    def worker_at(self, peer: Peer) -> int | None:
+        """The number of the worker of a session; None if it is not ready."""
+        member = self._by_peer.get(peer)
+        return None if member is None else member.number
+
+    def supervisor_of(self, member: Member) -> Peer | None:
+        """The session of the supervisor that has started a worker process."""
+        return next((peer for peer, holder in self._supervisors.items() if holder == member.hello.holder), None)
 
     def member_at(self, peer: Peer) -> Member | None:
         """The worker process of a session."""

@@ -13,11 +13,15 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
+import msgspec
+
 from maggy.brain import commands as do
 from maggy.brain import events as ev
+from maggy.config import Combine
 from maggy.driver.crew import Crew
 from maggy.driver.decider import Decider
-from maggy.driver.news import News, event_of
+from maggy.driver.gangs import Gangs, places
+from maggy.driver.news import News
 from maggy.driver.outside import CheckpointStore, Clock, Journal, LogFiles
 from maggy.errors import EngineError, ExperimentFailedError, JournalError, MaggyError, NoWorkersError
 from maggy.wire import messages as msg
@@ -26,6 +30,7 @@ from maggy.wire.channel import Item, Listener, Peer, Sign, WrongVersion
 _LAST_WORDS_S = 1.0  # nobody runs any more, so what was said is on its way
 _PAUSE_RETRY_S, _PAUSE_LIMIT_S = 1.0, 3600.0  # while the journal cannot be written
 _STILLBORN_LIMIT = 5  # worker processes that die before one ever was ready
+_REPLACE_S = 3.0  # time for a worker process to leave by itself where another one takes its seat
 
 
 class Driver(threading.Thread):
@@ -38,6 +43,8 @@ class Driver(threading.Thread):
     janitor          deletes the checkpoints that are not kept
     begin            what happens first: `DriverStarted`, after answers that the driver before it left unwritten
     say              called with a line that the user should read
+    combine          what becomes of the metrics of the workers that run one trial together
+    gang_timeout_s   how long one of them waits for the others
     clock            what the time is; a simulation has its own
     """
 
@@ -56,6 +63,8 @@ class Driver(threading.Thread):
         experiment: str,
         janitor: CheckpointStore,
         say: Callable[[str], None],
+        combine: Combine = "mean",
+        gang_timeout_s: float = inf,
         clock: Clock = time,
     ) -> None:
         super().__init__(name="maggy-driver", daemon=True)
@@ -73,6 +82,9 @@ class Driver(threading.Thread):
         self._say, self._said_full = say, False
         self._clock = clock
         self._crew = Crew(self.brain)
+        self._gangs = Gangs(
+            tell=self._tell, log=logs.trial, holds=self.brain.holds, combine=combine, timeout_s=gang_timeout_s
+        )
         self._wants_out = threading.Event()
         self._outbox: list[tuple[Peer, msg.FromDriver]] = []
         self._posts: deque[Callable[[], None]] = deque()
@@ -99,12 +111,15 @@ class Driver(threading.Thread):
             msg.Stopped: self._on_news,
             msg.Failed: self._on_news,
             msg.CheckpointSaved: self._on_news,
+            msg.Gather: self._on_gather,
+            msg.Held: self._on_held,
         }
         self._doers: dict[type[do.Command], Callable[[Any], None]] = {
             do.Run: self._do_run,
             do.GoOn: self._do_go_on,
             do.Stop: self._do_stop,
-            do.Fence: self._do_stop,
+            do.Fence: self._do_fence,
+            do.Replace: self._do_replace,
             do.Conclude: self._do_conclude,
         }
 
@@ -169,7 +184,7 @@ class Driver(threading.Thread):
         self._turn(self._clock.monotonic())
         self.begun.set()
         while not self._closing:
-            deadline = min(self.brain.deadline(), self._check_study_at)
+            deadline = min(self.brain.deadline(), self._gangs.deadline(), self._check_study_at)
             if not (self._crew.joined or self._ended):
                 deadline = min(deadline, start_by)
             self._turn(deadline)
@@ -201,7 +216,7 @@ class Driver(threading.Thread):
         now = self._clock.monotonic()
         for peer, item in arrived:
             self._receivers[type(item)](peer, item, now)
-        for event in self.brain.due(now):
+        for event in [*self.brain.due(now), *self._gangs.due(now)]:
             self._happen(event)
             if isinstance(event, ev.WorkerLost):
                 self._dismiss(event.worker)
@@ -240,9 +255,17 @@ class Driver(threading.Thread):
                 events.appendleft(stopped)  # before the worker that has become free begins anything else
 
     def _explain(self, event: ev.AnyEvent) -> None:
-        """Write into a trial's log why it was promoted, stopped, or begun with what it was."""
+        """Write into a trial's log why it was promoted, stopped, or begun with what it was; say for what it waits."""
         if isinstance(event, ev.Suggested | ev.Promoted | ev.Judged) and event.reason:
             self._logs.trial(event.trial, [f"[maggy] {event.reason}"])
+        elif isinstance(event, ev.GangBroke):
+            self._logs.trial(event.trial, [f"[maggy] attempt {event.attempt} is over: {event.reason}"])
+        elif isinstance(event, ev.WorkersMissing):
+            needed = self.brain.rules.workers_per_trial
+            self._say(
+                f"a trial needs {needed} workers, and after {event.waited_s:.0f} s there are {event.there}"
+                + (", with which it goes on" if event.over and not self._ended else "")
+            )
 
     def _write_down(self) -> None:
         """Write what the turn has added. A disk that refuses it pauses the experiment until it has space again.
@@ -267,6 +290,7 @@ class Driver(threading.Thread):
                     raise
         if paused_at is not None:
             self.brain.rest(self._clock.monotonic() - paused_at)
+            self._gangs.rest(self._clock.monotonic() - paused_at)
             self._say("goes on: the journal can be written again")
 
     def _post(self, work: Callable[[], None]) -> None:
@@ -357,7 +381,8 @@ class Driver(threading.Thread):
         if member is not None and gone:
             self._listener.forget(member.peer)  # else once its connection is gone: it may have said something last
         if member is not None and member.number is not None and not member.leaves:
-            self._happen(ev.WorkerLost(worker=member.number, reason=message.cause, preempted=message.preempted))
+            reason = f"{self._gangs.name(member.number)}{message.cause}"
+            self._happen(ev.WorkerLost(worker=member.number, reason=reason, preempted=message.preempted))
         if not self._crew.joined:
             self._stillborn += 1
             if self._stillborn >= _STILLBORN_LIMIT:
@@ -371,13 +396,22 @@ class Driver(threading.Thread):
                 self._logs.worker(member.number, message.lines)
 
     def _on_log(self, peer: Peer, message: msg.Log, now: float) -> None:
-        self._logs.trial(message.trial, message.lines)
+        rank = self._gangs.rank(self._crew.worker_at(peer), message.trial, message.attempt)
+        lines = message.lines if rank is None else [f"[rank {rank}] {line}" for line in message.lines]
+        self._logs.trial(message.trial, lines)
 
     def _on_news(self, peer: Peer, message: News, now: float) -> None:
-        event = event_of(message)
-        if isinstance(event, ev.TrialFailed):
-            self._logs.trial(event.trial, event.traceback.splitlines())
-        self._happen(event)
+        for event in self._gangs.hear(self._crew.worker_at(peer), message, now):
+            if isinstance(event, ev.TrialFailed):
+                self._logs.trial(event.trial, event.traceback.splitlines())
+            self._happen(event)
+
+    def _on_gather(self, peer: Peer, message: msg.Gather, now: float) -> None:
+        for event in self._gangs.gather(self._crew.worker_at(peer), message, now):
+            self._happen(event)
+
+    def _on_held(self, peer: Peer, message: msg.Held, now: float) -> None:
+        self._gangs.held(self._crew.worker_at(peer), message)
 
     def _watch_study(self, now: float) -> None:
         """End the study if a stopper says so, and know when to ask it again."""
@@ -411,17 +445,41 @@ class Driver(threading.Thread):
         checkpoint = self.advisor.book.running[run.trial].checkpoint
         url = None if checkpoint is None else checkpoint.url
         params = run.params if run.budget is None else {**run.params, "budget": run.budget}
-        self._tell(run.worker, msg.RunTrial(run.trial, run.attempt, params, self._judge_every, url))
+        order = msg.RunTrial(run.trial, run.attempt, params, self._judge_every, url)
+        if not run.gang:
+            self._tell(run.worker, order)
+            return
+        self._gangs.begin(run)
+        for worker, place in zip(run.gang, places([self.brain.workers[each].host for each in run.gang]), strict=True):
+            self._tell(worker, msgspec.structs.replace(order, place=place))
 
     def _do_go_on(self, command: do.GoOn) -> None:
-        self._tell(command.worker, msg.GoOnTrial(command.trial, command.attempt, command.step))
+        for worker in self._gangs.workers(command.trial, command.attempt) or [command.worker]:
+            self._tell(worker, msg.GoOnTrial(command.trial, command.attempt, command.step))
 
-    def _do_stop(self, command: do.Stop | do.Fence) -> None:
+    def _do_stop(self, command: do.Stop) -> None:
+        if self._gangs.workers(command.trial, command.attempt):
+            self._gangs.stop(command, self._clock.monotonic())
+        else:
+            self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
+
+    def _do_fence(self, command: do.Fence) -> None:
         self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
+
+    def _do_replace(self, command: do.Replace) -> None:
+        member = self._crew.member(command.worker)
+        if member is None:
+            return
+        member.leaves = True
+        self._reply(member.peer, msg.Release(_REPLACE_S))
+        if (supervisor := self._crew.supervisor_of(member)) is not None:
+            self._reply(supervisor, msg.EndProcess(member.hello.process, _REPLACE_S))
 
     def _do_conclude(self, command: do.Conclude) -> None:
         if command.ending is do.Ending.HOPELESS:
             self.error = self._hopeless()
+        if command.ending is do.Ending.SHORTHANDED:
+            self.error = NoWorkersError(f"{command.reason}. {self._describe()}")
         self._release_all(grace_s=5.0 if command.ending is do.Ending.COMPLETE else 2.0)
 
     def _hopeless(self) -> MaggyError:

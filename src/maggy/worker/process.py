@@ -17,14 +17,18 @@ from types import FrameType
 
 from maggy.context import Probe, Task, unpack
 from maggy.context.metric import as_number
-from maggy.errors import EarlyStopException, MetricValueError
+from maggy.errors import EarlyStopException, MetricValueError, PeerLostError
 from maggy.ticket import Ticket
 from maggy.wire import connect
+from maggy.wire.address import own_address
 from maggy.wire.messages import (
     Failed,
     Finished,
     FromDriver,
+    Gathered,
     GoOnTrial,
+    Held,
+    HoldTrial,
     Leaving,
     Ready,
     Release,
@@ -37,6 +41,7 @@ from maggy.wire.messages import (
     WorkerHello,
 )
 from maggy.worker.checkpoints import Checkpoints
+from maggy.worker.gang import WorkerGang
 from maggy.worker.reporter import Flusher, Reporter, sendable
 from maggy.worker.running import made_known
 from maggy.worker.streams import captured
@@ -72,7 +77,11 @@ class Worker:
         self._process = os.getpid()
         self._released = self._preempted = False
         self._reporter: Reporter | None = None  # of the running trial
-        self._told_to_stop: tuple[int, int] | None = None  # a lease, perhaps of a trial that is still to begin
+        self._told: list[HoldTrial | StopTrial] = []  # of the last lease, perhaps of a trial that is still to begin
+        self._gang: WorkerGang | None = None  # of the running trial
+        self.had_gang = False
+        """Whether it has run a trial together with others."""
+        self._address = ticket.address
         self._probe: Probe | None = None
         self._flusher = Flusher()
         self._link = connect(ticket, self._receive)
@@ -156,12 +165,19 @@ class Worker:
             judge_every=order.judge_every,
             checkpoints=checkpoints,
             full=lambda: self._link.full,
+            rank=0 if order.place is None else order.place.rank,
         )
+        self._gang = None
+        if order.place is not None:
+            self._gang = WorkerGang(self._link.send, order, own_address(self._address))
+            self.had_gang = True
         self._flusher.begin(reporter)
-        if self._told_to_stop == (order.trial, order.attempt):
-            reporter.stop(order.trial, order.attempt)
+        for message in self._told:
+            _pass_on(message, reporter)
         if self._released:  # looked at last: the end may have come while this trial began
             reporter.stop_now()
+            if self._gang is not None:
+                self._gang.call_off()
         if self._preempted:
             reporter.preempt()
         try:
@@ -179,7 +195,7 @@ class Worker:
         trial, attempt = order.trial, order.attempt
         try:
             with captured(reporter.log, echo=self._echo), made_known(reporter):
-                metric, outputs = task.run(order.params, reporter)
+                metric, outputs = task.run(order.params, reporter, self._gang)
             return stopped(order, reporter.last) if reporter.cut_short else Finished(trial, attempt, metric, outputs)
         except EarlyStopException as stop:
             return stopped(order, as_number(stop.metric) if reporter.last is None else reporter.last)
@@ -196,20 +212,37 @@ class Worker:
 
     def _receive(self, message: FromDriver) -> None:
         """In the link's thread."""
-        if isinstance(message, StopTrial):
-            self._told_to_stop = message.trial, message.attempt
-        reporter = self._reporter
-        if isinstance(message, GoOnTrial | StopTrial):
-            if reporter is not None and isinstance(message, GoOnTrial):
-                reporter.go_on(message.trial, message.attempt, message.step)
-            elif reporter is not None:
-                reporter.stop(message.trial, message.attempt)
-            return
-        if isinstance(message, Release):
-            self._released = True
-            if reporter is not None:
-                reporter.stop_now()
-        self._inbox.put(message)
+        reporter, gang = self._reporter, self._gang
+        match message:
+            case GoOnTrial():
+                if reporter is not None:
+                    reporter.go_on(message.trial, message.attempt, message.step)
+            case HoldTrial() | StopTrial():
+                lease = message.trial, message.attempt
+                self._told = [*(each for each in self._told if (each.trial, each.attempt) == lease), message]
+                broadcast = 0 if reporter is None else _pass_on(message, reporter)
+                if isinstance(message, HoldTrial):
+                    self._link.send(Held(*lease, broadcast))
+            case Gathered():
+                if gang is not None:
+                    gang.hear(message)
+            case Release():
+                self._released = True
+                if reporter is not None:
+                    reporter.stop_now()
+                if gang is not None:
+                    gang.call_off()
+                self._inbox.put(message)
+            case _:
+                self._inbox.put(message)
+
+
+def _pass_on(message: HoldTrial | StopTrial, reporter: Reporter) -> int:
+    """Tell a reporter to hold or to stop. Returns the broadcast that it goes on from next."""
+    if isinstance(message, HoldTrial):
+        return reporter.hold(message.trial, message.attempt)
+    reporter.stop(message.trial, message.attempt, message.broadcast)
+    return 0
 
 
 def work(ticket: Ticket, environment: Mapping[str, str]) -> None:
@@ -241,6 +274,11 @@ def main() -> None:
         surroundings=Surroundings(),
     )
     worker.work()
+    if worker.had_gang:  # threads of the frameworks' collectives abort the interpreter's own way out, now and then
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(Exception):
+                stream.flush()
+        os._exit(0)
 
 
 def _say_ready(pipe: int) -> None:
@@ -275,7 +313,8 @@ def stopped(order: RunTrial, last: float | None) -> Stopped | Failed:
 def failure(order: RunTrial, error: BaseException) -> Failed:
     """What the driver is told of a trial whose function has raised this."""
     try:
-        return Failed(order.trial, order.attempt, _last_line(error), _signature(error), _traceback(error))
+        lost = isinstance(error, PeerLostError)
+        return Failed(order.trial, order.attempt, _last_line(error), _signature(error), _traceback(error), lost)
     except Exception:  # no memory is left, or the error cannot be shown
         traceback.clear_frames(error.__traceback__)  # what the training function holds is free now
         name = type(error).__name__

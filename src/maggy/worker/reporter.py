@@ -53,6 +53,7 @@ class Reporter:
         judge_every: int = 0,
         full: Callable[[], bool] = lambda: False,
         checkpoints: Checkpoints | None = None,
+        rank: int = 0,
     ) -> None:
         self._checkpoints = checkpoints or Checkpoints()
         self._send, self._trial, self._attempt, self._judge_every = send, trial, attempt, judge_every
@@ -77,6 +78,12 @@ class Reporter:
         self._flushed_at = 0.0
         self._answered = threading.Event()
         self._due: int | None = None
+        self._rank = rank  # among those that run the trial together; the first one saves for all
+        self._gate = threading.Lock()
+        self._passed = 0  # how many broadcasts the training function has come back from, or is about to
+        self._holding = False  # nobody comes back from a broadcast until it is said where all ranks leave
+        self._leave_at: int | None = None
+        self._word = threading.Event()
         self._step_times: deque[float] = deque(maxlen=11)
         self._judged_step, self._resumed_at = -1, perf_counter()
 
@@ -136,7 +143,7 @@ class Reporter:
             self._say()
         if self._held:
             self._hold()
-        if self._stop:
+        if self._leaves_here():
             raise PreemptedException(metric) if self.preempted else EarlyStopException(metric)
 
     def log(self, message: object, jupyter: bool = False) -> None:
@@ -208,16 +215,36 @@ class Reporter:
         self._judge_every = 0
         self._checkpoints.end()
 
-    def stop(self, trial: int, attempt: int) -> None:
-        """The driver says: stop. From any thread."""
-        if (trial, attempt) == (self._trial, self._attempt):
-            self._stop = True
-            self._answered.set()
+    def stop(self, trial: int, attempt: int, broadcast: int | None = None) -> None:
+        """The driver says: stop. From any thread.
+
+        broadcast  number of the broadcast to stop at, counted from 0; None: the next one
+        """
+        if (trial, attempt) != (self._trial, self._attempt):
+            return
+        if broadcast is None:
+            self.stop_now()
+        else:
+            self._leave_at = broadcast
+            self._word.set()
 
     def stop_now(self) -> None:
         """Stop, whatever the trial: the experiment is over. From any thread."""
         self._stop = True
         self._answered.set()
+        self._word.set()
+
+    def hold(self, trial: int, attempt: int) -> int:
+        """The driver says: wait at the next broadcast, until it is known where all ranks leave. From any thread.
+
+        Returns the number of that broadcast.
+        """
+        if (trial, attempt) != (self._trial, self._attempt):
+            return 0
+        with self._gate:
+            self._holding = True
+            self._answered.set()
+            return self._passed
 
     def preempt(self) -> None:
         """Stop because the worker is being taken away. From a signal handler, so without any lock."""
@@ -267,12 +294,27 @@ class Reporter:
         if patience_s > _ROUND_TRIP_S:
             self._answered.clear()
             self.flush()
-            if not self._stop:
+            if not (self._stop or self._holding):
                 self._answered.wait(patience_s)
         elif now - self._flushed_at > _COALESCE_S:
             self._flushed_at = now
             self.flush()
         self._resumed_at = perf_counter()
+
+    def _leaves_here(self) -> bool:
+        """Whether the training function is to leave at this broadcast."""
+        with self._gate:
+            if not self._holding:
+                self._passed += not self._stop
+                return self._stop
+        self.flush()
+        while not (self._word.wait(_HOLD_S) or self._stop):
+            pass
+        self._resumed_at = perf_counter()
+        with self._gate:
+            leaves = self._stop or (self._leave_at is not None and self._passed >= self._leave_at)
+            self._passed += not leaves
+            return leaves
 
     def _hold(self) -> None:
         """Wait until the driver takes more, or wants this trial to stop."""

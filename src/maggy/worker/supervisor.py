@@ -24,6 +24,7 @@ from maggy.errors import EngineError
 from maggy.ticket import GUEST_SEATS, Ticket
 from maggy.wire import connect
 from maggy.wire.messages import (
+    EndProcess,
     Enlisted,
     FromDriver,
     Heartbeat,
@@ -103,9 +104,14 @@ class Supervisor:
         restart_at: float | None = None if self._is_guest else monotonic()  # a guest waits for its admission
         enlist_by = monotonic() + _ENLIST_S if self._is_guest else inf
         beat_at: float | None = None
+        kill_at: float | None = None
         try:
             while True:
                 now = monotonic()
+                if kill_at is not None and now >= kill_at:
+                    kill_at = None
+                    if process is not None:
+                        process.kill()
                 if restart_at is not None and now >= restart_at:
                     self._started += 1
                     process = self._start_process()
@@ -115,7 +121,7 @@ class Supervisor:
                     beat_at = now + (self._heartbeat_s or 1.0)
                 if now >= enlist_by:
                     raise EngineError(f"no driver answers at {self._ticket.address}")
-                alarms = [at for at in (restart_at, beat_at, enlist_by) if at is not None and at < inf]
+                alarms = [at for at in (restart_at, beat_at, enlist_by, kill_at) if at is not None and at < inf]
                 item = self._desk.take(min(alarms) - monotonic() if alarms else None)
                 if isinstance(item, str):
                     item = self._forward(item)
@@ -124,6 +130,9 @@ class Supervisor:
                         restart_at, enlist_by = monotonic(), inf
                     self._heartbeat_s = item.heartbeat_s
                     beat_at = monotonic()
+                elif isinstance(item, EndProcess):
+                    if process is not None and process.number == item.process:
+                        kill_at = monotonic() + item.grace_s
                 elif isinstance(item, Release):
                     if process is not None:
                         self._dismiss(process, item.grace_s)
@@ -137,7 +146,7 @@ class Supervisor:
                 elif isinstance(item, WorkerProcess):
                     told = item.was_told_to_leave
                     self._link.send(ProcessEnded(item.number, item.cause(), item.tail, preempted=told))
-                    process = None
+                    process = kill_at = None
                     if self._is_guest and not item.was_ready:
                         raise EngineError(f"the worker cannot work here: {item.cause()}\n{item.tail}".rstrip())
                     restart_at = monotonic() + self._pause_after(item)

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from maggy.config import Distribution
 from maggy.context.distributed.context import Context
-from maggy.context.distributed.gang import Alone, Gang
+from maggy.context.distributed.gang import Alone, Gang, Part
 
-__all__ = ["Alone", "Context", "Gang", "opened"]
+__all__ = ["Alone", "Context", "Gang", "Part", "opened"]
 
 
 @contextmanager
