@@ -14,8 +14,8 @@ from maggy.trial import TrialState
 # --- events, as short as the stories need them
 
 
-def Joined(worker: int, seat: int | None = None, replaces: int | None = None) -> ev.WorkerJoined:
-    return ev.WorkerJoined(worker=worker, seat=worker if seat is None else seat, replaces=replaces)
+def Joined(worker: int, seat: int | None = None, replaces: int | None = None, host: str = "") -> ev.WorkerJoined:
+    return ev.WorkerJoined(worker=worker, seat=worker if seat is None else seat, replaces=replaces, host=host)
 
 
 def Lost(worker: int, reason: str = "killed") -> ev.WorkerLost:
@@ -24,6 +24,14 @@ def Lost(worker: int, reason: str = "killed") -> ev.WorkerLost:
 
 def Started(epoch: int, trials: int, **rules: Any) -> ev.DriverStarted:
     return ev.DriverStarted(epoch=epoch, num_trials=trials, **rules)
+
+
+def Missing(there: int, waited_s: float, *, over: bool = False) -> ev.WorkersMissing:
+    return ev.WorkersMissing(there=there, waited_s=waited_s, over=over)
+
+
+def Broke(trial: int, reason: str = "rank 0 lost touch", *, attempt: int = 0) -> ev.GangBroke:
+    return ev.GangBroke(trial=trial, attempt=attempt, reason=reason)
 
 
 def Suggested(
@@ -91,6 +99,14 @@ def Ask(number: int) -> do.Ask:
 
 def Run(trial: int, worker: int, attempt: int = 0, budget: float | None = None, **params: Any) -> do.Run:
     return do.Run(worker=worker, trial=trial, attempt=attempt, budget=budget, params=params)
+
+
+def RunGang(trial: int, *gang: int, attempt: int = 0, **params: Any) -> do.Run:
+    return do.Run(worker=gang[0], trial=trial, attempt=attempt, params=params, gang=gang)
+
+
+def Replace(worker: int, trial: int, attempt: int = 0) -> do.Replace:
+    return do.Replace(worker=worker, trial=trial, attempt=attempt)
 
 
 def Judge(trial: int, step: int, attempt: int = 0) -> do.Judge:
@@ -171,12 +187,15 @@ def check_invariants(brain: Brain) -> None:
     assert set(brain._idle) <= set(brain.workers), "a worker that is gone counts as idle"
 
     leased = {number: worker.trial for number, worker in brain.workers.items() if worker.trial is not None}
-    assert len(set(leased.values())) == len(leased), "a trial runs twice"
-    assert leased == {live.worker: trial for trial, live in brain.live.items() if live.worker is not None}
+    held = [number for live in brain.live.values() for number in live.gang]
+    assert len(set(held)) == len(held), "a worker runs two trials"
+    assert leased == {number: trial for trial, live in brain.live.items() for number in live.gang}
     for trial, live in brain.live.items():
         assert not live.state.final
         waits = live.state is TrialState.PENDING
-        assert waits == (live.worker is None), f"trial {trial} is {live.state} and has worker {live.worker}"
+        assert waits == (live.gang == ()), f"trial {trial} is {live.state} and has workers {live.gang}"
+        if not waits:
+            assert brain.rules.min_workers <= len(live.gang) <= brain.rules.workers_per_trial, "part of a gang"
         assert list(brain._queue).count(trial) == waits, f"trial {trial} is {live.state}"
     assert len(brain._queue) == len(set(brain._queue) & set(brain.live)), "a trial that has ended waits for a worker"
 
@@ -190,7 +209,9 @@ def check_invariants(brain: Brain) -> None:
     if brain.ending is None and brain._study_over:
         assert len(brain.live) > len(brain._queue) or brain._asking, "nothing runs and nobody has said that it is over"
     elif brain.ending is None:
-        assert not (brain._idle and brain._queue), "a worker and a trial wait for each other"
-        assert not (brain._idle and brain._may_ask()), "a worker waits although there is something to ask for"
+        enough = len(brain._idle) >= brain._gang_size()
+        assert not (enough and brain._queue), "workers and a trial wait for each other"
+        assert not (enough and brain._may_ask()), "workers wait although there is something to ask for"
+        assert brain._too_few() == (brain._shortage.since is not None), "nobody notices how long a trial waits"
         assert not brain._nothing_left(), "everything has ended and nobody has said so"
         assert all(brain._check_at <= brain._overdue_at(worker) for worker in brain.workers.values())

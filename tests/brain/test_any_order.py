@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
+from typing import Any, ClassVar
 
 from brain.helpers import Saved, check_invariants
 from hypothesis import given, settings
@@ -27,15 +28,16 @@ class AnyOrder(RuleBasedStateMachine):
 
     asks = Bundle("asks")  # open questions to the optimizer
     promotes = False
+    gang: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
         super().__init__()
-        self.brain = Brain(Rules(patience_s=30, grace_s=10, retry_s=1))
-        self.started = ev.DriverStarted(epoch=0, promotes=self.promotes, **LIMITS)
+        self.brain = Brain(Rules(patience_s=30, grace_s=10, retry_s=1, workers_timeout_s=40))
+        self.started = ev.DriverStarted(epoch=0, promotes=self.promotes, **self.gang, **LIMITS)
         self.brain.handle(self.started, 0.0)
         self.now = 0.0
         self.workers: set[int] = set()
-        self.leases: dict[int, tuple[int, int]] = {}  # trial -> worker, attempt
+        self.leases: dict[int, tuple[tuple[int, ...], int]] = {}  # trial -> workers, attempt
         self.attempts: dict[int, int] = {}
         self.settled: dict[int, TrialState] = {}  # those that have ended, and not run on since
         self.resting: set[int] = set()  # those of them that may be promoted
@@ -47,7 +49,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     # --- what can happen
 
-    @rule(target=asks, seat=st.integers(0, 2), replace=st.booleans())
+    @rule(target=asks, seat=st.integers(0, 3), replace=st.booleans())
     def join(self, seat, replace):
         replaces = self.brain.occupant(seat) if replace else None
         self.workers.add(self.next_worker)
@@ -66,9 +68,10 @@ class AnyOrder(RuleBasedStateMachine):
     def start_another_driver(self):
         if self.concluded:  # nobody was fenced any more
             self.leases = self.held()
-        self.workers.clear()
         self.concluded = self.study_over = False
-        return self.tell(self.started)
+        opened = self.tell(self.started)
+        self.workers.clear()
+        return opened
 
     @rule(rest_s=st.sampled_from([0.5, 60.0]))
     def rest(self, rest_s):
@@ -194,18 +197,26 @@ class AnyOrder(RuleBasedStateMachine):
                     opened.append(command.number)
                 case do.Run():
                     assert not self.study_over, "a trial begins although the study is over"
-                    assert command.worker in self.workers, "a trial was handed to nobody"
+                    gang = command.gang or (command.worker,)
+                    assert command.worker == gang[0] and len(set(gang)) == len(gang)
+                    assert self.workers.issuperset(gang), "a trial was handed to nobody"
                     assert command.trial not in self.leases, "a trial was handed out twice"
-                    assert command.worker not in [worker for worker, _ in self.leases.values()]
+                    assert not [worker for busy, _ in self.leases.values() for worker in busy if worker in gang]
                     assert command.attempt == self.attempts.get(command.trial, -1) + 1
                     assert command.budget == (9.0 if command.trial in self.before else None)
                     self.attempts[command.trial] = command.attempt
-                    self.leases[command.trial] = command.worker, command.attempt
+                    self.leases[command.trial] = gang, command.attempt
                 case do.Fence():
-                    assert self.leases.pop(command.trial) == (command.worker, command.attempt)
+                    gang, attempt = self.leases.pop(command.trial)
+                    assert command.worker in gang and command.attempt == attempt
+                case do.Replace():
+                    assert command.worker in self.workers, "whoever is gone was replaced"
+                    self.workers.remove(command.worker)
+                    self.leases.pop(command.trial, None)
                 case do.GoOn() | do.Stop():
                     self.stops += [command.trial] if isinstance(command, do.Stop) else []
-                    assert self.leases[command.trial] == (command.worker, command.attempt)
+                    gang, attempt = self.leases[command.trial]
+                    assert (command.worker, command.attempt) == (gang[0], attempt)
                 case do.Judge():
                     assert self.leases[command.trial][1] == command.attempt
                 case do.Settle():
@@ -218,6 +229,8 @@ class AnyOrder(RuleBasedStateMachine):
                 case do.Conclude():
                     assert not self.concluded
                     self.concluded = True
+        if self.concluded:  # nobody is replaced any more
+            self.workers &= set(self.brain.workers)
         return multiple(*opened)
 
     @invariant()
@@ -235,18 +248,34 @@ class AnyOrder(RuleBasedStateMachine):
     def held(self):
         """The leases as the brain has them."""
         live = self.brain.live.items()
-        return {number: (trial.worker, trial.attempt) for number, trial in live if trial.worker is not None}
+        return {number: (trial.gang, trial.attempt) for number, trial in live if trial.gang}
 
 
 class AnyOrderWithPromotions(AnyOrder):
     promotes = True
 
 
+class AnyOrderOfGangs(AnyOrder):
+    """Trials on two workers each, or on one if the second does not come."""
+
+    gang: ClassVar[dict[str, Any]] = {"workers_per_trial": 2, "min_workers": 1}
+
+    @rule(target=AnyOrder.asks, trial=TRIALS, age=AGES)
+    def lose_touch(self, trial, age):
+        return self.tell(ev.GangBroke(trial=trial, attempt=self.attempt(trial, age), reason="nobody answers"))
+
+
+class AnyOrderOfFreshGangs(AnyOrderOfGangs):
+    gang: ClassVar[dict[str, Any]] = {"workers_per_trial": 2, "min_workers": 2, "fresh": True}
+    promotes = True
+
+
+for machine in (AnyOrder, AnyOrderWithPromotions, AnyOrderOfGangs, AnyOrderOfFreshGangs):
+    machine.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrderWithPromotions = AnyOrderWithPromotions.TestCase
-TestAnyOrder.settings = TestAnyOrderWithPromotions.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None
-)
+TestAnyOrderOfGangs = AnyOrderOfGangs.TestCase
+TestAnyOrderOfFreshGangs = AnyOrderOfFreshGangs.TestCase
 
 
 @given(st.data())
@@ -254,8 +283,13 @@ TestAnyOrder.settings = TestAnyOrderWithPromotions.settings = settings(
 def test_an_experiment_whose_seats_are_filled_again_always_ends_and_no_result_is_lost(data):
     limits = {"num_trials": data.draw(st.integers(1, 6)), "lost_limit": 2, "alike_limit": 2}
     promotes = data.draw(st.booleans())
-    brain, now, workers = Brain(Rules(retry_s=1.0)), 0.0, itertools.count()
-    started = ev.DriverStarted(epoch=0, promotes=promotes, **limits)
+    gang: ClassVar[dict[str, Any]] = {
+        "workers_per_trial": data.draw(st.integers(1, 3)),
+        "min_workers": 1,
+        "fresh": data.draw(st.booleans()),
+    }
+    brain, now, workers = Brain(Rules(retry_s=1.0, workers_timeout_s=20.0)), 0.0, itertools.count()
+    started = ev.DriverStarted(epoch=0, promotes=promotes, **gang, **limits)
     to_do: deque[ev.AnyEvent] = deque([started])
     running: list[do.Run] = []
     promoted: set[int] = set()
@@ -298,7 +332,7 @@ def test_an_experiment_whose_seats_are_filled_again_always_ends_and_no_result_is
             to_do.append(started)
         elif stops_left and not brain._study_over and data.draw(st.integers(0, 9)) == 0:
             to_do.append(ev.StudyStopped(reason="enough"))
-        elif len(brain.workers) < 2:
+        elif len(brain.workers) < 4:
             number = next(workers)
             to_do.append(ev.WorkerJoined(worker=number, seat=number))
         elif running:
@@ -308,7 +342,8 @@ def test_an_experiment_whose_seats_are_filled_again_always_ends_and_no_result_is
                 ev.TrialFinished(**which, metric=0.5),
                 ev.TrialStopped(**which, metric=0.5),
                 ev.TrialFailed(**which, error="KeyError", signature="KeyError"),
-                ev.WorkerLost(worker=run.worker, reason="killed"),
+                ev.WorkerLost(worker=data.draw(st.sampled_from(run.gang or (run.worker,))), reason="killed"),
+                ev.GangBroke(**which, reason="nobody answers"),
             ]
             to_do.append(data.draw(st.sampled_from(ends)))
     assert brain.ending in (Ending.COMPLETE, Ending.HOPELESS)

@@ -430,7 +430,7 @@ class Brain:
 
     def _missing(self, event: ev.WorkersMissing, now: float) -> list[AnyCommand]:
         self._shortage.told = True
-        if not event.over:
+        if self.ending is not None or not event.over:
             return []
         if not self._shorthanded and event.there >= self.rules.min_workers:
             self._shorthanded = True

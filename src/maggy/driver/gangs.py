@@ -20,6 +20,8 @@ from maggy.wire import messages as msg
 _CAUSE_S = 1.0
 """Who says only that another rank is gone is not the cause; news of that one, if it died, come within this time."""
 
+_KEPT = 64  # leases, of which some are over: late lines of log still belong to a rank
+
 _NEVER = 1 << 62  # a broadcast that no trial comes to
 
 
@@ -80,6 +82,8 @@ class Gangs:
 
     def begin(self, run: Run) -> None:
         """A trial was handed to several workers."""
+        if len(self._leases) > _KEPT:
+            self._leases = {lease.trial: lease for lease in self._live()}
         self._leases[run.trial] = _Lease(
             run.trial,
             run.attempt,
@@ -100,8 +104,8 @@ class Gangs:
 
     def name(self, worker: int) -> str:
         """Which rank a worker is, to be put before what is said of it; "" where it runs its trial alone."""
-        for lease in self._leases.values():
-            if worker in lease.workers and self._holds(lease.trial, lease.attempt):
+        for lease in self._live():
+            if worker in lease.workers:
                 return f"rank {lease.workers.index(worker)}: "
         return ""
 
@@ -177,16 +181,13 @@ class Gangs:
 
     def deadline(self) -> float:
         """When `due` has something to say at the earliest; infinity if never."""
-        return min((at for lease in self._leases.values() for at in self._alarms(lease)), default=inf)
+        return min((at for lease in self._live() for at in self._alarms(lease)), default=inf)
 
     def due(self, now: float) -> list[ev.AnyEvent]:
         """What has happened because time went by."""
-        self._leases = {
-            trial: lease for trial, lease in self._leases.items() if self._holds(lease.trial, lease.attempt)
-        }
         return [
             ev.GangBroke(trial=lease.trial, attempt=lease.attempt, reason=self._why(lease, now))
-            for lease in self._leases.values()
+            for lease in self._live()
             if now >= min(self._alarms(lease), default=inf)
         ]
 
@@ -216,6 +217,9 @@ class Gangs:
         )
 
     # --- inside
+
+    def _live(self) -> Iterator[_Lease]:
+        return (lease for lease in self._leases.values() if self._holds(lease.trial, lease.attempt))
 
     def _lease(self, trial: int, attempt: int) -> _Lease | None:
         lease = self._leases.get(trial)

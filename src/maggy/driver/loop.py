@@ -245,7 +245,7 @@ class Driver(threading.Thread):
             t = self._clock.time()
             self._journal.append(event, t)
             commands, answers = self._decider.learn(event, now=self._clock.monotonic(), t=t)
-            self._explain(event)
+            self._explain(event, commands)
             for command in commands:
                 if (doer := self._doers.get(type(command))) is not None:
                     doer(command)
@@ -254,12 +254,15 @@ class Driver(threading.Thread):
             if settled and (stopped := self._study_stopped()) is not None:
                 events.appendleft(stopped)  # before the worker that has become free begins anything else
 
-    def _explain(self, event: ev.AnyEvent) -> None:
+    def _explain(self, event: ev.AnyEvent, commands: Sequence[do.AnyCommand]) -> None:
         """Write into a trial's log why it was promoted, stopped, or begun with what it was; say for what it waits."""
         if isinstance(event, ev.Suggested | ev.Promoted | ev.Judged) and event.reason:
             self._logs.trial(event.trial, [f"[maggy] {event.reason}"])
-        elif isinstance(event, ev.GangBroke):
-            self._logs.trial(event.trial, [f"[maggy] attempt {event.attempt} is over: {event.reason}"])
+        elif isinstance(event, ev.WorkerLost | ev.GangBroke):
+            for command in commands:
+                if isinstance(command, do.Fence | do.Replace):
+                    self._logs.trial(command.trial, [f"[maggy] attempt {command.attempt} is over: {event.reason}"])
+                    break
         elif isinstance(event, ev.WorkersMissing):
             needed = self.brain.rules.workers_per_trial
             self._say(

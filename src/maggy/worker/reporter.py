@@ -176,6 +176,8 @@ class Reporter:
             step = _whole("save_checkpoint", step)
             if not 0 <= step <= _LAST_STEP:
                 raise BroadcastStepValueError(f"save_checkpoint was given step {step}: steps count upwards from 0")
+        if self._rank:
+            return
         if self._ended:
             raise CheckpointError("save_checkpoint was called after the end of its trial")
         self._saving = True
