@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from maggy.config.base import LagomConfig
 from maggy.config.checks import check, check_hparams, check_whole, is_number
 
-Framework = Literal["torch", "keras", "jax"]
-"""Whose way of training on several workers is used; Keras may run on TensorFlow, JAX or PyTorch."""
+Framework = Literal["torch", "keras", "jax", "plain"]
+"""Whose way of training on several workers is used; Keras may run on TensorFlow, JAX or PyTorch. "plain": nobody's, the
+function does by itself what there is to do, with `context.rank`, `context.size` and `context.mean`."""
 
 Combine = Literal["mean", "min", "max", "sum", "first"]
 """What becomes of the metrics that the ranks of a trial report; "first" is what rank 0 says."""
@@ -42,7 +43,7 @@ class GangConfig(LagomConfig):
     """What an experiment says whose trials may run on several workers each.
 
     workers_per_trial     how many workers run a trial together, the same for all trials
-    distributed           how they train together: "torch", "keras", "jax", or a config such as
+    distributed           how they train together: "torch", "keras", "jax", "plain", or a config such as
                           `TorchDistributedConfig`, of which only what says how counts; None where the class of the
                           model tells
     min_workers           a trial that waits for its workers goes on with so many, if the others do not come; None: it
@@ -115,7 +116,7 @@ class GangConfig(LagomConfig):
             check(
                 framework is not None,
                 f"workers_per_trial is {self.workers_per_trial}: say how the workers train together, with "
-                f"distributed='torch', 'keras' or 'jax'",
+                f"distributed='torch', 'keras', 'jax' or 'plain'",
             )
         return None if framework is None else Distribution(framework=framework, timeout_s=self.collective_timeout_s)
 
