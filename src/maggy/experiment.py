@@ -357,6 +357,7 @@ class _Experiment:
             combine=getattr(config, "combine", "mean"),
             gang_timeout_s=getattr(config, "collective_timeout_s", inf),
         )
+        self._say_spare()
         with inviting(folder.url, tickets[0], self._resources):
             interrupted = run_workers(engine, tickets, self._resources, driver)
         if isinstance(driver.error, JournalError) and not isinstance(driver.error, FencedError):
@@ -380,6 +381,11 @@ class _Experiment:
         with Progress(self._config.name, tally, feed) as progress:
             self._say = progress.say
             yield progress.say
+
+    def _say_spare(self) -> None:
+        """Tell of workers that have no part in any trial, as long as no other is lost."""
+        if self._verbose and (spare := self._seats % self._workers_per_trial):
+            self._say(f"{spare} of {self._seats} workers wait in reserve: each trial takes {self._workers_per_trial}")
 
     def _result(self, folder: ExperimentFolder, interrupted: bool) -> Result:
         self._advisor.book.close()

@@ -110,7 +110,8 @@ class Trial:
     traceback     the traceback as text, if it failed
     reason        why it was stopped, in one line
     attempt       number of its last run: one more for each time that it was started again or promoted
-    worker        number of the worker that ran it last
+    worker        number of the worker that ran it last; of several, that of the first
+    workers       numbers of all of them, in order of rank
     start, end    seconds since the epoch, on the driver's clock; of its last run
     run_s         how long its runs took, all together
     checkpoint    the last one it saved, as long as it is kept
@@ -139,6 +140,7 @@ class Trial:
     reason: str | None = None
     attempt: int = 0
     worker: int | None = None
+    workers: list[int] = field(default_factory=list)
     start: float | None = None
     end: float | None = None
     run_s: float = 0.0

@@ -23,7 +23,7 @@ def ask(made, number):
 
 def run(made, trial, *values, state=TrialState.FINISHED):
     """Let a suggested trial report these and end."""
-    made.book.start(trial, attempt=0, worker=0, t=0.0)
+    made.book.start(trial, attempt=0, workers=[0], t=0.0)
     made.book.report(trial, list(range(1, len(values) + 1)), list(values))
     made.observe(made.book.settle(trial, state, None, t=1.0), 1.0)
 
@@ -112,7 +112,7 @@ def test_the_end_is_told():
 
 def judged(made, trial, *values):
     """The verdict for a running trial that has reported these."""
-    made.book.start(trial, attempt=0, worker=0, t=0.0)
+    made.book.start(trial, attempt=0, workers=[0], t=0.0)
     made.book.report(trial, list(range(1, len(values) + 1)), list(values))
     return made.judge(trial, 0, len(values))
 
@@ -211,7 +211,7 @@ def test_a_promotion_is_a_fact_with_its_reason_and_the_sampler_counts_the_trial_
     made = advisor(Listed(first, to_budget(3)))
     ask(made, 0)
     assert list(made.draws.history.pending) == [0]
-    made.book.start(0, attempt=0, worker=0, t=0.0)
+    made.book.start(0, attempt=0, workers=[0], t=0.0)
     made.book.note(0, final_metric=0.5)
     made.observe(made.book.settle(0, TrialState.FINISHED, None, t=1.0), 1.0, budget=1)
     assert made.draws.history.pending == {}
@@ -232,7 +232,7 @@ def test_a_sampler_learns_at_which_budget_a_trial_was_observed_or_failed():
     ):
         if attempt:
             made.promote(made.ask(attempt))
-        made.book.start(0, attempt, worker=0, t=0.0)
+        made.book.start(0, attempt, workers=[0], t=0.0)
         made.book.note(0, final_metric=metric)
         budget = made.book.running[0].budget
         error = "KeyError" if fell_back else None
@@ -247,7 +247,7 @@ def test_a_sampler_learns_at_which_budget_a_trial_was_observed_or_failed():
 def test_a_trial_that_was_stopped_on_its_way_to_a_budget_counts_for_none():
     made = advisor(Listed(Trial({"lr": 0.1}, budget=9)))
     ask(made, 0)
-    made.book.start(0, attempt=0, worker=0, t=0.0)
+    made.book.start(0, attempt=0, workers=[0], t=0.0)
     made.book.report(0, [1], [0.5])
     made.observe(made.book.settle(0, TrialState.STOPPED, None, t=1.0), 1.0, budget=9)
     assert [(each.budget, each.loss) for each in made.draws.history.observations] == [(None, 0.5)]

@@ -18,7 +18,7 @@ def book(direction="max", *, keep_losses=True, keep_metrics=False):
     made = Book([Objective("Metric", direction)], keep_losses=keep_losses, keep_metrics=keep_metrics)
     made.open(0, Trial({"lr": 0.1}))
     assert made.running[0].state is TrialState.PENDING
-    made.start(0, attempt=0, worker=4, t=100.0)
+    made.start(0, attempt=0, workers=[4], t=100.0)
     return made
 
 
@@ -43,7 +43,7 @@ def test_a_trial_from_its_start_to_its_result():
 def test_curves_are_losses_in_the_order_of_the_ends():
     made = book("max")
     made.open(1, Trial({"lr": 0.2}))
-    made.start(1, attempt=0, worker=5, t=100.0)
+    made.start(1, attempt=0, workers=[5], t=100.0)
     made.report(0, [1, 2], [0.5, 0.75])
     made.report(1, [1], [0.25])
     assert made.losses[0].values == [-0.5, -0.75]
@@ -84,7 +84,7 @@ def test_what_a_trial_reported_before_it_failed_is_no_result(state):
 def test_a_second_attempt_replaces_what_was_reported_from_the_step_on_at_which_it_begins(step, points, best):
     made = book(keep_metrics=True)
     made.report(0, [1, 2], [0.5, 0.75])
-    made.start(0, attempt=1, worker=5, t=200.0)
+    made.start(0, attempt=1, workers=[5], t=200.0)
     trial = made.running[0]
     assert (trial.attempt, trial.worker, trial.start, trial.final_metric) == (1, 5, 200.0, None)
     made.report(0, [step], [0.25])
@@ -95,7 +95,7 @@ def test_a_second_attempt_replaces_what_was_reported_from_the_step_on_at_which_i
 def test_a_second_attempt_that_reports_nothing_leaves_nothing_of_the_first():
     made = book()
     made.report(0, [1, 2], [0.5, 0.75])
-    made.start(0, attempt=1, worker=5, t=200.0)
+    made.start(0, attempt=1, workers=[5], t=200.0)
     made.note(0, final_metric=0.1)
     trial = made.settle(0, FINISHED, None, t=201.0)
     assert (trial.num_points, trial.best_metric, trial.run_s) == (0, 0.1, 1.0)
@@ -105,7 +105,7 @@ def test_a_second_attempt_that_goes_on_from_the_end_and_reports_nothing_more_kee
     made = book(keep_metrics=True)
     made.report(0, [1, 2, 3], [0.5, 0.75, 0.7])
     made.running[0].checkpoint = Checkpoint(url="", attempt=0, step=2, size_bytes=1, seconds=0.1)
-    made.start(0, attempt=1, worker=5, t=200.0)
+    made.start(0, attempt=1, workers=[5], t=200.0)
     made.note(0, final_metric=0.6)
     trial = made.settle(0, FINISHED, None, t=201.0)
     assert (trial.num_points, trial.best_metric, trial.metric_history) == (2, 0.75, [0.5, 0.75])
@@ -121,7 +121,7 @@ def promoted(made, *, budget=9):
     made.report(0, [1, 2, 3], [0.25, 0.5, 0.5])
     made.settle(0, FINISHED, None, t=110.0)
     made.promote(Promoted(ask=1, trial=0, budget=budget, rung=1, reason="best of 3"))
-    made.start(0, attempt=1, worker=6, t=200.0)
+    made.start(0, attempt=1, workers=[6], t=200.0)
     return made.running[0]
 
 
@@ -168,11 +168,11 @@ def test_a_trial_that_runs_on_has_no_end_yet_and_nothing_of_its_run_before():
     made.promote(Promoted(ask=1, trial=0, budget=9, reason="best of 3"))
     assert made.running[0].state is TrialState.PENDING
     assert made.ended == [made.running[0]], "it stays among those that have ended"
-    made.start(0, attempt=1, worker=6, t=200.0)
+    made.start(0, attempt=1, workers=[6], t=200.0)
     trial = made.running[0]
     assert (trial.duration, trial.end, trial.final_metric, trial.metric_dict, trial.reason) == (None,) * 5
     made.note(0, reason="above 0.6")
-    made.start(0, attempt=2, worker=7, t=300.0)  # it lost its worker, and had nothing to show
+    made.start(0, attempt=2, workers=[7], t=300.0)  # it lost its worker, and had nothing to show
     assert trial.reason is None
 
 
@@ -184,7 +184,7 @@ def test_only_what_has_returned_and_was_said_to_be_resumable_can_be_promoted(sta
         made.note(0, final_metric=0.5)
         made.settle(0, state, "KeyError" if state in (FAILED, LOST) else None, t=110.0)
     made.open(1, Trial({"lr": 0.2}))
-    made.start(1, attempt=0, worker=5, t=100.0)
+    made.start(1, attempt=0, workers=[5], t=100.0)
     made.note(1, final_metric=0.5)
     made.settle(1, FINISHED, None, t=110.0)
     for trial in (0, 1, 7):
@@ -209,11 +209,11 @@ def test_each_run_of_a_promoted_trial_that_is_set_back_goes_on_with_the_curve_of
     made = book(keep_metrics=True)
     trial = promoted(made)
     made.report(0, [4, 5], [0.75, 0.8])
-    made.start(0, attempt=2, worker=7, t=300.0)
+    made.start(0, attempt=2, workers=[7], t=300.0)
     made.report(0, [5], [0.9])  # from the checkpoint of step 4
     assert made.losses[0].steps == trial.curve.steps == [1, 2, 3, 4, 5]
     assert trial.metric_history == [0.25, 0.5, 0.5, 0.75, 0.9]
-    made.start(0, attempt=3, worker=7, t=400.0)
+    made.start(0, attempt=3, workers=[7], t=400.0)
     made.report(0, [1], [0.1])  # from nothing
     assert (trial.metric_history, trial.num_points, trial.best_metric) == ([0.1], 1, 0.1)
     assert made.finished[0].values == [-0.25, -0.5, -0.5], "what was counted before stays"

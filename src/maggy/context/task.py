@@ -82,7 +82,8 @@ class Task:
         trial = getattr(reporter, "trial_id", None) or 0
         seed = hparams.get("seed", seed_of(self.seed, "trial", trial))
         others["seed"] = lambda: seed
-        with opened(self.distribution, gang or Alone(), seed=seed, takes_context="context" in taken) as context:
+        own = seed if isinstance(seed, int) else 0  # a hyperparameter of this name may be anything
+        with opened(self.distribution, gang or Alone(), seed=own, takes_context="context" in taken) as context:
             arguments = self._binding.arguments(hparams, {**others, **_in(context, others)})
             try:
                 returned = self.function(**arguments)

@@ -96,10 +96,11 @@ class Book:
         if losses is not None:
             self.losses[event.trial] = Curve(list(losses.steps), list(losses.values), last_step)
 
-    def start(self, trial_id: int, attempt: int, worker: int, t: float) -> None:
-        """A trial was handed to a worker. What runs before it have reported is void from where it begins to report."""
+    def start(self, trial_id: int, attempt: int, workers: Sequence[int], t: float) -> None:
+        """A trial was handed to its workers. What runs before it have reported is void from where it begins to report."""
         trial = self.running[trial_id]
-        trial.state, trial.attempt, trial.worker = TrialState.RUNNING, attempt, worker
+        trial.state, trial.attempt = TrialState.RUNNING, attempt
+        trial.worker, trial.workers = workers[0], list(workers)
         trial.start, trial.end = t, None
         trial.final_metric = trial.metric_dict = None
         trial.error = trial.traceback = trial.reason = None
@@ -217,7 +218,8 @@ class Book:
             notes.append(f"failed on its way to budget {trial.budget:g}: {error}")
         elif trial.reason is not None:
             notes.append(f"stopped on its way to budget {trial.budget:g}: {trial.reason}")
-        kept = {"notes": notes, "run_s": trial.run_s, "attempt": trial.attempt, "worker": trial.worker}
+        kept = {"notes": notes, "run_s": trial.run_s, "attempt": trial.attempt}
+        kept |= {"worker": trial.worker, "workers": trial.workers}
         kept |= {"checkpoint": trial.checkpoint, "error": error, "traceback": trial.traceback, "resumable": False}
         for field in fields(Trial):
             setattr(trial, field.name, kept.get(field.name, getattr(before, field.name)))

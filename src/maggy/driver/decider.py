@@ -80,7 +80,7 @@ class Decider:
             case do.Judge():
                 return self.advisor.judge(command.trial, command.attempt, command.step)
             case do.Run():
-                self.advisor.book.start(command.trial, command.attempt, command.worker, t)
+                self.advisor.book.start(command.trial, command.attempt, command.gang or (command.worker,), t)
             case do.Stop():
                 self.advisor.book.note(command.trial, reason=command.reason)
             case do.Settle():

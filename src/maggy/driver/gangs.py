@@ -102,12 +102,9 @@ class Gangs:
         workers = self.workers(trial, attempt)
         return workers.index(worker) if worker in workers else None
 
-    def name(self, worker: int) -> str:
-        """Which rank a worker is, to be put before what is said of it; "" where it runs its trial alone."""
-        for lease in self._live():
-            if worker in lease.workers:
-                return f"rank {lease.workers.index(worker)}: "
-        return ""
+    def rank_of(self, worker: int) -> int | None:
+        """The rank of a worker in the gang that it works in; None if it works in none."""
+        return next((lease.workers.index(worker) for lease in self._live() if worker in lease.workers), None)
 
     # --- what the ranks say
 

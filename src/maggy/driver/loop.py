@@ -242,6 +242,8 @@ class Driver(threading.Thread):
         events = deque([event])
         while events:
             event = events.popleft()
+            if isinstance(event, ev.WorkerLost) and (rank := self._gangs.rank_of(event.worker)) is not None:
+                event = msgspec.structs.replace(event, reason=f"rank {rank}: {event.reason}")
             t = self._clock.time()
             self._journal.append(event, t)
             commands, answers = self._decider.learn(event, now=self._clock.monotonic(), t=t)
@@ -384,8 +386,7 @@ class Driver(threading.Thread):
         if member is not None and gone:
             self._listener.forget(member.peer)  # else once its connection is gone: it may have said something last
         if member is not None and member.number is not None and not member.leaves:
-            reason = f"{self._gangs.name(member.number)}{message.cause}"
-            self._happen(ev.WorkerLost(worker=member.number, reason=reason, preempted=message.preempted))
+            self._happen(ev.WorkerLost(worker=member.number, reason=message.cause, preempted=message.preempted))
         if not self._crew.joined:
             self._stillborn += 1
             if self._stillborn >= _STILLBORN_LIMIT:

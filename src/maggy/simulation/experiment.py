@@ -137,6 +137,11 @@ def _check(
 ) -> None:
     if not isinstance(config, HyperparameterOptConfig):
         raise ConfigError(f"simulate plays a HyperparameterOptConfig, got {config!r}")
+    if config.workers_per_trial > 1:
+        raise ConfigError(
+            f"simulate plays trials on one worker each, and workers_per_trial is {config.workers_per_trial}: say how "
+            f"long a step takes on that many, and leave workers_per_trial out"
+        )
     for name, value in (("workers", workers), ("checkpoint_every", checkpoint_every)):
         if value is not None and not (isinstance(value, Integral) and value >= 1):
             raise ConfigError(f"{name} has to be a whole number of at least 1, got {value!r}")
