@@ -22,4 +22,12 @@ def opened(distribution: Distribution | None, gang: Gang, *, seed: int, takes_co
 
     Raises PeerLostError where another rank does not come, and ImportError where the framework is missing.
     """
-    yield Context(gang, seed=seed, shares_rows=not takes_context)
+    if distribution is None:
+        yield Context(gang, seed=seed, shares_rows=not takes_context)
+    elif distribution.framework == "torch":
+        from maggy.context.distributed.torch.trial import opened_torch
+
+        with opened_torch(distribution, gang, seed=seed, takes_context=takes_context) as context:
+            yield context
+    else:
+        yield Context(gang, seed=seed, shares_rows=not takes_context)

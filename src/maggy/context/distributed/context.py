@@ -40,8 +40,15 @@ class Context:
 
     @property
     def device(self) -> Any:
-        """Where this worker computes."""
-        raise NotImplementedError
+        """Where this worker computes: a `torch.device`; "cpu" without PyTorch.
+
+        Of a worker alone a GPU, where there is one: a function that moves its data there moves its model too.
+        """
+        try:
+            import torch
+        except ImportError:
+            return "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def loader(self, dataset: Any, batch_size: int, shuffle: bool = False, **options: Any) -> DataLoader[Any]:
         """A PyTorch DataLoader over this rank's part of a data set.

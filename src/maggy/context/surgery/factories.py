@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from maggy.ablation.components import Layers
+from maggy.context.factory import subclass
 from maggy.context.surgery.models import apply, is_keras, is_torch
 from maggy.context.surgery.streams import fresh_names
 from maggy.errors import AblationError
@@ -63,24 +64,16 @@ def refuse(factory: Any) -> None:
 
 @functools.lru_cache(maxsize=256)  # an instance that was pickled comes back as one of the same class
 def _subclass(kind: Any, removals: tuple[Layers, ...]) -> type:
-    @functools.wraps(kind.__init__)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        # No super(): Lightning takes a frame that has one for the user's own __init__ and looks for its arguments.
-        kind.__init__(self, *args, **kwargs)
-        apply(self, removals)
-
     def __reduce_ex__(self: Any, protocol: Any) -> Any:  # noqa: N807
         rebuild, arguments, *state = kind.__reduce_ex__(self, protocol)
-        if arguments and arguments[0] is subclass:  # pickle would look for it by its name, which is the given class's
+        if arguments and arguments[0] is made:  # pickle would look for it by its name, which is the given class's
             rebuild, arguments = _blank, (kind, removals)
         return rebuild, arguments, *state
 
-    namespace = {"__init__": __init__, "__reduce_ex__": __reduce_ex__, "__doc__": kind.__doc__}
-    subclass: type = type(kind)(kind.__name__, (kind,), namespace)
-    subclass.__module__, subclass.__qualname__ = kind.__module__, kind.__qualname__
-    return subclass
+    made = subclass(kind, lambda model: apply(model, removals), __reduce_ex__=__reduce_ex__)
+    return made
 
 
 def _blank(kind: Any, removals: tuple[Layers, ...]) -> Any:
-    subclass: Any = _subclass(kind, removals)
-    return subclass.__new__(subclass)
+    made: Any = _subclass(kind, removals)
+    return made.__new__(made)
