@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from maggy.config import Distribution
 from maggy.context.distributed.context import Context
 from maggy.context.distributed.gang import Alone, Gang, Part
+from maggy.context.distributed.peers import is_peer_error
 
-__all__ = ["Alone", "Context", "Gang", "Part", "opened"]
+__all__ = ["Alone", "Context", "Gang", "Part", "is_peer_error", "opened"]
 
 
 @contextmanager

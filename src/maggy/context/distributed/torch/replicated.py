@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -66,7 +67,7 @@ class Replicated(Alone):
             self._trains = [parameter.requires_grad for parameter in self._parameters]
             self._trained = [parameter for parameter in self._parameters if parameter.requires_grad]
             if self._trained:
-                self._ddp = DistributedDataParallel(net, broadcast_buffers=False)
+                self._ddp = DistributedDataParallel(net, **{_sync_buffers(): False})
                 self._hooks = [end.register_post_accumulate_grad_hook(self._expect) for end in self._ends()]
                 self._has_unreached = None
         return self._ddp
@@ -90,3 +91,11 @@ class Replicated(Alone):
         if self._has_unreached is None:
             self._has_unreached = unreached(output, self._trained)
         return reaching(output, self._trained) if self._has_unreached else output
+
+
+def _sync_buffers() -> str:
+    """The name, in this version of PyTorch, of the option that hands rank 0's buffers on before each call."""
+    from torch.nn.parallel import DistributedDataParallel
+
+    named = inspect.signature(DistributedDataParallel).parameters
+    return "forward_sync_buffers" if "forward_sync_buffers" in named else "broadcast_buffers"

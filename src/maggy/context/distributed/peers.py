@@ -1,0 +1,29 @@
+"""Errors that say only that another rank is gone: the cause is to be looked for there."""
+
+from __future__ import annotations
+
+import re
+
+from maggy.errors import PeerLostError
+
+_TORCH_KINDS = frozenset({"DistNetworkError", "DistStoreError"})
+_TORCH = re.compile(
+    r"gloo.*(Connection (closed|reset) by peer|Connection refused|Broken pipe|Timed out waiting|Connect timeout)"
+    r"|Gloo connectFullMesh failed"
+    r"|ncclRemoteError|remote process exited|NCCL communicator was aborted|Watchdog caught collective operation timeout",
+    re.DOTALL,
+)
+
+
+def is_peer_error(error: BaseException) -> bool:
+    """Whether an exception began with another rank that is gone or does not answer, and says nothing of its own.
+
+    Of errors that came while another was handled the first one counts.
+    """
+    while (before := error.__cause__ or error.__context__) is not None:
+        error = before
+    if isinstance(error, PeerLostError):
+        return True
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ in _TORCH_KINDS or _TORCH.search(str(error)) is not None
+    )
