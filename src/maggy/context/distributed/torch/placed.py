@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,7 +47,8 @@ class Copied(Placed):
         plain = getattr(self, _PLAIN)
         twin = plain.__new__(plain)
         twin.__dict__.update({name: value for name, value in self.__dict__.items() if name != _KEY})
-        return twin.__reduce_ex__(protocol)
+        rebuild, *rest = twin.__reduce_ex__(protocol)
+        return _new if rebuild is copyreg.__newobj__ else rebuild, *rest  # pickle asks more of the latter
 
 
 class Cut(Placed):
@@ -55,6 +57,10 @@ class Cut(Placed):
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         state = as_shards(state_dict, self.state_dict())  # type: ignore[attr-defined]
         return super().load_state_dict(state, *args, **kwargs)  # type: ignore[misc]
+
+
+def _new(kind: Any, *args: Any) -> Any:
+    return kind.__new__(kind, *args)
 
 
 def place(net: Any, way: Callable[[Any], Alone]) -> Any:
