@@ -14,7 +14,10 @@ from maggy.ticket import Ticket
 
 
 class LocalEngine(Engine):
-    """One worker process for each seat, with its share of the cores.
+    """One worker process for each seat, with its share of the cores and GPUs.
+
+    A worker that takes a part of a GPU, e.g. 0.5, shares it with others: as many as fit work on each, and neighbouring
+    seats have different ones where there are several. Nothing keeps them to their part of its memory.
 
     The supervisors are threads of this process; the processes they start are killed with it.
     """
@@ -23,22 +26,22 @@ class LocalEngine(Engine):
     bind_host = "127.0.0.1"
 
     def slots(self, resources: Mapping[str, float]) -> int:
-        need_cpu, need_gpu = resources.get("cpu", 1), _whole_gpus(resources)
-        cores, gpus = available_cores(), _gpus()
-        if need_cpu > cores or need_gpu > len(gpus):
+        need_cpu, need_gpu = resources.get("cpu", 1), _gpu_amount(resources)
+        cores, gpus = available_cores(), len(_gpus())
+        if need_cpu > cores or need_gpu > gpus:
             raise EngineError(
-                f"this machine has {cores} cores and {len(gpus)} GPUs; one worker asks for {need_cpu:g} cores and "
-                f"{need_gpu} GPUs (resources_per_worker)"
+                f"this machine has {cores} cores and {gpus} GPUs; one worker asks for {need_cpu:g} cores and "
+                f"{need_gpu:g} GPUs (resources_per_worker)"
             )
         by_cpu = int(cores / need_cpu) if need_cpu else cores
-        return min(by_cpu, len(gpus) // need_gpu) if need_gpu else by_cpu
+        return min(by_cpu, _room(gpus, need_gpu)) if need_gpu else by_cpu
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
         share = int(resources["cpu"]) if resources.get("cpu", 0) >= 1 else available_cores() // len(tickets)
-        need_gpu, gpus = _whole_gpus(resources), _gpus()
-        if need_gpu * len(tickets) > len(gpus):
+        need_gpu, gpus = _gpu_amount(resources), _gpus()
+        if need_gpu and len(tickets) > _room(len(gpus), need_gpu):
             raise EngineError(
-                f"{len(tickets)} workers of {need_gpu} GPUs each do not fit on this machine's {len(gpus)}: lower "
+                f"{len(tickets)} workers of {need_gpu:g} GPUs each do not fit on this machine's {len(gpus)}: lower "
                 f"num_workers"
             )
         left = threading.Semaphore(0)
@@ -46,8 +49,7 @@ class LocalEngine(Engine):
         def work(index: int, ticket: Ticket) -> None:
             environment = thread_limits(share)
             if need_gpu:
-                own = gpus[index * need_gpu : (index + 1) * need_gpu]
-                environment["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+                environment["CUDA_VISIBLE_DEVICES"] = ",".join(_own(gpus, need_gpu, index))
             try:
                 ticket.enter(environment)
             finally:
@@ -82,15 +84,28 @@ class _Supervisors(Launched):
             thread.join()  # a supervisor kills what does not leave within the grace that the driver told it
 
 
-def _whole_gpus(resources: Mapping[str, float]) -> int:
-    """GPUs that one worker asks for. Raises EngineError for a part of one, which this engine cannot share out."""
-    gpus = resources.get("gpu", 0)
-    if gpus != int(gpus):
+def _gpu_amount(resources: Mapping[str, float]) -> float:
+    """GPUs that one worker asks for. Raises EngineError for more than one that is no whole number."""
+    amount = resources.get("gpu", 0)
+    if amount > 1 and amount % 1 != 0:
         raise EngineError(
-            f"the local engine gives each worker whole GPUs only, and one worker asks for {gpus:g} "
-            "(resources_per_worker): ask for a whole number"
+            f"a worker gets whole GPUs, or a part of one that it shares, and one worker asks for {amount:g} "
+            "(resources_per_worker): ask for a whole number, or for less than 1"
         )
-    return int(gpus)
+    return amount
+
+
+def _room(gpus: int, amount: float) -> int:
+    """How many workers of that amount so many GPUs hold."""
+    return gpus // int(amount) if amount >= 1 else gpus * int(round(1 / amount, 6))  # 1 / (1 / 93) is below 93
+
+
+def _own(gpus: Sequence[str], amount: float, index: int) -> Sequence[str]:
+    """Those of the worker with this index."""
+    if amount < 1:
+        return [gpus[index % len(gpus)]]
+    whole = int(amount)
+    return gpus[index * whole : (index + 1) * whole]
 
 
 def _gpus() -> list[str]:
