@@ -475,7 +475,7 @@ def test_workers_that_ask_for_half_a_gpu_work_two_on_each(monkeypatch):
 
         me = f"{os.environ['CUDA_VISIBLE_DEVICES']}-{os.getpid()}"
         Path(folder, me).touch()
-        while len(os.listdir(folder)) < 4:  # so that each worker has a trial
+        while len(list(Path(folder).iterdir())) < 4:  # so that each worker has a trial
             reporter.broadcast(x)
         return x
 
@@ -483,7 +483,7 @@ def test_workers_that_ask_for_half_a_gpu_work_two_on_each(monkeypatch):
     Path(folder).mkdir()
     config = search(4, searchspace=X, es_policy="none", resources_per_worker={"gpu": 0.5, "cpu": 0.1})
     lagom(which, config, engine="local", verbose=0)
-    assert sorted(name.partition("-")[0] for name in os.listdir(folder)) == ["4", "4", "7", "7"]
+    assert sorted(path.name.partition("-")[0] for path in Path(folder).iterdir()) == ["4", "4", "7", "7"]
 
     with pytest.raises(EngineError, match=r"5 workers of 0\.5 GPUs each do not fit on this machine's 2: lower num_w"):
         lagom(which, replace(config, num_trials=5, num_workers=5), engine="local", verbose=0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from maggy.engine.base import Engine, Launched, OnExit
 from maggy.engine.cores import available_cores, thread_limits
+from maggy.engine.gpus import available_gpus, gpu_amount, own_gpus, room
 from maggy.errors import EngineError
 from maggy.ticket import Ticket
 
@@ -26,20 +25,20 @@ class LocalEngine(Engine):
     bind_host = "127.0.0.1"
 
     def slots(self, resources: Mapping[str, float]) -> int:
-        need_cpu, need_gpu = resources.get("cpu", 1), _gpu_amount(resources)
-        cores, gpus = available_cores(), len(_gpus())
+        need_cpu, need_gpu = resources.get("cpu", 1), gpu_amount(resources)
+        cores, gpus = available_cores(), len(available_gpus())
         if need_cpu > cores or need_gpu > gpus:
             raise EngineError(
                 f"this machine has {cores} cores and {gpus} GPUs; one worker asks for {need_cpu:g} cores and "
                 f"{need_gpu:g} GPUs (resources_per_worker)"
             )
         by_cpu = int(cores / need_cpu) if need_cpu else cores
-        return min(by_cpu, _room(gpus, need_gpu)) if need_gpu else by_cpu
+        return min(by_cpu, room(gpus, need_gpu)) if need_gpu else by_cpu
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
         share = int(resources["cpu"]) if resources.get("cpu", 0) >= 1 else available_cores() // len(tickets)
-        need_gpu, gpus = _gpu_amount(resources), _gpus()
-        if need_gpu and len(tickets) > _room(len(gpus), need_gpu):
+        need_gpu, gpus = gpu_amount(resources), available_gpus()
+        if need_gpu and len(tickets) > room(len(gpus), need_gpu):
             raise EngineError(
                 f"{len(tickets)} workers of {need_gpu:g} GPUs each do not fit on this machine's {len(gpus)}: lower "
                 f"num_workers"
@@ -49,7 +48,7 @@ class LocalEngine(Engine):
         def work(index: int, ticket: Ticket) -> None:
             environment = thread_limits(share)
             if need_gpu:
-                environment["CUDA_VISIBLE_DEVICES"] = ",".join(_own(gpus, need_gpu, index))
+                environment["CUDA_VISIBLE_DEVICES"] = ",".join(own_gpus(gpus, need_gpu, index))
             try:
                 ticket.enter(environment)
             finally:
@@ -70,7 +69,7 @@ class LocalEngine(Engine):
         return _Supervisors(threads)
 
     def describe(self) -> str:
-        return f"This machine has {available_cores()} cores and {len(_gpus())} GPUs for worker processes."
+        return f"This machine has {available_cores()} cores and {len(available_gpus())} GPUs for worker processes."
 
 
 class _Supervisors(Launched):
@@ -82,35 +81,3 @@ class _Supervisors(Launched):
     def stop(self, grace_s: float) -> None:
         for thread in self._threads:
             thread.join()  # a supervisor kills what does not leave within the grace that the driver told it
-
-
-def _gpu_amount(resources: Mapping[str, float]) -> float:
-    """GPUs that one worker asks for. Raises EngineError for more than one that is no whole number."""
-    amount = resources.get("gpu", 0)
-    if amount > 1 and amount % 1 != 0:
-        raise EngineError(
-            f"a worker gets whole GPUs, or a part of one that it shares, and one worker asks for {amount:g} "
-            "(resources_per_worker): ask for a whole number, or for less than 1"
-        )
-    return amount
-
-
-def _room(gpus: int, amount: float) -> int:
-    """How many workers of that amount so many GPUs hold."""
-    return gpus // int(amount) if amount >= 1 else gpus * int(round(1 / amount, 6))  # 1 / (1 / 93) is below 93
-
-
-def _own(gpus: Sequence[str], amount: float, index: int) -> Sequence[str]:
-    """Those of the worker with this index."""
-    if amount < 1:
-        return [gpus[index % len(gpus)]]
-    whole = int(amount)
-    return gpus[index * whole : (index + 1) * whole]
-
-
-def _gpus() -> list[str]:
-    """Names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name for name in visible.split(",") if name.strip()]
-    return [str(index) for index, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]
