@@ -1,4 +1,4 @@
-"""The address that a worker tells the other ranks of its gang."""
+"""The address that a worker gives the other ranks of its gang."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from maggy.worker.address import own_address
+from maggy.wire.address import own_address
 
 
 @pytest.mark.parametrize("driver", ["tcp://127.0.0.1:5555", "tcp://localhost:5555", "memory://7f"])
