@@ -185,7 +185,7 @@ class Reporter:
             saved = self._checkpoints.save(state, step)
         finally:
             self._saving = False
-        if self._send is not None:
+        if self._send is not None and saved is not None:
             self.flush()  # points come first
             self._send(saved)
 
