@@ -171,7 +171,6 @@ class Worker:
             judge_every=order.judge_every,
             checkpoints=checkpoints,
             full=lambda: self._link.full,
-            rank=0 if order.place is None else order.place.rank,
         )
         self._flusher.begin(reporter)
         for message in self._told:
