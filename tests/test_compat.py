@@ -55,6 +55,29 @@ def test_a_model_and_data_can_be_given_in_the_old_form_of_every_experiment():
         assert {name: getattr(config, name) for name in new} == new
 
 
+def test_trials_on_several_workers_can_be_had_in_the_old_form_of_a_search_and_of_a_study():
+    new = {
+        "workers_per_trial": 2,
+        "distributed": "torch",
+        "min_workers": 1,
+        "workers_timeout_s": 30,
+        "collective_timeout_s": 60,
+        "combine": "max",
+    }
+    for settings in ({"searchspace": space}, {"ablation_study": AblationStudy()}):
+        config = config_from_keywords(None, settings | new)
+        assert {name: getattr(config, name) for name in new} == new
+
+
+def test_a_single_run_in_the_old_form_is_no_training_on_several_workers_and_the_error_names_the_config_that_is():
+    with pytest.raises(ConfigError) as caught:
+        config_from_keywords(None, {"workers_per_trial": 2, "distributed": "torch"})
+    assert str(caught.value) == (
+        "'workers_per_trial', 'distributed' are for searches and ablation studies; for one training on several "
+        "workers, give lagom a config such as TorchDistributedConfig(num_workers=2)"
+    )
+
+
 def test_the_second_argument_may_be_what_older_versions_had_there():
     by_space = config_from_keywords(space, {"optimizer": "randomsearch", "num_trials": 3})
     assert by_space == config_from_keywords(None, {"searchspace": space, "optimizer": "randomsearch", "num_trials": 3})
@@ -109,6 +132,8 @@ def test_names_are_where_older_versions_had_them():
     assert experiment.lagom is lagom
     assert maggy.experiment.experiment.lagom is lagom
     assert maggy.experiment_config.OptimizationConfig is config.OptimizationConfig
+    assert maggy.experiment_config.TorchDistributedConfig is config.TorchDistributedConfig
+    assert maggy.experiment_config.TfDistributedConfig is config.TfDistributedConfig
     assert callable(experiment.launch)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from maggy import experiment
     from maggy.callbacks import KerasBatchEnd, KerasEpochEnd
     from maggy.context.checkpoint import load_checkpoint
+    from maggy.context.distributed import Context
     from maggy.experiment import lagom
     from maggy.result import Result
     from maggy.searchspace import Searchspace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from maggy.worker.reporter import Reporter
 
 __all__ = [
+    "Context",
     "KerasBatchEnd",
     "KerasEpochEnd",
     "Reporter",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Context": "maggy.context.distributed",
     "KerasBatchEnd": "maggy.callbacks.keras",
     "KerasEpochEnd": "maggy.callbacks.keras",
     "Reporter": "maggy.worker.reporter",

@@ -79,7 +79,7 @@ def gang_size(config: LagomConfig, seats: int) -> int:
     """
     if not isinstance(config, GangConfig):
         return 1
-    size = config.workers_per_trial if config.gang_is_constant else config.num_workers or seats
+    size = int(config.workers_per_trial if config.gang_is_constant else config.num_workers or seats)
     if size > seats:
         what = "workers_per_trial" if config.gang_is_constant else "num_workers"
         raise ConfigError(
@@ -105,7 +105,7 @@ def driver_started(
         preempted_limit=int(config.preempted_limit),
         promotes=advisor.promotes,
         workers_per_trial=workers_per_trial,
-        min_workers=workers_per_trial if least is None else least,
+        min_workers=workers_per_trial if least is None else int(least),
         fresh=fresh,
     )
 

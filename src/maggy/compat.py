@@ -22,6 +22,14 @@ _SEARCH = (
     "es_min",
 )
 _ABLATION = ("ablation_study", "ablator")
+_GANGS = (
+    "workers_per_trial",
+    "distributed",
+    "min_workers",
+    "workers_timeout_s",
+    "collective_timeout_s",
+    "combine",
+)
 _COMMON = (
     "name",
     "description",
@@ -34,7 +42,7 @@ _COMMON = (
     *FIXED_ARGUMENTS,
     "checkpoint_quota_bytes",
 )
-KEYWORDS = ("experiment_type", *_SEARCH, *_ABLATION, *_COMMON)
+KEYWORDS = ("experiment_type", *_SEARCH, *_ABLATION, *_GANGS, *_COMMON)
 """Every keyword of the flat form, beside the training function."""
 
 
@@ -84,6 +92,11 @@ def config_from_keywords(second: object, keywords: Mapping[str, Any]) -> LagomCo
     for keyword in _ABLATION:
         settings.pop(keyword, None)
     if not any(keyword in settings for keyword in _SEARCH):
+        if of_gangs := [keyword for keyword in _GANGS if keyword in settings]:
+            raise ConfigError(
+                f"{', '.join(map(repr, of_gangs))} are for searches and ablation studies; for one training on several "
+                f"workers, give lagom a config such as TorchDistributedConfig(num_workers=2)"
+            )
         return BaseConfig(**settings)
     defaults = {
         "num_trials": 1,

@@ -19,7 +19,7 @@ from maggy import context
 from maggy.ablation import AblationStudy
 from maggy.ablation.components import Switch
 from maggy.arguments import KeepsArguments
-from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, LagomConfig
+from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, DistributedConfig, LagomConfig
 from maggy.errors import SearchspaceError
 from maggy.searchspace import Space
 
@@ -30,18 +30,25 @@ _MAY_CHANGE = frozenset(
         "experiment_dir",
         "hb_interval",
         "lost_limit",
+        "min_workers",
         "name",
         "checkpoint_quota_bytes",
+        "collective_timeout_s",
         "num_workers",
         "preempted_limit",
         "resources_per_worker",
         "seed",  # compared as the seed that was used
+        "workers_timeout_s",
     }
 )
-"""Fields of a config that change where and how long something runs, and nothing about what."""
+"""Fields of a config that change where and how long something runs, and nothing about what.
+
+Not `workers_per_trial`: trials of other sizes do not compare. One distributed training compares with nothing, and may
+go on with as many workers as there are now.
+"""
 
 _POLICIES = ("optimizer", "es_policy", "ablator", "ablation_study")
-WITH_SOURCES = (*_POLICIES, *FIXED_ARGUMENTS)
+WITH_SOURCES = (*_POLICIES, "distributed", "process_data", *FIXED_ARGUMENTS)
 """Fields of a config that may hold code of the user's."""
 
 
@@ -77,6 +84,8 @@ def _parts(config: LagomConfig) -> Iterator[Any]:
         yield from _factories(getattr(config, name, None))
     if isinstance(study := getattr(config, "ablation_study", None), AblationStudy):
         yield from study.generators()
+    if (distribution := getattr(config, "distribution", None)) and distribution.process_data is not None:
+        yield distribution.process_data
 
 
 def _factories(value: Any) -> Iterator[Any]:
@@ -137,6 +146,8 @@ def _plain(value: Any) -> Any:
             if isinstance(each, Switch) and each.argument in DATA_ARGUMENTS:
                 told["components"][each.name]["off"] = context.description(each.off)
         return told
+    if isinstance(value, DistributedConfig):  # what counts of it for a search
+        return {name: _plain(each) for name, each in vars(value.distribution).items() if name != "timeout_s"}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -214,4 +214,4 @@ def check_invariants(brain: Brain) -> None:
         assert not (enough and brain._may_ask()), "workers wait although there is something to ask for"
         assert brain._too_few() == (brain._shortage.since is not None), "nobody notices how long a trial waits"
         assert not brain._nothing_left(), "everything has ended and nobody has said so"
-        assert all(brain._check_at <= brain._overdue_at(worker) for worker in brain.workers.values())
+        assert all(brain._liveness.check_at <= brain._liveness.overdue_at(worker) for worker in brain.workers.values())

@@ -75,10 +75,10 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(rest_s=st.sampled_from([0.5, 60.0]))
     def rest(self, rest_s):
-        before = {number: self.brain._overdue_at(worker) for number, worker in self.brain.workers.items()}
+        before = {number: self.brain._liveness.overdue_at(worker) for number, worker in self.brain.workers.items()}
         self.now += rest_s
         self.brain.rest(rest_s)
-        assert {n: self.brain._overdue_at(worker) for n, worker in self.brain.workers.items()} == {
+        assert {n: self.brain._liveness.overdue_at(worker) for n, worker in self.brain.workers.items()} == {
             number: at + rest_s for number, at in before.items()
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -464,12 +466,47 @@ def test_each_worker_sees_the_gpus_that_are_its_own(monkeypatch):
         lagom(which, search(2, searchspace=X, resources_per_worker={"gpu": 4}), engine="local", verbose=0)
 
 
-def test_a_part_of_a_gpu_is_an_error_on_this_engine_and_not_cut_to_none(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+def test_workers_that_ask_for_half_a_gpu_work_two_on_each(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
 
-    for part in (0.5, 1.5):
-        with pytest.raises(EngineError, match=rf"whole GPUs only, and one worker asks for {part} "):
-            LocalEngine().slots({"gpu": part})
+    def which(x, reporter):
+        import os
+        from pathlib import Path
+
+        me = f"{os.environ['CUDA_VISIBLE_DEVICES']}-{os.getpid()}"
+        Path(folder, me).touch()
+        while len(list(Path(folder).iterdir())) < 4:  # so that each worker has a trial
+            reporter.broadcast(x)
+        return x
+
+    folder = str(Path("workers").absolute())
+    Path(folder).mkdir()
+    config = search(4, searchspace=X, es_policy="none", resources_per_worker={"gpu": 0.5, "cpu": 0.1})
+    lagom(which, config, engine="local", verbose=0)
+    assert sorted(path.name.partition("-")[0] for path in Path(folder).iterdir()) == ["4", "4", "7", "7"]
+
+    with pytest.raises(EngineError, match=r"5 workers of 0\.5 GPUs each do not fit on this machine's 2: lower num_w"):
+        lagom(which, replace(config, num_trials=5, num_workers=5), engine="local", verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("amount", "workers"),
+    [(2, 1), (1, 2), (0.75, 2), (0.5, 4), (0.34, 4), (0.3, 6), (1 / 93, 186), (0, 1000)],
+)
+def test_as_many_workers_share_a_gpu_as_fit_on_it(monkeypatch, amount, workers):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr("maggy.engine.local.available_cores", lambda: 1000)
+    assert LocalEngine().slots({"gpu": amount}) == workers
+
+
+def test_a_gpu_and_a_half_is_an_error_and_so_is_half_of_none(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    for amount in (1.5, math.inf):
+        with pytest.raises(EngineError, match=f"whole GPUs, or a part of one that it shares, .* asks for {amount} "):
+            LocalEngine().slots({"gpu": amount})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(EngineError, match=r"0 GPUs; one worker asks for 1 cores and 0\.5 GPUs"):
+        LocalEngine().slots({"gpu": 0.5})
 
 
 def test_what_a_trial_leaves_running_reports_into_no_other_trial():

@@ -133,7 +133,7 @@ def test_a_killed_executor_loses_no_trial(spark, tmp_path):
                 pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
                 if "CoarseGrainedExecutorBackend" in Path(f"/proc/{pid}/cmdline").read_text():
                     os.kill(pid, signal.SIGKILL)
-                    signal.pause()  # this process goes down with it
+                    os.kill(os.getpid(), signal.SIGKILL)  # it would go down with it, but might return before
         return x
 
     result = lagom(deadly, search(8, searchspace=X), engine=SparkEngine(spark), verbose=0)
@@ -142,6 +142,48 @@ def test_a_killed_executor_loses_no_trial(spark, tmp_path):
     assert len(result.trials) == 8
     assert max(trial.attempt for trial in result.trials) == 1
     assert children_of_executors() == []
+
+
+@pytest.mark.parametrize("killed", ["the Python task", "the executor"])
+def test_workers_that_start_together_are_all_replaced_where_one_is_killed(spark, tmp_path, killed):
+    folder = str(tmp_path)
+
+    def deadly(x, reporter):
+        import os
+        import signal
+        import time
+        from pathlib import Path
+
+        marker = Path(folder, "killed")
+        pid = int(Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1])
+        old = Path(folder, f"old-{pid}")
+        if not marker.exists():
+            old.touch()
+            while len(list(Path(folder).glob("old-*"))) < 2:
+                time.sleep(0.01)
+            if x > 0.5:
+                marker.touch()
+                while killed == "the executor" and b"CoarseGrained" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+                os.kill(pid, signal.SIGKILL)
+                os.kill(os.getpid(), signal.SIGKILL)
+        while old.exists() and marker.exists() and not reporter.preempted:
+            time.sleep(0.01)  # only a task that was started after the loss finishes a trial
+        return x
+
+    config = search(8, searchspace=X, lost_limit=10, es_policy="none")
+    result = lagom(deadly, config, engine=SparkEngine(spark, barrier=True), verbose=0)
+
+    assert [trial.state for trial in result.trials] == [TrialState.FINISHED] * 8
+    assert [trial.final_metric for trial in result.trials] == [trial.params["x"] for trial in result.trials]
+    assert max(trial.attempt for trial in result.trials) >= 1
+    assert running_tasks(spark) == []
+    assert children_of_executors() == []
+
+
+def test_more_workers_that_start_together_than_there_are_slots_is_an_error(spark):
+    with pytest.raises(EngineError, match="3 workers are to start at once"):
+        lagom(lambda x: x, search(8, searchspace=X, num_workers=3), engine=SparkEngine(spark, barrier=True), verbose=0)
 
 
 @pytest.mark.parametrize("warned", ["the executor", "the Python task"])

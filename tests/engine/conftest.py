@@ -32,6 +32,7 @@ class Guest:
     pid: int
     executor: int
     attempt: int
+    together: bool
     environment: dict[str, str]
     properties: dict[str, str]
     connection: socket.socket = field(repr=False)

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 
-from pyspark import TaskContext
+from pyspark import BarrierTaskContext, TaskContext
 
 
 def report(ticket, environment):
@@ -34,6 +34,7 @@ def _say_hello(ticket, environment):
         "pid": os.getpid(),
         "executor": os.getppid(),  # each executor forks its tasks from a daemon of its own
         "attempt": task.attemptNumber(),
+        "together": isinstance(task, BarrierTaskContext),
         "environment": dict(environment),
         "properties": dict(task._localProperties),
     }

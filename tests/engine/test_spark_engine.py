@@ -40,6 +40,7 @@ def test_two_seats_are_filled_at_once_in_separate_processes_of_separate_executor
     assert first.executor != second.executor
     assert first.environment["OMP_NUM_THREADS"] == "1"  # spark.task.cpus is 1
     assert "CUDA_VISIBLE_DEVICES" not in first.environment
+    assert not first.together
 
     first.dismiss()
     second.dismiss()
@@ -151,6 +152,53 @@ def test_workers_stay_in_the_scheduler_pool_that_the_user_chose(session, desk, e
     assert guest.properties["spark.scheduler.pool"] == "night"
     guest.dismiss()
     launched.stop(grace_s=30)
+
+
+# --- all at once or none ----------------------------------------------------------------------
+
+
+def test_in_a_barrier_stage_all_go_down_with_one_and_the_next_launch_fills_all_seats(session, desk, exits):
+    engine = SparkEngine(session, barrier=True)
+    engine.launch(desk.tickets(2), {}, exits.put)
+    killed, other = desk.guests(2)
+    assert (killed.together, other.together) == (True, True)
+
+    killed.kill()
+    reason = exits.get(timeout=60)
+
+    assert isinstance(reason, EngineError)
+    assert "Could not recover from a failed barrier ResultStage" in str(reason)
+    assert (killed.has_died(), other.has_died()) == (True, True)
+    launched = engine.launch(desk.tickets(2), {}, exits.put)
+    for guest in desk.guests(2):
+        guest.dismiss()
+    launched.stop(grace_s=30)
+    assert exits.get_nowait() is None
+
+
+def test_more_workers_than_slots_that_are_to_start_at_once_are_refused(session, desk, exits):
+    engine = SparkEngine(session, barrier=True)
+    assert engine.slots({}) == 2
+    with pytest.raises(
+        EngineError,
+        match=r"3 workers are to start at once \(barrier=True\), and there is room for 2: Spark .* Lower num_w",
+    ):
+        engine.launch(desk.tickets(3), {}, exits.put)
+    assert exits.empty()
+
+
+def test_slots_that_are_gone_meanwhile_are_waited_for_and_then_missed(session, desk, exits):
+    engine = SparkEngine(session, barrier=True, start_timeout_s=0.5)
+    engine.launch(desk.tickets(3), {}, exits.put)  # nobody has asked for slots before
+    assert str(exits.get(timeout=60)) == (
+        "3 workers are to start at once (barrier=True), and for 0.5 s there was no room for more than 2"
+    )
+
+
+def test_the_wait_for_slots_ends_at_once_when_the_end_is_asked_for(session, desk, exits):
+    launched = SparkEngine(session, barrier=True).launch(desk.tickets(3), {}, exits.put)
+    launched.stop(grace_s=30)
+    assert exits.get_nowait() is None
 
 
 # --- the end ----------------------------------------------------------------------------------

@@ -73,22 +73,23 @@ def test_workers_of_two_cores_fill_an_executor_of_four_cores_twice(hold_seats, d
     assert program.printed() == ["None", "stopped"]
 
 
-def test_each_worker_sees_the_one_gpu_that_spark_gave_to_its_task(hold_seats, desk, tmp_path):
+@pytest.mark.parametrize(("gpus", "amount"), [(["4", "7"], 1), (["4"], 0.5)], ids=["one each", "a shared one"])
+def test_each_worker_sees_the_gpu_that_spark_gave_to_its_task(hold_seats, desk, tmp_path, gpus, amount):
     discovery = tmp_path / "discover"
-    discovery.write_text("""#!/bin/sh\necho '{"name": "gpu", "addresses": ["4", "7"]}'\n""")
+    discovery.write_text(f"#!/bin/sh\necho '{json.dumps({'name': 'gpu', 'addresses': gpus})}'\n")
     discovery.chmod(0o755)
     program = hold_seats(
-        "local-cluster[1,2,1024]",
+        "local-cluster[1,3,1024]",
         2,
-        {"gpu": 1},
-        spark__worker__resource__gpu__amount="2",
+        {"gpu": amount},
+        spark__worker__resource__gpu__amount=str(len(gpus)),
         spark__worker__resource__gpu__discoveryScript=str(discovery),
-        spark__executor__resource__gpu__amount="2",
+        spark__executor__resource__gpu__amount=str(len(gpus)),
     )
-    assert program.next_line() == "2"
+    assert program.next_line() == "2"  # the third core has no GPU
 
     guests = desk.guests(2)
-    assert sorted(guest.environment["CUDA_VISIBLE_DEVICES"] for guest in guests) == ["4", "7"]
+    assert sorted(guest.environment["CUDA_VISIBLE_DEVICES"] for guest in guests) == sorted(gpus * (2 // len(gpus)))
     for guest in guests:
         guest.dismiss()
     assert program.printed() == ["None", "stopped"]
@@ -110,6 +111,29 @@ def test_executors_that_come_on_demand_count_up_to_their_maximum(hold_seats, des
     for guest in guests:
         guest.dismiss()
     assert program.printed() == ["None", "stopped"]
+
+
+def test_a_barrier_stage_and_dynamic_allocation_exclude_each_other(fresh_python):
+    program = fresh_python(
+        """
+        from pyspark.sql import SparkSession
+        from maggy.engine.spark import SparkEngine
+        from maggy.engine.spark_cluster import provide_java_for_spark
+        from maggy.errors import EngineError
+
+        provide_java_for_spark()
+        builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+        builder.config("spark.dynamicAllocation.enabled", "true").getOrCreate()
+        try:
+            SparkEngine(barrier=True).slots({})
+        except EngineError as error:
+            print(error)
+        """
+    )
+    assert program.printed() == [
+        "Spark has no barrier stages with dynamic allocation: leave out barrier=True, or start the session with "
+        "spark.dynamicAllocation.enabled=false."
+    ]
 
 
 def test_a_twin_by_speculation_that_nobody_dismisses_is_gone_when_stop_returns(hold_seats, desk, standalone):

@@ -19,6 +19,7 @@ from typing import Any
 from maggy.brain import events as ev
 from maggy.brain.commands import AnyCommand, Ask, Conclude, Ending, Fence, GoOn, Judge, Replace, Run, Settle, Stop
 from maggy.brain.gang import Shortage, choose
+from maggy.brain.liveness import Liveness
 from maggy.brain.state import Live, Rules, Worker
 from maggy.brain.transitions import TRANSITIONS, Cause
 from maggy.errors import ImpossibleTransitionError
@@ -31,6 +32,7 @@ class Brain:
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.workers: dict[int, Worker] = {}
+        self._liveness = Liveness(self.workers, patience_s=rules.patience_s, grace_s=rules.grace_s)
         self.live: dict[int, Live] = {}
         self.ended: Counter[TrialState] = Counter()
         self.suggested = 0
@@ -44,7 +46,6 @@ class Brain:
         self._resting: dict[int, Live] = {}  # trials that have returned and may be promoted
         self._exhausted = self._study_over = False
         self._retry_at = inf
-        self._check_at = inf  # no worker can be overdue before
         self._first_errors: set[str] | None = set()  # until a trial has a result
         self._shortage = Shortage(rules.workers_timeout_s)
         self._shorthanded = False  # trials run on fewer workers than they should
@@ -109,30 +110,21 @@ class Brain:
 
     def heard(self, worker: int, now: float) -> None:
         """A worker gave a sign of life."""
-        if (known := self.workers.get(worker)) is not None:
-            known.heard_at, known.away_since = now, None
+        self._liveness.heard(worker, now)
 
     def away(self, worker: int, now: float) -> None:
         """A worker's connection broke; it may come back."""
-        if (known := self.workers.get(worker)) is not None and known.away_since is None:
-            known.away_since = now
-            self._check_at = min(self._check_at, now + self.rules.grace_s)
+        self._liveness.away(worker, now)
 
     def deadline(self) -> float:
         """When `due` has something to say at the earliest; infinity if never."""
-        return inf if self.ending is not None else min(self._check_at, self._retry_at, self._shortage.deadline())
+        return (
+            inf if self.ending is not None else min(self._liveness.check_at, self._retry_at, self._shortage.deadline())
+        )
 
     def due(self, now: float) -> list[ev.AnyEvent]:
         """What has happened because time went by; the caller hands each to `handle`."""
-        happened: list[ev.AnyEvent] = []
-        if now >= self._check_at:
-            self._check_at = inf
-            for number, worker in self.workers.items():
-                at = self._overdue_at(worker)
-                if now >= at:
-                    happened.append(ev.WorkerLost(worker=number, reason=self._why_overdue(worker)))
-                else:
-                    self._check_at = min(self._check_at, at)
+        happened: list[ev.AnyEvent] = list(self._liveness.due(now))
         if now >= self._retry_at:
             happened.append(ev.RetryFell())
         if now >= self._shortage.deadline():
@@ -144,11 +136,7 @@ class Brain:
 
     def rest(self, seconds: float) -> None:
         """The driver has heard nobody for so long, by its own doing: that time counts for nothing."""
-        for worker in self.workers.values():
-            worker.heard_at += seconds
-            if worker.away_since is not None:
-                worker.away_since += seconds
-        self._check_at += seconds
+        self._liveness.rest(seconds)
         if self._shortage.since is not None:
             self._shortage.since += seconds
 
@@ -159,15 +147,6 @@ class Brain:
     def is_away(self, worker: int) -> bool:
         """Whether a worker's connection is broken."""
         return self.workers[worker].away_since is not None
-
-    def _overdue_at(self, worker: Worker) -> float:
-        silent = worker.heard_at + self.rules.patience_s
-        return silent if worker.away_since is None else min(silent, worker.away_since + self.rules.grace_s)
-
-    def _why_overdue(self, worker: Worker) -> str:
-        if worker.away_since is None:
-            return f"not heard from for {self.rules.patience_s:g} s"
-        return f"its connection broke and it did not come back within {self.rules.grace_s:g} s"
 
     # --- drivers and workers
 
@@ -192,7 +171,7 @@ class Brain:
         for worker in sorted(self.workers, reverse=True):  # each puts its trial first, so the oldest ends up foremost
             if worker in self.workers:  # and not gone with the others of its gang
                 commands += self._remove(worker, Cause.DRIVER_LOST, "the driver was lost", now)
-        self._retry_at = self._check_at = inf
+        self._retry_at = inf
         self._shortage = Shortage(self.rules.workers_timeout_s)
         self._shorthanded = False
         return commands
@@ -204,7 +183,7 @@ class Brain:
             commands += self._remove(event.replaces, Cause.WORKER_LOST, reason, now)
         taken = self.occupant(event.seat) is not None
         self.workers[event.worker] = Worker(event.seat, now, parked=taken, host=event.host)
-        self._check_at = min(self._check_at, now + self.rules.patience_s)
+        self._liveness.joined(now)
         if not taken:
             self._sit(event.seat, event.worker)
         if len(self._seats) >= self.rules.workers_per_trial:

@@ -25,8 +25,8 @@ class LagomConfig:
     num_workers           how many workers at most; None: as many as the engine has slots
     seed                  of everything that is random; None: a fresh one, written to experiment.json
     experiment_dir        the experiment's folder, a path or any fsspec URL; None: ./maggy-runs/<name>/<n>
-    resources_per_worker  what one worker needs, e.g. {"cpu": 2, "gpu": 1}; None: an equal share of this
-                          machine's cores, or one task of the Spark session
+    resources_per_worker  what one worker needs, e.g. {"cpu": 2, "gpu": 1}; with "gpu": 0.5, two share one. None: an
+                          equal share of this machine's cores, or one task of the Spark session
     lost_limit            a trial whose workers were lost this often is given up as lost
     error_limit           a trial whose function raised this often has failed; 1: at its first error
     preempted_limit       a trial whose workers were told to leave (SIGTERM) this often is given up as lost

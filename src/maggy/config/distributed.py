@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field, replace
 from math import inf
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from maggy.config.base import LagomConfig
-from maggy.config.checks import check, check_hparams, check_whole, is_number
+from maggy.config.checks import check, check_hparams, check_whole, is_number, listed
+from maggy.errors import UnknownNameError
 
 Framework = Literal["torch", "keras", "jax", "plain"]
 """Whose way of training on several workers is used; Keras may run on TensorFlow, JAX or PyTorch. "plain": nobody's, the
@@ -16,6 +18,9 @@ function does by itself what there is to do, with `context.rank`, `context.size`
 
 Combine = Literal["mean", "min", "max", "sum", "first"]
 """What becomes of the metrics that the ranks of a trial report; "first" is what rank 0 says."""
+
+_OF_THE_TRAINING = ("model", "dataset", "train_set", "test_set", "hparams", "num_workers", "min_workers")
+"""What a config that only says how workers train together has nothing to say about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +49,8 @@ class GangConfig(LagomConfig):
 
     workers_per_trial     how many workers run a trial together, the same for all trials
     distributed           how they train together: "torch", "keras", "jax", "plain", or a config such as
-                          `TorchDistributedConfig`, of which only what says how counts; None where the class of the
-                          model tells
+                          `TorchDistributedConfig()`, of which only what says how counts; None where the class of the
+                          model tells, and it is filled in
     min_workers           a trial that waits for its workers goes on with so many, if the others do not come; None: it
                           needs all
     workers_timeout_s     how long it waits for them while they are not there at all; then the experiment ends, with an
@@ -64,7 +69,7 @@ class GangConfig(LagomConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check(
-            isinstance(self.workers_per_trial, int) and not isinstance(self.workers_per_trial, bool),
+            isinstance(self.workers_per_trial, Integral) and not isinstance(self.workers_per_trial, bool),
             f"workers_per_trial has to be one whole number, the same for all trials; it is no hyperparameter. "
             f"Got {self.workers_per_trial!r}",
         )
@@ -80,23 +85,36 @@ class GangConfig(LagomConfig):
             f"num_workers is {self.num_workers}, and each trial needs {self.workers_per_trial} (workers_per_trial): no "
             f"trial could ever run",
         )
-        for name, limit in (
-            ("collective_timeout_s", self.collective_timeout_s),
-            ("workers_timeout_s", self.workers_timeout_s),
-        ):
-            fits = limit is None or (is_number(limit) and 0 < limit < inf)
+        for name in ("collective_timeout_s", "workers_timeout_s"):
+            limit = getattr(self, name)
+            fits = is_number(limit) and 0 < limit < inf
+            fits = fits or (limit is None and name == "workers_timeout_s")
             check(fits, f"{name} has to be a number of seconds above 0, got {limit!r}")
         check(
             self.combine in get_args(Combine),
             f"combine has to be one of {', '.join(map(repr, get_args(Combine)))}, got {self.combine!r}",
         )
-        known = self.distributed is None or isinstance(self.distributed, DistributedConfig)
+        if self.workers_per_trial > 1 and self.distributed is None:
+            self.distributed = _framework_of(getattr(self, "model", None))
+            check(
+                self.distributed is not None,
+                f"workers_per_trial is {self.workers_per_trial}: say how the workers train together, with "
+                f"distributed='torch', 'keras', 'jax' or 'plain'",
+            )
+        if isinstance(self.distributed, str) and self.distributed not in get_args(Framework):
+            raise UnknownNameError("framework in distributed", self.distributed, get_args(Framework))
         check(
-            known or self.distributed in get_args(Framework),
+            isinstance(self.distributed, str | DistributedConfig | None),
             f"distributed has to be one of {', '.join(map(repr, get_args(Framework)))} or a config such as "
-            f"TorchDistributedConfig, got {self.distributed!r}",
+            f"TorchDistributedConfig(), got {self.distributed!r}",
         )
-        _ = self.distribution  # raises where nobody can tell the framework
+        if isinstance(self.distributed, DistributedConfig):
+            given = [name for name in _OF_THE_TRAINING if getattr(self.distributed, name, None) is not None]
+            check(
+                not given,
+                f"distributed={type(self.distributed).__name__}(...) says how the workers of a trial train together; "
+                f"give {', '.join(given)} to {type(self).__name__} itself",
+            )
 
     @property
     def gang_is_constant(self) -> bool:
@@ -106,19 +124,11 @@ class GangConfig(LagomConfig):
     @property
     def distribution(self) -> Distribution | None:
         """How the ranks of a trial train together; None if a trial has one worker and nothing is said about it."""
-        if isinstance(self.distributed, DistributedConfig):
-            how = self.distributed.distribution
-            assert how is not None
-            return replace(how, timeout_s=self.collective_timeout_s)
-        framework = self.distributed
-        if framework is None and self.workers_per_trial > 1:
-            framework = _framework_of(getattr(self, "model", None))
-            check(
-                framework is not None,
-                f"workers_per_trial is {self.workers_per_trial}: say how the workers train together, with "
-                f"distributed='torch', 'keras', 'jax' or 'plain'",
-            )
-        return None if framework is None else Distribution(framework=framework, timeout_s=self.collective_timeout_s)
+        how = self.distributed
+        if isinstance(how, DistributedConfig):
+            assert how.distribution is not None
+            return replace(how.distribution, timeout_s=self.collective_timeout_s)
+        return None if how is None else Distribution(framework=how, timeout_s=self.collective_timeout_s)
 
 
 @dataclass
@@ -141,13 +151,13 @@ class DistributedConfig(GangConfig):
         def hparams(self) -> Mapping[str, Any] | None: ...
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        check_hparams(self.hparams)
         check(
             self.workers_per_trial == 1 and self.distributed is None,
             f"{type(self).__name__} is one training on num_workers workers; workers_per_trial and distributed are for "
             f"searches and ablation studies",
         )
+        super().__post_init__()
+        check_hparams(self.hparams)
         mixed = getattr(self, "mixed_precision", False)
         check(
             isinstance(mixed, bool),
@@ -185,14 +195,26 @@ class TorchDistributedConfig(DistributedConfig):
     def __post_init__(self, module: Any) -> None:
         check(module is None or self.model is None, "model and module are the same: give one of them")
         self.model = module if self.model is None else self.model
-        check(self.backend in ("torch", "deepspeed"), f"backend has to be 'torch' or 'deepspeed', got {self.backend!r}")
-        check(self.zero_lvl in (0, 1, 2, 3), f"zero_lvl has to be 0, 1, 2 or 3, got {self.zero_lvl!r}")
-        deepspeed = self.backend == "deepspeed"
         check(
-            deepspeed or self.deepspeed_config is None,
-            "deepspeed_config goes with backend='deepspeed'; backend is 'torch'",
+            self.backend in ("torch", "deepspeed"),
+            f"backend has to be 'torch' or 'deepspeed', got {self.backend!r}; gloo or NCCL is chosen by the device",
         )
+        level = isinstance(self.zero_lvl, Integral) and not isinstance(self.zero_lvl, bool) and 0 <= self.zero_lvl <= 3
+        check(level, f"zero_lvl has to be 0, 1, 2 or 3, got {self.zero_lvl!r}")
         super().__post_init__()
+        if self.backend == "torch":
+            check(self.deepspeed_config is None, "deepspeed_config goes with backend='deepspeed'; backend is 'torch'")
+            return
+        check(
+            isinstance(self.deepspeed_config, Mapping),
+            f"backend='deepspeed' needs deepspeed_config, a dict as deepspeed.initialize takes it, got "
+            f"{self.deepspeed_config!r}",
+        )
+        check(
+            not (self.zero_lvl or self.mixed_precision),
+            "with backend='deepspeed', zero_lvl and mixed_precision are said in deepspeed_config, as zero_optimization "
+            "and bf16",
+        )
 
     @property
     def distribution(self) -> Distribution:
@@ -220,6 +242,14 @@ class KerasDistributedConfig(DistributedConfig):
     hb_interval: float = 1
     description: str = ""
     hparams: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check(
+            self.process_data is None or callable(self.process_data),
+            f"process_data has to be a function of the dataset, got {self.process_data!r}; train_set and test_set are "
+            f"given by name",
+        )
 
     @property
     def distribution(self) -> Distribution:
@@ -255,8 +285,9 @@ class JaxDistributedConfig(DistributedConfig):
 
 
 def _framework_of(model: Any) -> Framework | None:
-    """Whose class a model is; None for what is no class, or nobody's."""
-    bases = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in getattr(model, "__mro__", ())}
-    if "torch.Module" in bases:
-        return "torch"
-    return "keras" if "keras.Model" in bases else None
+    """Whose class a model is, or each of several; None for what is no class, or nobody's."""
+    classes = [base for each in listed(model) for base in getattr(each, "__mro__", ())]
+    bases = {f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in classes}
+    if "keras.Model" in bases:  # looked for first: on PyTorch, Keras's models are modules too
+        return "keras"
+    return "torch" if "torch.Module" in bases else None

@@ -1,29 +1,31 @@
 """A checkpoint: the state of a training, written so that it is whole or not there, and checked when it is read.
 
-Its folder holds `manifest.json`, and `state.pickle` or the folder `directory`.
+Its folder holds `manifest.json`, and `state.pickle` or the folder `directory`. Of tensors that are sharded over the
+ranks of a gang each rank writes its part, `shard-<rank>.pickle`.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 from zlib import crc32
 
-import cloudpickle
 import msgspec
 
+from maggy.context.distributed import Alone, Gang
+from maggy.context.distributed.agreement import together
+from maggy.context.distributed.torch.sharding import Pickler, Unpickler, sharded, write_pieces
 from maggy.context.store import LocalStore, Store, store_at
 from maggy.context.task import modules_by_value
-from maggy.errors import CheckpointError
+from maggy.errors import CheckpointError, MaggyError
 from maggy.trial import Checkpoint
 
 _MANIFEST, _STATE, _DIRECTORY = "manifest.json", "state.pickle", "directory"
@@ -79,14 +81,20 @@ class Loaded:
     scratch: Path | None = None
 
 
-def save(url: str, state: Any, step: int | None) -> int:
-    """Write a checkpoint to a place of its own; return its size in bytes.
+def save(url: str, state: Any, step: int | None, gang: Gang | None = None) -> int:
+    """Write a checkpoint to a place of its own; return its size in bytes, on rank 0.
 
     state  any object that pickle knows; a str or a path names a directory, which is copied whole
+    gang   whose ranks save, all the same state: rank 0 writes it, and where it holds sharded tensors the others write
+           their parts, which takes all of them; None: a worker alone
 
-    Raises CheckpointError if it cannot be pickled, is no directory, or cannot be written.
+    Raises CheckpointError if it cannot be pickled, is no directory, or cannot be written by all who should. Raises
+    PeerLostError where another rank does not come.
     """
-    begun = time.perf_counter()
+    gang = gang or Alone()
+    tensors = sharded(state, gang.size)
+    if gang.rank > 0 and not tensors:
+        return 0
     directory = Path(state) if isinstance(state, str | os.PathLike) else None
     if directory is not None and not directory.is_dir():
         raise CheckpointError(
@@ -95,27 +103,10 @@ def save(url: str, state: Any, step: int | None) -> int:
             url=url,
         )
     try:
-        store = store_at(url)
-        folders, names = ([], []) if directory is None else _walk(directory)
-        store.begin()
-        try:
-            files = dict(_save_state(store, state) if directory is None else _copy(directory, names, store))
-            manifest = _Manifest(
-                kind="state" if directory is None else "directory",
-                step=step,
-                files=files,
-                folders=folders,
-                seconds=time.perf_counter() - begun,
-                created=time.time(),
-            )
-            with closing(store.create(_MANIFEST)) as file:
-                file.write(msgspec.json.encode(manifest))
-                store.close(file)
-            store.commit()
-        except BaseException:
-            store.abort()
-            raise
-    except CheckpointError:
+        return _write(
+            store_at(url), state if directory is None else directory, step, gang if tensors else Alone(), tensors
+        )
+    except MaggyError:
         raise
     except Exception as error:  # each file system has errors of its own
         raise CheckpointError(
@@ -123,13 +114,13 @@ def save(url: str, state: Any, step: int | None) -> int:
             f"folder that workers can write with experiment_dir=; checkpoint_quota_bytes= limits what is kept",
             url=url,
         ) from error
-    return sum(file.size for file in files.values())
 
 
-def load(url: str, *, in_place: bool = False) -> Loaded:
+def load(url: str, *, in_place: bool = False, spread: bool = False) -> Loaded:
     """Read a checkpoint; every byte is checked before any of it is used.
 
     in_place  a directory on this machine is returned itself; else a copy in a temporary folder
+    spread    tensors that were sharded are again, over the processes that now train together; else they are plain ones
 
     Raises CheckpointError if it is not there, is damaged, or cannot be unpickled here.
     """
@@ -143,7 +134,8 @@ def load(url: str, *, in_place: bool = False) -> Loaded:
         for name, facts in manifest.files.items():
             _check_file(store, url, name, facts, base / name if copied else None)
         if manifest.kind == "state":
-            return Loaded(_unpickle(base / _STATE, url), manifest.step)
+            shards = [base / _shard(rank) for rank in range(len(manifest.files) - 1)]
+            return Loaded(_unpickle(base / _STATE, shards, url, spread), manifest.step)
         for name in ("", *manifest.folders):
             (base / _DIRECTORY / name).mkdir(parents=True, exist_ok=True)
         keep = copied
@@ -195,13 +187,55 @@ class _Tallied:
         return _File(self.size, self.crc32)
 
 
-def _save_state(store: Store, state: Any) -> Iterator[tuple[str, _File]]:
+def _write(store: Store, state: Any, step: int | None, gang: Gang, tensors: Sequence[Any]) -> int:
+    """Write a checkpoint; the ranks of the gang, each its files. Return its size in bytes, on rank 0."""
+    begun = time.perf_counter()
+    files: dict[str, _File] = {}
+    folders, names = _walk(state) if isinstance(state, Path) else ([], [])
+
+    def write() -> tuple[int, int] | None:
+        if gang.rank == 0:
+            files.update(_copy(state, names, store) if isinstance(state, Path) else _save_state(store, state, tensors))
+        return _save_pieces(store, tensors, gang) if tensors else None
+
+    def commit() -> None:
+        manifest = _Manifest(
+            kind="directory" if isinstance(state, Path) else "state",
+            step=step,
+            files=files,
+            folders=folders,
+            seconds=time.perf_counter() - begun,
+            created=time.time(),
+        )
+        with closing(store.create(_MANIFEST)) as file:
+            file.write(msgspec.json.encode(manifest))
+            store.close(file)
+        store.commit()
+
+    first = gang.rank == 0
+    try:
+        together(gang, "begin a checkpoint", store.begin if first else _wait, CheckpointError)
+        pieces = together(gang, "write a checkpoint", write, CheckpointError)
+        files |= {_shard(rank): _File(int(size), int(crc)) for rank, (size, crc) in enumerate(filter(None, pieces))}
+        together(gang, "commit a checkpoint", commit if first else _wait, CheckpointError)
+    except BaseException:
+        if first:
+            store.abort()
+        raise
+    return sum(file.size for file in files.values())
+
+
+def _wait() -> None:
+    """The step of a rank that has nothing to do but to wait for rank 0."""
+
+
+def _save_state(store: Store, state: Any, tensors: Sequence[Any]) -> Iterator[tuple[str, _File]]:
     with closing(store.create(_STATE)) as file:
         tallied = _Tallied(file)
         try:
             with modules_by_value():  # classes of a script, and of modules beside it, are on no other machine
-                cloudpickle.dump(state, tallied, protocol=5)
-        except OSError:
+                Pickler(tallied, tensors).dump(state)
+        except (OSError, CheckpointError):
             raise
         except Exception as error:  # a __reduce__ may raise anything
             raise CheckpointError(
@@ -210,6 +244,19 @@ def _save_state(store: Store, state: Any) -> Iterator[tuple[str, _File]]:
             ) from error
         store.close(file)
     yield _STATE, tallied.facts()
+
+
+def _save_pieces(store: Store, tensors: Sequence[Any], gang: Gang) -> tuple[int, int]:
+    """Write what this rank has of sharded tensors; return size and CRC-32 of the file."""
+    with closing(store.create(_shard(gang.rank))) as file:
+        tallied = _Tallied(file)
+        write_pieces(tensors, tallied, gang.size)
+        store.close(file)
+    return tallied.size, tallied.crc32
+
+
+def _shard(rank: int) -> str:
+    return f"shard-{rank}.pickle"
 
 
 def _copy(directory: Path, names: Iterable[str], store: Store) -> Iterator[tuple[str, _File]]:
@@ -277,10 +324,11 @@ def _check_file(store: Store, url: str, name: str, facts: _File, copy: Path | No
         raise _damaged(url, name, "its checksum does not match")
 
 
-def _unpickle(path: Path, url: str) -> Any:
+def _unpickle(path: Path, shards: Iterable[Path], url: str, spread: bool) -> Any:
     try:
-        with path.open("rb") as file:
-            return pickle.load(file)
+        with ExitStack() as opened:
+            state, *pieces = [opened.enter_context(each.open("rb")) for each in (path, *shards)]
+            return Unpickler(state, pieces, spread=spread).load()
     except Exception as error:  # whatever the state's classes raise
         raise CheckpointError(
             f"the checkpoint {url} is whole but cannot be loaded here: {type(error).__name__}: {error}. What it was "

@@ -97,7 +97,7 @@ class Book:
             self.losses[event.trial] = Curve(list(losses.steps), list(losses.values), last_step)
 
     def start(self, trial_id: int, attempt: int, workers: Sequence[int], t: float) -> None:
-        """A trial was handed to its workers. What runs before it have reported is void from where it begins to report."""
+        """A trial was handed to its workers. What earlier runs have reported is void from where it begins to report."""
         trial = self.running[trial_id]
         trial.state, trial.attempt = TrialState.RUNNING, attempt
         trial.worker, trial.workers = workers[0], list(workers)

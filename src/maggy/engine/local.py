@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from maggy.engine.base import Engine, Launched, OnExit
 from maggy.engine.cores import available_cores, thread_limits
+from maggy.engine.gpus import available_gpus, gpu_amount, own_gpus, room
 from maggy.errors import EngineError
 from maggy.ticket import Ticket
 
 
 class LocalEngine(Engine):
-    """One worker process for each seat, with its share of the cores.
+    """One worker process for each seat, with its share of the cores and GPUs.
+
+    A worker that takes a part of a GPU, e.g. 0.5, shares it with others: as many as fit work on each, and neighbouring
+    seats have different ones where there are several. Nothing keeps them to their part of its memory.
 
     The supervisors are threads of this process; the processes they start are killed with it.
     """
@@ -23,22 +25,22 @@ class LocalEngine(Engine):
     bind_host = "127.0.0.1"
 
     def slots(self, resources: Mapping[str, float]) -> int:
-        need_cpu, need_gpu = resources.get("cpu", 1), _whole_gpus(resources)
-        cores, gpus = available_cores(), _gpus()
-        if need_cpu > cores or need_gpu > len(gpus):
+        need_cpu, need_gpu = resources.get("cpu", 1), gpu_amount(resources)
+        cores, gpus = available_cores(), len(available_gpus())
+        if need_cpu > cores or need_gpu > gpus:
             raise EngineError(
-                f"this machine has {cores} cores and {len(gpus)} GPUs; one worker asks for {need_cpu:g} cores and "
-                f"{need_gpu} GPUs (resources_per_worker)"
+                f"this machine has {cores} cores and {gpus} GPUs; one worker asks for {need_cpu:g} cores and "
+                f"{need_gpu:g} GPUs (resources_per_worker)"
             )
         by_cpu = int(cores / need_cpu) if need_cpu else cores
-        return min(by_cpu, len(gpus) // need_gpu) if need_gpu else by_cpu
+        return min(by_cpu, room(gpus, need_gpu)) if need_gpu else by_cpu
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
         share = int(resources["cpu"]) if resources.get("cpu", 0) >= 1 else available_cores() // len(tickets)
-        need_gpu, gpus = _whole_gpus(resources), _gpus()
-        if need_gpu * len(tickets) > len(gpus):
+        need_gpu, gpus = gpu_amount(resources), available_gpus()
+        if need_gpu and len(tickets) > room(len(gpus), need_gpu):
             raise EngineError(
-                f"{len(tickets)} workers of {need_gpu} GPUs each do not fit on this machine's {len(gpus)}: lower "
+                f"{len(tickets)} workers of {need_gpu:g} GPUs each do not fit on this machine's {len(gpus)}: lower "
                 f"num_workers"
             )
         left = threading.Semaphore(0)
@@ -46,8 +48,7 @@ class LocalEngine(Engine):
         def work(index: int, ticket: Ticket) -> None:
             environment = thread_limits(share)
             if need_gpu:
-                own = gpus[index * need_gpu : (index + 1) * need_gpu]
-                environment["CUDA_VISIBLE_DEVICES"] = ",".join(own)
+                environment["CUDA_VISIBLE_DEVICES"] = ",".join(own_gpus(gpus, need_gpu, index))
             try:
                 ticket.enter(environment)
             finally:
@@ -68,7 +69,7 @@ class LocalEngine(Engine):
         return _Supervisors(threads)
 
     def describe(self) -> str:
-        return f"This machine has {available_cores()} cores and {len(_gpus())} GPUs for worker processes."
+        return f"This machine has {available_cores()} cores and {len(available_gpus())} GPUs for worker processes."
 
 
 class _Supervisors(Launched):
@@ -80,22 +81,3 @@ class _Supervisors(Launched):
     def stop(self, grace_s: float) -> None:
         for thread in self._threads:
             thread.join()  # a supervisor kills what does not leave within the grace that the driver told it
-
-
-def _whole_gpus(resources: Mapping[str, float]) -> int:
-    """GPUs that one worker asks for. Raises EngineError for a part of one, which this engine cannot share out."""
-    gpus = resources.get("gpu", 0)
-    if gpus != int(gpus):
-        raise EngineError(
-            f"the local engine gives each worker whole GPUs only, and one worker asks for {gpus:g} "
-            "(resources_per_worker): ask for a whole number"
-        )
-    return int(gpus)
-
-
-def _gpus() -> list[str]:
-    """Names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES has them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name for name in visible.split(",") if name.strip()]
-    return [str(index) for index, _ in enumerate(Path("/proc/driver/nvidia/gpus").glob("*"))]

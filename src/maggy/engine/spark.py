@@ -1,8 +1,9 @@
-"""Spark: one long task for each seat, side by side in one plain stage.
+"""Spark: one long task for each seat, side by side in one stage.
 
 A task of Spark cannot be added to a running stage or stopped inside it, so workers hold their slot for the whole
 experiment and get their trials from the driver. Spark starts the tasks, starts them again where one dies, and, only if
-they do not leave when the driver says so, kills them.
+they do not leave when the driver says so, kills them. In a barrier stage it starts all or none, and kills all where one
+dies; then another stage has to be launched.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from threading import Thread
+from math import inf
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from maggy.engine.base import Engine, Launched, OnExit
 from maggy.engine.cores import thread_limits
 from maggy.engine.spark_cluster import (
     SparkCluster,
+    TaskSize,
     find_context,
     is_stopped,
     java_message,
@@ -29,7 +32,6 @@ from maggy.errors import ConfigError, EngineError
 from maggy.ticket import Ticket
 
 if TYPE_CHECKING:
-    from pyspark import SparkContext
     from pyspark.resource import ResourceProfile
     from pyspark.sql import SparkSession
 
@@ -43,6 +45,8 @@ class SparkEngine(Engine):
     session          a classic SparkSession; None for the active one, else for a cluster started on this machine, which
                      stays for later use until the process ends, like any session from `getOrCreate`
     cores            of the cluster that is started on this machine; None for all that this process may use
+    barrier          start all workers at once or none, in a barrier stage; where one task dies, all are started again.
+                     Slots for all have to be there; dynamic allocation is refused
     start_timeout_s  how long the driver waits for the first worker; a busy cluster may take a while to grant a slot
 
     Spark is looked up, or started, when it is first needed, and looked up again by `slots` after it was stopped. While
@@ -53,12 +57,18 @@ class SparkEngine(Engine):
     name = "spark"
 
     def __init__(
-        self, session: SparkSession | None = None, *, cores: int | None = None, start_timeout_s: float = 120.0
+        self,
+        session: SparkSession | None = None,
+        *,
+        cores: int | None = None,
+        barrier: bool = False,
+        start_timeout_s: float = 120.0,
     ) -> None:
         if cores is not None and cores < 1:
             raise ConfigError(f"SparkEngine: cores must be at least 1, not {cores}")
-        self._session, self._cores = session, cores
+        self._session, self._cores, self._barrier = session, cores, barrier
         self.start_timeout_s = start_timeout_s
+        self._offered: dict[TaskSize, int] = {}
         self._found: SparkCluster | None = None
 
     @property
@@ -91,41 +101,58 @@ class SparkEngine(Engine):
         if self._found is not None and is_stopped(self._found.context):
             self._found = None
         cluster = self._cluster
+        if self._barrier and cluster.is_dynamic:
+            raise EngineError(
+                "Spark has no barrier stages with dynamic allocation: leave out barrier=True, or start the session "
+                "with spark.dynamicAllocation.enabled=false."
+            )
         with stop_is_an_engine_error(cluster.context):
-            return cluster.slots(cluster.task_size(resources))
+            size = cluster.task_size(resources)
+            self._offered[size] = slots = cluster.slots(size)
+            return slots
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
         cluster = self._cluster
         if is_stopped(cluster.context):
             raise EngineError("the Spark session of the workers was stopped; start another one.")
         size = cluster.task_size(resources)
-        return _SparkJob(cluster.context, tickets, size.cpus, cluster.profile(size), cluster.pool, on_exit)
+        offered = self._offered.get(size, inf)
+        if self._barrier and len(tickets) > offered:
+            raise EngineError(
+                f"{len(tickets)} workers are to start at once (barrier=True), and there is room for {offered}: "
+                f"{self.describe()}. Lower num_workers, or start the session with more executors."
+            )
+        together_s = self.start_timeout_s if self._barrier else None
+        return _SparkJob(cluster, tickets, size.cpus, cluster.profile(size), together_s, on_exit)
 
     def describe(self) -> str:
         return self._cluster.describe()
 
 
 class _SparkJob(Launched):
-    """One job of Spark, and the thread that waits for it."""
+    """One job of Spark, and the thread that waits for it.
+
+    together_s  where all tasks start at once: how long to wait for room for them; None: each starts when it can
+    """
 
     def __init__(
         self,
-        context: SparkContext,
+        cluster: SparkCluster,
         tickets: Sequence[Ticket],
         cpus: int,
         profile: ResourceProfile | None,
-        pool: str | None,
+        together_s: float | None,
         on_exit: OnExit,
     ) -> None:
-        self._stop_asked = False
-        self._context, self._tickets, self._cpus = context, tuple(tickets), cpus
-        self._profile, self._pool, self._on_exit = profile, pool, on_exit
+        self._stop_asked = Event()
+        self._cluster, self._context, self._tickets, self._cpus = cluster, cluster.context, tuple(tickets), cpus
+        self._profile, self._together_s, self._on_exit = profile, together_s, on_exit
         self._group = f"maggy-{uuid.uuid4().hex}"
         self._thread = Thread(target=self._run, name=self._group, daemon=True)
         self._thread.start()
 
     def stop(self, grace_s: float) -> None:
-        self._stop_asked = True
+        self._stop_asked.set()
         self._thread.join(max(0.0, grace_s))
         deadline = time.monotonic() + _KILL_S
         while self._thread.is_alive() and time.monotonic() < deadline:
@@ -137,15 +164,10 @@ class _SparkJob(Launched):
     def _run(self) -> None:
         reason: EngineError | None = None
         try:
-            # Pool and group belong to a thread.
-            if self._pool is not None:
-                self._context.setLocalProperty("spark.scheduler.pool", self._pool)
-            description = f"Maggy experiment {self._tickets[0].experiment}"
-            self._context.setJobGroup(self._group, description, interruptOnCancel=True)
-            seats = self._context.parallelize(range(len(self._tickets)), len(self._tickets))
-            if self._profile is not None:
-                seats = seats.withResources(self._profile)
-            seats.foreachPartition(partial(_fill_seat, self._tickets, self._cpus))
+            if self._together_s is None or self._has_room(self._together_s):
+                self._fill_seats()
+        except EngineError as error:
+            reason = error
         except Exception as error:
             reason = EngineError(
                 f"Spark gave up the job that holds the workers, which run {self._context.pythonExec!r} (PYSPARK_PYTHON "
@@ -153,7 +175,41 @@ class _SparkJob(Launched):
             )
             reason.__cause__ = error
         self._wait_for_tasks()
-        self._on_exit(None if self._stop_asked else reason)
+        self._on_exit(None if self._stop_asked.is_set() else reason)
+
+    def _fill_seats(self) -> None:
+        """Return when the job is over. Raises what Spark raises where it gives it up."""
+        # Pool and group belong to a thread.
+        if self._cluster.pool is not None:
+            self._context.setLocalProperty("spark.scheduler.pool", self._cluster.pool)
+        description = f"Maggy experiment {self._tickets[0].experiment}"
+        self._context.setJobGroup(self._group, description, interruptOnCancel=True)
+        seats = self._context.parallelize(range(len(self._tickets)), len(self._tickets))
+        if self._profile is not None:
+            seats = seats.withResources(self._profile)
+        if self._together_s is not None:
+            seats = seats.barrier().mapPartitions(iter)
+        seats.foreachPartition(partial(_fill_seat, self._tickets, self._cpus))
+
+    def _has_room(self, patience_s: float) -> bool:
+        """Wait until all seats can be filled at once; False where the end is asked for before.
+
+        Spark looks only every 15 s whether there is room for a barrier stage, 40 times, and cannot cancel it meanwhile.
+
+        Raises EngineError after `patience_s` seconds.
+        """
+        deadline = time.monotonic() + patience_s
+        pause_s = 0.05
+        while (slots := self._cluster.live_slots(self._profile)) is not None and slots < len(self._tickets):
+            if time.monotonic() >= deadline:
+                raise EngineError(
+                    f"{len(self._tickets)} workers are to start at once (barrier=True), and for {patience_s:g} s there "
+                    f"was no room for more than {slots}"
+                )
+            if self._stop_asked.wait(pause_s):
+                return False
+            pause_s = min(2 * pause_s, 1.0)
+        return not self._stop_asked.is_set()
 
     def _wait_for_tasks(self) -> None:
         """Return when the last task has ended.

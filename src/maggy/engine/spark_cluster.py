@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maggy.engine.cores import available_cores
+from maggy.engine.gpus import gpu_amount, room
 from maggy.engine.java import provide_java
 from maggy.errors import ConfigError, EngineError, MaggyError
 
@@ -167,7 +168,7 @@ class SparkCluster:
             )
         size = TaskSize(
             cpus=math.ceil(resources.get("cpu", self._default_size.cpus)),
-            gpus=resources.get("gpu", self._default_size.gpus),
+            gpus=gpu_amount(resources, self._default_size.gpus),
         )
         if self.is_local and size.gpus:
             raise EngineError(
@@ -188,8 +189,8 @@ class SparkCluster:
         task = TaskResourceRequests().cpus(size.cpus)
         if size.gpus:
             task.resource("gpu", size.gpus)
-        profile = ResourceProfileBuilder().require(task).build
         try:
+            profile = ResourceProfileBuilder().require(task).build
             self.context.parallelize(range(1), 1).withResources(profile)  # makes it known to Spark
         except Exception as error:
             raise EngineError(
@@ -201,7 +202,7 @@ class SparkCluster:
     def slots(self, size: TaskSize) -> int:
         """How many tasks of that size fit; see `Engine.slots`."""
         if self.is_local:
-            cores = (self._live_slots(None) or available_cores()) * self._default_size.cpus
+            cores = (self.live_slots(None) or available_cores()) * self._default_size.cpus
             if cores < size.cpus:
                 raise self._too_large(size)
             return cores // size.cpus
@@ -211,16 +212,16 @@ class SparkCluster:
         profile = self.profile(size)
         if self.is_dynamic:
             executors = int(self.setting("spark.dynamicAllocation.maxExecutors", str(_UNBOUNDED_EXECUTORS)))
-            return max(executors * (fit or 1), self._live_slots(profile) or 0)
+            return max(executors * (fit or 1), self.live_slots(profile) or 0)
         joined = self._wait_for_executors()
-        slots = self._live_slots(profile)
+        slots = self.live_slots(profile)
         if slots == 0 and joined:
             raise self._too_large(size)
         return slots or (self._expected_executors() or 1) * (fit or 1)  # tasks wait for executors that join later
 
     def describe(self) -> str:
         """One line for people."""
-        live = self._live_slots(None)
+        live = self.live_slots(None)
         if live is None:
             return f"Spark at {self.master}, which does not say what it can run"
         memory = self.setting("spark.executor.memory", "1g")
@@ -251,7 +252,10 @@ class SparkCluster:
             return None
         else:
             cores = 1
-        return cores // size.cpus
+        fit = cores // size.cpus
+        if size.gpus and (gpus := self.setting("spark.executor.resource.gpu.amount")):
+            fit = min(fit, room(int(gpus), size.gpus))
+        return fit
 
     def _expected_executors(self) -> int | None:
         """From the settings; None where it depends on the cluster."""
@@ -291,7 +295,7 @@ class SparkCluster:
         except Exception:
             return None
 
-    def _live_slots(self, profile: ResourceProfile | None) -> int | None:
+    def live_slots(self, profile: ResourceProfile | None) -> int | None:
         """How many tasks the executors of this moment take; None where Spark keeps that to itself."""
         try:
             scala = self._scala()

@@ -6,16 +6,18 @@ import socket
 
 
 def own_address(driver: str) -> str:
-    """The address of this machine on the way to the driver, by which other workers reach it too.
+    """The address of this machine on the way to the driver: whoever reaches the driver reaches this, as a rule.
 
-    driver  as tickets have it, e.g. "tcp://10.0.0.1:4711"; no packet is sent there
+    driver  where it listens, "tcp://host:port", "tcp://[host]:port" or "memory://name"
+
+    Returns "127.0.0.1", or "::1", where that is this machine's own loopback. Nothing is sent. Raises OSError where the
+    name of the host is not known here, or no way leads to it.
     """
-    scheme, _, place = driver.partition("://")
-    host, _, port = place.rpartition(":")
-    if scheme != "tcp":
+    if driver.startswith("memory://"):
         return "127.0.0.1"
-    family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.connect(address)
-        own: str = probe.getsockname()[0]
-        return own
+    host, _, port = driver.removeprefix("tcp://").rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET  # as the link takes it
+    *_, place = socket.getaddrinfo(host.strip("[]"), int(port), family, socket.SOCK_DGRAM)[0]
+    with socket.socket(family, socket.SOCK_DGRAM) as way:
+        way.connect(place)  # of a datagram socket: this only looks up the route
+        return str(way.getsockname()[0])

@@ -157,7 +157,13 @@ class Worker:
         return task
 
     def _run(self, task: Task, order: RunTrial) -> ToDriver:
-        checkpoints = Checkpoints(self._probe, trial=order.trial, attempt=order.attempt, url=order.checkpoint)
+        self._gang = None
+        if order.place is not None:
+            self._gang = WorkerGang(self._link.send, order, own_address(self._address))
+            self.had_gang = True
+        checkpoints = Checkpoints(
+            self._probe, trial=order.trial, attempt=order.attempt, url=order.checkpoint, gang=self._gang
+        )
         reporter = self._reporter = Reporter(
             self._link.send,
             trial=order.trial,
@@ -165,12 +171,7 @@ class Worker:
             judge_every=order.judge_every,
             checkpoints=checkpoints,
             full=lambda: self._link.full,
-            rank=0 if order.place is None else order.place.rank,
         )
-        self._gang = None
-        if order.place is not None:
-            self._gang = WorkerGang(self._link.send, order, own_address(self._address))
-            self.had_gang = True
         self._flusher.begin(reporter)
         for message in self._told:
             _pass_on(message, reporter)

@@ -53,7 +53,6 @@ class Reporter:
         judge_every: int = 0,
         full: Callable[[], bool] = lambda: False,
         checkpoints: Checkpoints | None = None,
-        rank: int = 0,
     ) -> None:
         self._checkpoints = checkpoints or Checkpoints()
         self._send, self._trial, self._attempt, self._judge_every = send, trial, attempt, judge_every
@@ -78,7 +77,6 @@ class Reporter:
         self._flushed_at = 0.0
         self._answered = threading.Event()
         self._due: int | None = None
-        self._rank = rank  # among those that run the trial together; the first one saves for all
         self._gate = threading.Lock()
         self._passed = 0  # how many broadcasts the training function has come back from, or is about to
         self._holding = False  # nobody comes back from a broadcast until it is said where all ranks leave
@@ -159,6 +157,8 @@ class Reporter:
     def save_checkpoint(self, state: Any, step: int | None = None) -> None:
         """Save what a later attempt can go on from, should this worker be lost. Returns when it is written.
 
+        Of workers that run a trial together rank 0 writes, and of tensors that are sharded over them each its part.
+
         The last checkpoint of a trial is kept, see `checkpoint_quota_bytes` of the config, and is `trial.checkpoint`
         in the result. A call that is interrupted leaves the one before as it was.
 
@@ -176,8 +176,6 @@ class Reporter:
             step = _whole("save_checkpoint", step)
             if not 0 <= step <= _LAST_STEP:
                 raise BroadcastStepValueError(f"save_checkpoint was given step {step}: steps count upwards from 0")
-        if self._rank:
-            return
         if self._ended:
             raise CheckpointError("save_checkpoint was called after the end of its trial")
         self._saving = True
@@ -185,12 +183,14 @@ class Reporter:
             saved = self._checkpoints.save(state, step)
         finally:
             self._saving = False
-        if self._send is not None:
+        if self._send is not None and saved is not None:
             self.flush()  # points come first
             self._send(saved)
 
     def load_checkpoint(self) -> Any:
         """What this trial saved last, in this attempt or an earlier one; None if it has saved nothing.
+
+        Workers that run a trial together all have to call it, and get what rank 0 saved.
 
         Where a directory was saved, the path of a copy of it, which is removed when the trial ends.
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from maggy.context.distributed.gang import Alone, Gang
+from maggy.context.distributed.torch.loader import loader
+from maggy.context.distributed.torch.shards import share
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader
@@ -53,9 +55,20 @@ class Context:
     def loader(self, dataset: Any, batch_size: int, shuffle: bool = False, **options: Any) -> DataLoader[Any]:
         """A PyTorch DataLoader over this rank's part of a data set.
 
-        batch_size  of all ranks together: the training is the same on one worker as on several
+        dataset     of PyTorch or Hugging Face, an array or tensor, or a tuple of these such as (x, y); of `train_set`,
+                    which is this rank's part, the whole is meant
+        batch_size  of all ranks together: the training is the same on one worker as on several, whose number has to
+                    divide it
+        shuffle     anew in each epoch; the order follows from the seed and the number of the epoch
+        options     `epoch`, the number of the first epoch, for a trial that goes on from a checkpoint (default 0);
+                    `pad`, whether all ranks get equally many items, some of them twice (default: if it is shuffled, or
+                    is `train_set`), which training needs and evaluation does not want; `drop_last`; others go to
+                    DataLoader
+
+        Raises ImportError where PyTorch is missing, ValueError for a batch size that the ranks cannot share and for
+        options that contradict, TypeError for what is no data set.
         """
-        raise NotImplementedError
+        return loader(self._gang, dataset, batch_size, shuffle, seed=self.seed, **options)
 
     def mean(self, total: Any, count: Any) -> float:
         """The sum of `total` over all ranks, divided by that of `count`."""
@@ -75,8 +88,8 @@ class Context:
         return model
 
     def share(self, data: Any) -> Any:
-        """This rank's part of what there is to train on."""
-        return data
+        """This rank's part of what there is to train on; what is no data that can be cut up stays whole."""
+        return share(self._gang, data, rows=self._shares_rows)
 
     def share_first(self, dataset: Any) -> Any:
         """Of a list such as [train, test], the first is what there is to train on; else all is."""
