@@ -78,6 +78,9 @@ class Task:
         if self.arrangement is not None:
             hparams, others = self.arrangement.arrange(params, others)
         hparams = {**self.hparams, **hparams}
+        process = self.distribution.process_data if self.distribution is not None else None
+        if process is not None and "dataset" in others:
+            others["dataset"] = partial(_processed, process, others["dataset"])
         others["reporter"] = lambda: reporter
         trial = getattr(reporter, "trial_id", None) or 0
         seed = hparams.get("seed", seed_of(self.seed, "trial", trial))
@@ -100,6 +103,10 @@ class Task:
     @cached_property
     def _binding(self) -> Binding:
         return Binding(self.function)
+
+
+def _processed(process: Callable[[Any], Any], make: Callable[[], Any]) -> Any:
+    return process(make())
 
 
 def _in(context: Context, others: Mapping[str, Callable[[], Any]]) -> dict[str, Callable[[], Any]]:

@@ -30,5 +30,13 @@ def opened(distribution: Distribution | None, gang: Gang, *, seed: int, takes_co
 
         with opened_torch(distribution, gang, seed=seed, takes_context=takes_context) as context:
             yield context
+    elif distribution.framework == "keras":
+        from maggy.context.distributed.keras.trial import opened_keras
+
+        with opened_keras(distribution, gang, seed=seed) as context:
+            yield context
     else:
-        yield Context(gang, seed=seed, shares_rows=not takes_context)
+        from maggy.context.distributed.jax import opened_jax
+
+        with opened_jax(distribution, gang, seed=seed) as context:
+            yield context

@@ -52,6 +52,13 @@ class Context:
             return "cpu"
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
+    @property
+    def strategy(self) -> Any:
+        """TensorFlow's way to train, for its own loops: a MultiWorkerMirroredStrategy, or the plain one alone."""
+        import tensorflow as tf
+
+        return tf.distribute.get_strategy()
+
     def loader(self, dataset: Any, batch_size: int, shuffle: bool = False, **options: Any) -> DataLoader[Any]:
         """A PyTorch DataLoader over this rank's part of a data set.
 

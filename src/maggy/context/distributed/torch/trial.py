@@ -16,9 +16,7 @@ from maggy.errors import EarlyStopException, PreemptedException
 
 
 @contextmanager
-def opened_torch(
-    distribution: Distribution, gang: Gang, *, seed: int, takes_context: bool
-) -> Iterator[TorchContext]:
+def opened_torch(distribution: Distribution, gang: Gang, *, seed: int, takes_context: bool) -> Iterator[TorchContext]:
     """See `opened`. After a trial that ends well on all ranks alike the process can run another one.
 
     Raises ImportError where PyTorch is missing, and what `Group` does.

@@ -1,0 +1,300 @@
+"""What ranks do in the tests of Keras; in a file of its own because each of them imports it."""
+
+from __future__ import annotations
+
+from maggy.config import Distribution
+from maggy.context.distributed import opened
+
+KERAS = Distribution(framework="keras", timeout_s=60)
+
+
+def data(rows, seed=0):
+    import numpy as np
+
+    x = np.random.default_rng(seed).normal(size=(rows, 5)).astype("float32")
+    return x, (x[:, :1] + x[:, 1:2] > 0).astype("float32")
+
+
+def sequential():
+    import keras
+
+    layers = [keras.layers.Dense(8, "relu"), keras.layers.Dense(1, "sigmoid")]
+    return keras.Sequential([keras.Input((5,)), *layers])
+
+
+def functional():
+    """Two inputs, two outputs, a penalty on weights."""
+    import keras
+
+    left, right = keras.Input((2,), name="left"), keras.Input((3,), name="right")
+    both = keras.layers.Dense(6, "tanh", kernel_regularizer="l2")(keras.layers.concatenate([left, right]))
+    classes, number = keras.layers.Dense(1, "sigmoid", name="cls")(both), keras.layers.Dense(1, name="reg")(both)
+    outputs = {"cls": classes, "reg": number}
+    return keras.Model({"left": left, "right": right}, outputs)
+
+
+def embedding():
+    """Items are masked, and so are the outputs."""
+    import keras
+
+    layers = [keras.layers.Embedding(9, 4, mask_zero=True), keras.layers.SimpleRNN(3, return_sequences=True)]
+    return keras.Sequential([keras.Input((6,)), *layers, keras.layers.Dense(1)])
+
+
+def subclassed():
+    """The class of a model whose layers are wired in code; it is built when it is called."""
+    import keras
+
+    class Net(keras.Model):
+        def __init__(self, width):
+            super().__init__()
+            self.width = width
+            self.hidden, self.out = keras.layers.Dense(width, "relu"), keras.layers.Dense(1, "sigmoid")
+
+        def call(self, x):
+            return self.out(self.hidden(x))
+
+    return Net
+
+
+def weights_of(net):
+    return [weight.tolist() for weight in net.get_weights()]
+
+
+def fits(gang):
+    """Models as a training function has them, which are the same on one worker as on several."""
+    with opened(KERAS, gang, seed=7, takes_context=False) as context:
+        return {
+            "sequential": classifies(context),
+            "functional": weighs(context),
+            "masked": masks(context),
+            "subclassed": is_subclassed(context),
+        }
+
+
+def classifies(context):
+    import keras
+    import numpy as np
+
+    from maggy import KerasEpochEnd, Reporter
+
+    (x, y), test = data(53), data(21, seed=1)
+    net = context.place(sequential)()
+    metrics = ["accuracy", keras.metrics.AUC(name="auc"), keras.metrics.F1Score(threshold=0.5, name="f1")]
+    net.compile(keras.optimizers.Adam(0.02), "binary_crossentropy", metrics=metrics)
+    reporter = Reporter()
+    reported = []
+    reporter.broadcast = lambda metric, step: reported.append(metric)
+    history = net.fit(
+        x, y, batch_size=8, epochs=3, verbose=0, validation_data=test, callbacks=[KerasEpochEnd(reporter, "val_auc")]
+    )
+    return {
+        "history": {name: np.ravel(values).tolist() for name, values in history.history.items()},
+        "reported": reported,
+        "evaluated": net.evaluate(*test, batch_size=6, verbose=0, return_dict=True)["auc"],
+        "predicted": net.predict(test[0], verbose=0).tolist(),
+        "weights": weights_of(net),
+        "config": keras.saving.serialize_keras_object(net)["class_name"],
+        "optimizer": keras.saving.serialize_keras_object(net.optimizer)["class_name"],
+        "names": [weight.path.split("/", 1)[-1] for weight in net.weights],
+        "alike": isinstance(net, keras.Sequential) and net.__class__ is keras.Sequential,
+    }
+
+
+def weighs(context):
+    import numpy as np
+
+    (x, y), generator = data(26), np.random.default_rng(2)
+    target = x.sum(1, keepdims=True)
+    weights = {"cls": generator.uniform(size=26), "reg": generator.uniform(size=26)}
+    net = context.place(functional)()
+    net.compile("sgd", {"cls": "binary_crossentropy", "reg": "mse"}, weighted_metrics={"reg": ["mae"]})
+    inputs, targets = {"left": x[:, :2], "right": x[:, 2:]}, {"cls": y, "reg": target}
+    history = net.fit(inputs, targets, sample_weight=weights, batch_size=8, epochs=2, verbose=0, validation_split=0.3)
+    return {"history": history.history, "weights": weights_of(net)}
+
+
+def masks(context):
+    import keras
+    import numpy as np
+
+    x = np.random.default_rng(3).integers(0, 9, size=(17, 6))
+    net = context.place(embedding)()
+    net.compile("sgd", keras.losses.MeanSquaredError(reduction="sum"), metrics=["mae"])
+    history = net.fit(x, np.cos(x)[..., None], batch_size=4, epochs=2, verbose=0)
+    return {"history": history.history, "weights": weights_of(net)}
+
+
+def is_subclassed(context):
+    kind = subclassed()
+    made = context.place(kind)
+    net = made(4)
+    net.compile("sgd", "mse")
+    x, y = data(18)
+    history = net.fit(x, y, batch_size=8, epochs=2, verbose=0)
+    return {
+        "history": history.history,
+        "weights": weights_of(net),
+        "alike": (isinstance(made, type), made.__name__, net.__class__ is kind, net.width, net.get_config()),
+    }
+
+
+def differs(gang, folder):
+    """Ranks that do not have the same, or not do the same: what becomes of that."""
+    import os
+    import random
+    from pathlib import Path
+
+    import keras
+    import numpy as np
+
+    before = keras.config.dtype_policy().name
+    with opened(Distribution(framework="keras", mixed_precision=True), gang, seed=7, takes_context=False) as context:
+        policy = keras.config.dtype_policy().name
+        keras.config.set_dtype_policy("float32")
+        x, y = data(64)
+
+        net = context.place(statistical)()
+        net.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+        net.set_weights([weight + gang.rank for weight in net.get_weights()])
+        stop = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: stop_one(net, gang, epoch))
+        path = Path(folder) / f"best{gang.rank}.keras"
+        saving = keras.callbacks.ModelCheckpoint(path)
+        history = net.fit(x, y, batch_size=16, epochs=5, verbose=0, callbacks=[stop, saving])
+
+        order = np.random.default_rng(gang.rank + 10).permutation(64)  # each rank has shuffled for itself
+        plain = context.place(sequential)()
+        plain.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
+        learned = plain.fit(x[order], y[order], batch_size=16, epochs=30, verbose=0, shuffle=False).history
+        drawn = random.random()
+    return {
+        "policies": (before, policy, keras.config.dtype_policy().name),
+        "history": history.history,
+        "weights": weights_of(net),
+        "seeds": [int(state.numpy()[0]) for state in seeds_of(net)] if keras.backend.backend() != "jax" else [],
+        "saved": path.exists(),
+        "learned": learned["accuracy"][-1],
+        "plain": weights_of(plain),
+        "drawn": drawn,
+        "left": ("TF_CONFIG" in os.environ, getattr(keras.distribution.distribution(), "device_mesh", None)),
+    }
+
+
+def statistical():
+    import keras
+
+    layers = [keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dropout(0.3)]
+    return keras.Sequential([keras.Input((5,)), *layers, keras.layers.Dense(1, "sigmoid")])
+
+
+def seeds_of(net):
+    return [variable for variable in net.non_trainable_variables if variable.name == "seed_generator_state"]
+
+
+def stop_one(net, gang, epoch):
+    if gang.rank == 1 and epoch == 2:
+        net.stop_training = True
+
+
+def strategic(gang):
+    """A loop of TensorFlow's own, by the strategy of the context and by one that the function makes."""
+    import os
+
+    with opened(KERAS, gang, seed=7, takes_context=True) as context:
+        import tensorflow as tf
+
+        set_up = "TF_CONFIG" in os.environ
+        own = tf.distribute.MultiWorkerMirroredStrategy() if gang.size > 1 else tf.distribute.get_strategy()
+        losses = [loop(context.strategy), loop(own)]
+    return {"losses": losses, "set up": set_up, "left": "TF_CONFIG" in os.environ}
+
+
+def loop(strategy):
+    import keras
+    import tensorflow as tf
+
+    x, y = data(32)
+    with strategy.scope():
+        keras.utils.set_random_seed(1)
+        net = sequential()
+        optimizer = keras.optimizers.SGD(0.5)
+        net(x[:1])
+        optimizer.build(net.trainable_variables)
+    batches = strategy.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices((x, y)).batch(8))
+
+    @tf.function
+    def step(items, labels):
+        def one(items, labels):
+            with tf.GradientTape() as tape:
+                losses = keras.losses.binary_crossentropy(labels, net(items, training=True))
+                loss = tf.reduce_sum(losses) / 8
+            optimizer.apply_gradients(
+                zip(tape.gradient(loss, net.trainable_variables), net.trainable_variables, strict=True)
+            )
+            return loss
+
+        return strategy.reduce("SUM", strategy.run(one, (items, labels)), axis=None)
+
+    return [float(step(items, labels)) for _ in range(2) for items, labels in batches]
+
+
+def maps(gang):
+    """A loop of JAX's own: gradients over all devices of all ranks, each of which has its part of the batch."""
+    with opened(Distribution(framework="jax", timeout_s=60), gang, seed=7, takes_context=True) as context:
+        import jax
+        import jax.numpy as jnp
+        from jax.sharding import Mesh, NamedSharding
+        from jax.sharding import PartitionSpec as P
+
+        x, y = data(32)
+        mesh = Mesh(jax.devices(), ("batch",))
+        over, everywhere = NamedSharding(mesh, P("batch")), NamedSharding(mesh, P())
+        local = [jax.make_array_from_process_local_data(over, part[context.rank :: context.size]) for part in (x, y)]
+        weights = jax.device_put(jnp.zeros((5, 1)), everywhere)
+
+        @jax.jit
+        def step(weights, x, y):
+            loss, gradient = jax.value_and_grad(lambda w: jnp.mean((x @ w - y) ** 2))(weights)
+            return weights - 0.1 * gradient, loss
+
+        losses = []
+        for _ in range(3):
+            weights, loss = step(weights, *local)
+            losses.append(float(loss))
+        mean = context.mean(float(context.rank), 1)
+        return losses, weights.tolist(), len(jax.devices()), context.device in jax.local_devices(), mean
+
+
+def is_deserted(gang):
+    """Rank 1 leaves in the middle; what rank 0 sees."""
+    from maggy.context.distributed.runtimes import is_peer_error
+
+    try:
+        with opened(KERAS, gang, seed=7, takes_context=False) as context:
+            net = context.place(sequential)()
+            net.compile("sgd", "mse")
+            x, y = data(16)
+            net.fit(x, y, verbose=0)
+            gang.gather("here")
+            if gang.rank == 1:
+                raise KeyboardInterrupt
+            net.evaluate(x, y, verbose=0)
+    except KeyboardInterrupt:
+        return None
+    except Exception as error:
+        return type(error).__name__, str(error), is_peer_error(error)
+    return "nothing"
+
+
+def comes_late(gang):
+    """Something has computed already when the ranks are to meet."""
+    import keras
+
+    from maggy.errors import ConfigError
+
+    keras.ops.ones(3) + 1
+    try:
+        with opened(KERAS, gang, seed=7, takes_context=False):
+            return "met"
+    except ConfigError as error:
+        return str(error)
