@@ -20,6 +20,7 @@ from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
 from maggy.compat import changed_config, config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, AblationConfig, GangConfig, HyperparameterOptConfig, LagomConfig
+from maggy.context.distributed import needs_fresh_process
 from maggy.driver import AheadDraws, Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, ExperimentDirError, FencedError, JournalError
@@ -225,7 +226,7 @@ class _Experiment:
             self._advisor,
             epoch=folder.epoch,
             workers_per_trial=self._workers_per_trial,
-            fresh=False,
+            fresh=needs_fresh_process(self._distribution, os.environ.get("KERAS_BACKEND")),
         )
         begin = [*told.open, started]
         interrupted = True

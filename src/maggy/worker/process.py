@@ -16,8 +16,9 @@ from contextlib import suppress
 from types import FrameType
 
 from maggy.context import Probe, Task, unpack
+from maggy.context.distributed import is_peer_error
 from maggy.context.metric import as_number
-from maggy.errors import EarlyStopException, MetricValueError, PeerLostError
+from maggy.errors import EarlyStopException, MetricValueError
 from maggy.ticket import Ticket
 from maggy.wire import connect
 from maggy.wire.address import own_address
@@ -314,7 +315,7 @@ def stopped(order: RunTrial, last: float | None) -> Stopped | Failed:
 def failure(order: RunTrial, error: BaseException) -> Failed:
     """What the driver is told of a trial whose function has raised this."""
     try:
-        lost = isinstance(error, PeerLostError)
+        lost = order.place is not None and is_peer_error(error)
         return Failed(order.trial, order.attempt, _last_line(error), _signature(error), _traceback(error), lost)
     except Exception:  # no memory is left, or the error cannot be shown
         traceback.clear_frames(error.__traceback__)  # what the training function holds is free now

@@ -9,8 +9,9 @@ from maggy.config import Distribution
 from maggy.context.distributed.context import Context
 from maggy.context.distributed.gang import Alone, Gang, Part
 from maggy.context.distributed.peers import is_peer_error
+from maggy.context.distributed.runtimes import needs_fresh_process
 
-__all__ = ["Alone", "Context", "Gang", "Part", "is_peer_error", "opened"]
+__all__ = ["Alone", "Context", "Gang", "Part", "is_peer_error", "needs_fresh_process", "opened"]
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def opened(distribution: Distribution | None, gang: Gang, *, seed: int, takes_co
 
     Raises PeerLostError where another rank does not come, and ImportError where the framework is missing.
     """
-    if distribution is None:
+    if distribution is None or distribution.framework == "plain":
         yield Context(gang, seed=seed, shares_rows=not takes_context)
     elif distribution.framework == "torch":
         from maggy.context.distributed.torch.trial import opened_torch

@@ -15,7 +15,7 @@ def needs_fresh_process(distribution: Distribution | None, keras_backend: str | 
 
     keras_backend  what Keras runs on; None where nobody knows
     """
-    if distribution is None or distribution.framework == "torch":
+    if distribution is None or distribution.framework in ("torch", "plain"):
         return False
     return distribution.framework == "jax" or keras_backend != "torch"
 
