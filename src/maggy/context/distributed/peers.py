@@ -10,7 +10,8 @@ _TORCH_KINDS = frozenset({"DistNetworkError", "DistStoreError"})
 _TORCH = re.compile(
     r"gloo.*(Connection (closed|reset) by peer|Connection refused|Broken pipe|Timed out waiting|Connect timeout)"
     r"|Gloo connectFullMesh failed"
-    r"|ncclRemoteError|remote process exited|NCCL communicator was aborted|Watchdog caught collective operation timeout",
+    r"|ncclRemoteError|remote process exited|NCCL communicator was aborted"
+    r"|Watchdog caught collective operation timeout",
     re.DOTALL,
 )
 

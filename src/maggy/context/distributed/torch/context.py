@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +12,7 @@ from maggy.config import Distribution
 from maggy.context.distributed.context import Context
 from maggy.context.distributed.gang import Gang
 from maggy.context.distributed.torch.alone import Alone
+from maggy.context.distributed.torch.moving import Moving
 from maggy.context.distributed.torch.placed import is_placed, place, placing, release, together
 from maggy.context.distributed.torch.replicated import Replicated
 from maggy.context.distributed.torch.sharded import Sharded
@@ -33,6 +35,11 @@ class TorchContext(Context):
     def device(self) -> Any:
         return self._device
 
+    def loader(self, dataset: Any, batch_size: int, shuffle: bool = False, **options: Any) -> Any:
+        """See `Context.loader`; the batches are where this rank computes."""
+        loader = super().loader(dataset, batch_size, shuffle, **options)
+        return loader if self._device.type == "cpu" else Moving(loader, self._device)
+
     @contextmanager
     def accumulate(self, model: Any, *, last: bool) -> Iterator[None]:
         if not is_placed(model):
@@ -50,7 +57,7 @@ class TorchContext(Context):
         other ranks; also for a model itself.
 
         A class stays a class. What is made is of the user's class, with its attributes, methods and the names of its
-        weights. All ranks begin with the weights of rank 0. With DeepSpeed, the engine is made.
+        weights. All ranks begin with the weights of rank 0. With DeepSpeed, its engine is made.
         """
         from torch.nn import Module
 
@@ -58,9 +65,11 @@ class TorchContext(Context):
             return self._settle(model)
         if isinstance(model, list | tuple):
             return type(model)([self.place(item) for item in model])
-        if isinstance(model, type) and self._distribution.deepspeed is None:
-            return placing(model, self._settle)
-        return finishing(model, self._settle) if callable(model) else model
+        if not callable(model):
+            return model
+        if self._distribution.deepspeed is not None:
+            return self._engines(model)
+        return placing(model, self._settle) if isinstance(model, type) else finishing(model, self._settle)
 
     def release(self) -> None:
         """Let go of all models, so that the process group can be."""
@@ -79,8 +88,6 @@ class TorchContext(Context):
                 f"the model is to train on several workers with PyTorch, and is no torch.nn.Module but "
                 f"{type(made).__name__}"
             )
-        if self._distribution.deepspeed is not None:
-            return self._engine(made)
         net = place(made, self._way)
         self._placed.append(weakref.ref(net))
         self._part_streams()
@@ -102,11 +109,17 @@ class TorchContext(Context):
         if self.rank and len(self._placed) == 1:
             torch.manual_seed(seed_of(self.seed, "rank", self.rank))
 
-    def _engine(self, net: Any) -> Any:
+    def _engines(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
             import deepspeed
         except ImportError as error:
             raise ImportError("backend='deepspeed' needs DeepSpeed: pip install deepspeed") from error
-        trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
         config = dict(self._distribution.deepspeed or {})
-        return deepspeed.initialize(model=net, model_parameters=trained, config=config)[0]
+
+        @functools.wraps(factory, updated=())
+        def make(*args: Any, **kwargs: Any) -> Any:
+            net = factory(*args, **kwargs)
+            trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+            return deepspeed.initialize(model=net, model_parameters=trained, config=config)[0]
+
+        return make

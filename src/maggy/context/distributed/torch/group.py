@@ -37,7 +37,7 @@ class Group:
         port = server.getsockname()[1] if server else 0
         parts = gang.gather("meet", gang.host, port, gpu_of(device))
         host, port = str(parts[0][0]), int(parts[0][1])
-        self._store: Any = dist.TCPStore(
+        self._store: Any = dist.TCPStore(  # type: ignore[attr-defined]
             host,
             port,
             gang.size,

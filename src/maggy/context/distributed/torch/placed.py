@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -48,7 +47,7 @@ class Copied(Placed):
         twin = plain.__new__(plain)
         twin.__dict__.update({name: value for name, value in self.__dict__.items() if name != _KEY})
         rebuild, *rest = twin.__reduce_ex__(protocol)
-        return _new if rebuild is copyreg.__newobj__ else rebuild, *rest  # pickle asks more of the latter
+        return _new if getattr(rebuild, "__name__", "") == "__newobj__" else rebuild, *rest  # of which pickle asks more
 
 
 class Cut(Placed):

@@ -67,7 +67,7 @@ class Replicated(Alone):
             self._trains = [parameter.requires_grad for parameter in self._parameters]
             self._trained = [parameter for parameter in self._parameters if parameter.requires_grad]
             if self._trained:
-                self._ddp = DistributedDataParallel(net, **{_sync_buffers(): False})
+                self._ddp = DistributedDataParallel(net, **_own_buffers())
                 self._hooks = [end.register_post_accumulate_grad_hook(self._expect) for end in self._ends()]
                 self._has_unreached = None
         return self._ddp
@@ -93,9 +93,9 @@ class Replicated(Alone):
         return reaching(output, self._trained) if self._has_unreached else output
 
 
-def _sync_buffers() -> str:
-    """The name, in this version of PyTorch, of the option that hands rank 0's buffers on before each call."""
+def _own_buffers() -> dict[str, Any]:
+    """The option that leaves each rank its own buffers; it has got another name."""
     from torch.nn.parallel import DistributedDataParallel
 
     named = inspect.signature(DistributedDataParallel).parameters
-    return "forward_sync_buffers" if "forward_sync_buffers" in named else "broadcast_buffers"
+    return {"forward_sync_buffers" if "forward_sync_buffers" in named else "broadcast_buffers": False}

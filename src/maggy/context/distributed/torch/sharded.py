@@ -97,8 +97,8 @@ def _shard(net: Any, device: Any, *, mixed: bool, level: int) -> None:
     except ImportError as error:
         raise ImportError(f"zero_lvl={level} needs PyTorch 2.6 or newer; this is {torch.__version__}") from error
     mesh = init_device_mesh(device.type, (get_world_size(),))
-    dtypes = {"param_dtype": torch.bfloat16, "reduce_dtype": torch.float32} if mixed else {}
-    outputs = {"output_dtype": torch.float32} if mixed else {}
+    dtypes: dict[str, Any] = {"param_dtype": torch.bfloat16, "reduce_dtype": torch.float32} if mixed else {}
+    outputs: dict[str, Any] = {"output_dtype": torch.float32} if mixed else {}
     shard = partial(fully_shard, mesh=mesh, reshard_after_forward=level == 3)
     for unit in units(net):
         shard(unit, mp_policy=MixedPrecisionPolicy(**dtypes))

@@ -51,7 +51,7 @@ def average_buffers(net: Any) -> None:
     flat = torch.cat([buffer.double().flatten() for buffer in buffers])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
-    for buffer, mean in zip(buffers, flat.split([buffer.numel() for buffer in buffers]), strict=True):
+    for buffer, mean in zip(buffers, torch.split(flat, [buffer.numel() for buffer in buffers]), strict=True):
         buffer.copy_(mean.view_as(buffer))
 
 

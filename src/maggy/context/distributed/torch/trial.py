@@ -22,9 +22,7 @@ def opened_torch(distribution: Distribution, gang: Gang, *, seed: int, takes_con
     Raises ImportError where PyTorch is missing, and what `Group` does.
     """
     device = _device(gang)
-    _import(distribution)
-    group = Group(gang, device, distribution.timeout_s) if gang.size > 1 else None
-    gc.freeze()  # so that the collection at the end looks only at what the trial has made
+    group = _meet(gang, device, distribution.timeout_s) if gang.size > 1 else None
     context = TorchContext(gang, distribution, device, seed=seed, shares_rows=not takes_context)
     try:
         yield context
@@ -37,12 +35,21 @@ def opened_torch(distribution: Distribution, gang: Gang, *, seed: int, takes_con
     _close(context, group)
 
 
+def _meet(gang: Gang, device: Any, timeout_s: float) -> Group:
+    # If it were imported later, defaults of its functions would keep the group for good.
+    import torch.distributed.nn.functional  # noqa: F401
+
+    group = Group(gang, device, timeout_s)
+    gc.freeze()  # so that the collection at the end looks only at what the trial has made
+    return group
+
+
 def _close(context: TorchContext, group: Group | None) -> None:
     """Part. What a training function has made is gone by then: a process that ends with it may abort."""
     context.release()
-    gc.collect()
-    gc.unfreeze()
     if group is not None:
+        gc.collect()
+        gc.unfreeze()
         group.leave()
 
 
@@ -51,14 +58,6 @@ def _forget(error: BaseException | None) -> None:
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
-
-
-def _import(distribution: Distribution) -> None:
-    """Import before the ranks meet what keeps, in defaults of its functions, the process group that it finds."""
-    import torch.distributed.nn.functional
-
-    if distribution.zero_lvl:
-        import torch.distributed.fsdp  # noqa: F401
 
 
 def _device(gang: Gang) -> Any:
