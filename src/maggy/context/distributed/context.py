@@ -99,7 +99,7 @@ class Context:
         return share(self._gang, data, rows=self._shares_rows)
 
     def share_first(self, dataset: Any) -> Any:
-        """Of a list such as [train, test] the first is what there is to train on; of anything else, e.g. (x, y), all."""
+        """Of a list such as [train, test] the first is what there is to train on; else all is, e.g. (x, y)."""
         if isinstance(dataset, list) and dataset:
             return [self.share(dataset[0]), *dataset[1:]]
         return self.share(dataset)
