@@ -14,6 +14,11 @@ _TORCH = re.compile(
     r"|Watchdog caught collective operation timeout",
     re.DOTALL,
 )
+_TENSORFLOW_KINDS = frozenset({"UnavailableError", "DeadlineExceededError", "AbortedError", "CancelledError"})
+_JAX_KINDS = frozenset({"JaxRuntimeError", "XlaRuntimeError"})
+_JAX = re.compile(
+    "UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED|[Gg]loo|coordination service|Connection (closed|reset) by peer"
+)
 
 
 def is_peer_error(error: BaseException) -> bool:
@@ -25,6 +30,11 @@ def is_peer_error(error: BaseException) -> bool:
         error = before
     if isinstance(error, PeerLostError):
         return True
-    return isinstance(error, RuntimeError) and (
+    kind = type(error)
+    if kind.__module__.startswith("tensorflow."):
+        return kind.__name__ in _TENSORFLOW_KINDS
+    if kind.__name__ in _JAX_KINDS:
+        return _JAX.search(str(error)) is not None
+    return isinstance(error, RuntimeError | ValueError) and (  # the latter from JAX, which uses gloo too
         type(error).__name__ in _TORCH_KINDS or _TORCH.search(str(error)) is not None
     )

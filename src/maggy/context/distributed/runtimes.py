@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from maggy.config import Distribution
 
-_TENSORFLOW = ("UnavailableError", "DeadlineExceededError", "AbortedError", "CancelledError")
-_JAX = ("JaxRuntimeError", "XlaRuntimeError")
-_ABORTED = "Collective ops is aborted"
-_GONE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "Gloo", "coordination service", "Connection ")
-
 
 def needs_fresh_process(distribution: Distribution | None, keras_backend: str | None) -> bool:
     """Whether each trial needs worker processes of its own: the runtimes of TensorFlow and JAX begin once in a process.
@@ -18,11 +13,3 @@ def needs_fresh_process(distribution: Distribution | None, keras_backend: str | 
     if distribution is None or distribution.framework in ("torch", "plain"):
         return False
     return distribution.framework == "jax" or keras_backend != "torch"
-
-
-def is_peer_error(error: BaseException) -> bool:
-    """Whether TensorFlow or JAX says with this that another rank is gone, or does not come."""
-    kind, text = type(error), str(error)
-    if kind.__module__.startswith("tensorflow"):
-        return kind.__name__ in _TENSORFLOW or (kind.__name__ == "InternalError" and _ABORTED in text)
-    return kind.__name__ in _JAX and any(words in text for words in _GONE)

@@ -37,14 +37,17 @@ class Together:
     ) -> Any:
         import keras
 
-        first = keras.callbacks.LambdaCallback(**self._duties())
-        last = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._stop_together())
+        first, last = (keras.callbacks.LambdaCallback(**hooks) for hooks in (self._first(), self._last()))
         callbacks = [first, *self._callbacks_here(callbacks), last]
         return super().fit(x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs)  # type: ignore[misc]
 
-    def _duties(self) -> dict[str, Any]:
-        """What is to be done before other callbacks, by the name of the hook."""
+    def _first(self) -> dict[str, Any]:
+        """What is to be done before the user's callbacks, by the name of the hook."""
         return {"on_epoch_end": lambda epoch, logs: self._same_logs(logs)}
+
+    def _last(self) -> dict[str, Any]:
+        """What is to be done after them."""
+        return {"on_epoch_end": lambda epoch, logs: self._stop_together()}
 
     def _callbacks_here(self, callbacks: Any) -> list[Any]:
         """The user's callbacks. Of those that write files, one rank on each host has them."""
@@ -120,16 +123,16 @@ class Divided(Together):
 
     # --- between steps
 
-    def _duties(self: Any) -> dict[str, Any]:
-        duties: dict[str, Any] = {
+    def _first(self: Any) -> dict[str, Any]:
+        hooks: dict[str, Any] = {
             "on_train_begin": lambda logs: self._begin(),
             "on_test_begin": lambda logs: self._average_statistics(),
             "on_epoch_end": lambda epoch, logs: self._end_epoch(logs),
         }
         if not self.built:  # on TensorFlow it is after the first step
             waiting = [self._begin]
-            duties["on_train_batch_end"] = lambda batch, logs: waiting.pop()() if waiting else None
-        return duties
+            hooks["on_train_batch_end"] = lambda batch, logs: waiting.pop()() if waiting else None
+        return hooks
 
     def _begin(self: Any) -> None:
         """All ranks begin with the weights of rank 0, and draw random numbers of their own."""
@@ -161,7 +164,19 @@ class Averaging:
     _ranks: Ranks
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        return super().apply(self._ranks.mean(list(grads)), trainable_variables)  # type: ignore[misc]
+        grads = list(grads)
+        if (
+            trainable_variables is not None
+        ):  # TensorFlow's gradients of embeddings are slices that do not say their shape
+            trainable_variables = list(trainable_variables)
+            grads = [_like(*pair) for pair in zip(grads, trainable_variables, strict=True)]
+        return super().apply(self._ranks.mean(grads), trainable_variables)  # type: ignore[misc]
+
+
+def _like(gradient: Any, variable: Any) -> Any:
+    from keras import ops
+
+    return None if gradient is None else ops.reshape(ops.convert_to_tensor(gradient), variable.shape)
 
 
 def mix(instance: Any, mixin: type, attributes: Mapping[str, Any]) -> None:

@@ -97,7 +97,7 @@ class Ranks(ABC):
         """The sums over all ranks times a factor, by one message between them."""
         from keras import ops
 
-        there = [ops.convert_to_tensor(tensor) for tensor in tensors if tensor is not None]
+        there = [tensor for tensor in tensors if tensor is not None]
         if not there:
             return list(tensors)
         widest = max(map(wide, there))  # float64 where there is one
