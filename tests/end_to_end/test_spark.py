@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ X = Searchspace(x=("DOUBLE", [0.0, 1.0]))
 def running_tasks(spark):
     tracker = spark.sparkContext.statusTracker()
     return list(tracker.getActiveJobsIds())
+
+
+def engine_with_all_slots(spark, **settings):
+    """An engine, once Spark has replaced the executors that earlier tests have killed."""
+    engine = SparkEngine(spark, **settings)
+    while engine.slots({}) < 2:
+        time.sleep(0.05)
+    return engine
 
 
 def children_of_executors():
@@ -172,7 +181,7 @@ def test_workers_that_start_together_are_all_replaced_where_one_is_killed(spark,
         return x
 
     config = search(8, searchspace=X, lost_limit=10, es_policy="none")
-    result = lagom(deadly, config, engine=SparkEngine(spark, barrier=True), verbose=0)
+    result = lagom(deadly, config, engine=engine_with_all_slots(spark, barrier=True), verbose=0)
 
     assert [trial.state for trial in result.trials] == [TrialState.FINISHED] * 8
     assert [trial.final_metric for trial in result.trials] == [trial.params["x"] for trial in result.trials]
