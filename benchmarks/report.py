@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.measure import Figure
 
-PACKAGES = ("maggy", "pyzmq", "msgspec", "cloudpickle", "numpy", "rich", "pyspark")
+PACKAGES = ("maggy", "pyzmq", "msgspec", "cloudpickle", "numpy", "rich", "pyspark", "torch")
 
 
 def table(figures: Iterable[Figure]) -> str:

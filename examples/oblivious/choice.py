@@ -8,9 +8,14 @@ FRAMEWORKS = {"torch": (train_torch, torch_model), "keras": (train_keras, keras_
 """A training function and what makes its model."""
 
 
-def chosen(description):
-    """The command line as keyword arguments for `main`."""
+def chosen(description, engines=("local", "spark", "inline"), **numbers):
+    """The command line as keyword arguments for `main`.
+
+    numbers  further options, which are whole numbers, and their defaults
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--framework", choices=FRAMEWORKS, default="torch")
-    parser.add_argument("--engine", choices=["local", "spark", "inline"], default="local")
+    parser.add_argument("--engine", choices=engines, default="local")
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
     return vars(parser.parse_args())

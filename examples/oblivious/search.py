@@ -1,4 +1,7 @@
-"""The same training function as a search: python examples/oblivious/search.py --framework keras --engine spark"""
+"""The same training function as a search: python examples/oblivious/search.py --framework keras --engine spark
+
+With --workers-per-trial 2, every trial trains on two workers.
+"""
 
 from choice import FRAMEWORKS, chosen
 from training import tables
@@ -7,7 +10,7 @@ from maggy import Searchspace, lagom
 from maggy.config import HyperparameterOptConfig
 
 
-def main(framework="torch", engine="local", trials=12):
+def main(framework="torch", engine="local", trials=12, workers_per_trial=1):
     train, model = FRAMEWORKS[framework]
     train_set, test_set = tables()
     config = HyperparameterOptConfig(
@@ -25,9 +28,11 @@ def main(framework="torch", engine="local", trials=12):
         train_set=train_set,
         test_set=test_set,
         seed=1,
+        workers_per_trial=workers_per_trial,
+        distributed=framework if workers_per_trial > 1 else None,
     )
     return lagom(train, config, engine=engine)
 
 
 if __name__ == "__main__":
-    print("best", main(**chosen(__doc__))["best_config"])
+    print("best", main(**chosen(__doc__, workers_per_trial=1))["best_config"])

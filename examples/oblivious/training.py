@@ -1,5 +1,5 @@
 """One training function for PyTorch and one for Keras. Neither knows where it runs: the scripts beside this file run
-both, once, as a search and as an ablation study, and change nothing here.
+both, once, on several workers, as a search and as an ablation study, and change nothing here.
 
 The data is a table of measurements of breast tumours, which comes with scikit-learn.
 """
@@ -38,31 +38,39 @@ def torch_model(inputs, width=32, dropout=0.2):
     return nn.Sequential(layers)
 
 
-def train_torch(model, train_set, test_set, reporter, seed=0, width=32, dropout=0.2, learning_rate=0.01, epochs=8):
+def train_torch(
+    model, train_set, test_set, context, reporter, seed=0, width=32, dropout=0.2, learning_rate=0.01, epochs=8
+):
     """Train a PyTorch model, and return its accuracy on `test_set`."""
     import torch
     from torch.nn.functional import cross_entropy
 
     torch.manual_seed(seed)
-    (x, y), (test_x, test_y) = (
+    train_arrays, test_arrays = (
         (
-            torch.tensor(part.drop(columns=LABEL).to_numpy(), dtype=torch.float32),
-            torch.tensor(part[LABEL].to_numpy()),
+            torch.tensor(part.drop(columns=LABEL).to_numpy("float32"), device=context.device),
+            torch.tensor(part[LABEL].to_numpy(), device=context.device),
         )
         for part in (train_set, test_set)
     )
-    net = model(x.shape[1], width, dropout)
+    train_batches = context.loader(train_arrays, batch_size=64, shuffle=True)
+    test_batches = context.loader(test_arrays, batch_size=64)
+    net = model(train_set.shape[1] - 1, width, dropout).to(context.device)
     optimizer = torch.optim.Adam(net.parameters(), lr=learning_rate)
     accuracy = 0.0
     for epoch in range(epochs):
         net.train()
-        for batch in torch.randperm(len(x)).split(64):
+        for x, y in train_batches:
             optimizer.zero_grad()
-            cross_entropy(net(x[batch]), y[batch]).backward()
+            cross_entropy(net(x), y).backward()
             optimizer.step()
         net.eval()
+        correct = count = 0
         with torch.no_grad():
-            accuracy = (net(test_x).argmax(1) == test_y).float().mean().item()
+            for x, y in test_batches:
+                correct += (net(x).argmax(1) == y).sum().item()
+                count += len(y)
+        accuracy = context.mean(correct, count)
         reporter.broadcast(accuracy, step=epoch)
     return accuracy
 

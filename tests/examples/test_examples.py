@@ -23,12 +23,13 @@ from maggy.trial import TrialState
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OBLIVIOUS = EXAMPLES / "oblivious"
-SCRIPTS: dict[str, tuple[dict[str, int], int]] = {
-    "single_run": ({}, 1),
-    "search": ({"trials": 3}, 3),
-    "ablation": ({"repeats": 1}, 6),
+SCRIPTS: dict[str, tuple[dict[str, int], int, int]] = {
+    "single_run": ({}, 1, 1),
+    "distributed": ({}, 1, 2),
+    "search": ({"trials": 3}, 3, 1),
+    "ablation": ({"repeats": 1}, 6, 1),
 }
-"""What runs the oblivious training functions, how to keep it short, and how many trials that makes."""
+"""What runs the oblivious training functions, how to keep it short, how many trials that makes, on how many workers."""
 
 
 @pytest.fixture
@@ -206,8 +207,14 @@ def test_an_oblivious_function_runs_unchanged_in_each_script(
     check(oblivious, script, framework, engine="local")
 
 
+def test_the_trials_of_the_oblivious_search_run_on_two_workers_each(oblivious: dict[str, ModuleType]) -> None:
+    check(oblivious, "search", "torch", engine="local", workers_per_trial=2)
+
+
 @pytest.mark.spark
-@pytest.mark.parametrize(("script", "framework"), [("single_run", "keras"), ("ablation", "torch")])
+@pytest.mark.parametrize(
+    ("script", "framework"), [("single_run", "keras"), ("ablation", "torch"), ("distributed", "torch")]
+)
 def test_an_oblivious_function_runs_unchanged_on_spark(
     script: str, framework: str, oblivious: dict[str, ModuleType], spark: Any
 ) -> None:
@@ -216,12 +223,13 @@ def test_an_oblivious_function_runs_unchanged_on_spark(
     check(oblivious, script, framework, engine=SparkEngine(spark))
 
 
-def check(oblivious: dict[str, ModuleType], script: str, framework: str, engine: Any) -> None:
-    """Run a script: it trains, and with the function as it stands in its file."""
-    settings, trials = SCRIPTS[script]
-    result = oblivious[script].main(framework, engine=engine, **settings)
+def check(oblivious: dict[str, ModuleType], script: str, framework: str, engine: Any, **chosen: int) -> None:
+    """Run a script: it trains, on so many workers, and with the function as it stands in its file."""
+    settings, trials, workers = SCRIPTS[script]
+    result = oblivious[script].main(framework, engine=engine, **settings, **chosen)
 
     assert len(result.trials) == trials
+    assert {len(set(trial.workers)) for trial in result.trials} == {chosen.get("workers_per_trial", workers)}
     assert 0.9 < max(trial.final_metric for trial in result.trials) <= 1  # guessing reads 0.63
     assert {trial.state for trial in result.trials} <= {TrialState.FINISHED, TrialState.STOPPED}
     function = getattr(oblivious["training"], f"train_{framework}")

@@ -1,0 +1,3 @@
+"""What a training on two workers costs through Maggy, beside PyTorch's own launcher."""
+
+WORKERS = 2
