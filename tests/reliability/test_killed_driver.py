@@ -7,6 +7,9 @@ import random
 import pytest
 from reliability.killed_driver import Hill, config, drive
 
+from maggy.brain.events import DriverStarted, MetricsReported, TrialFinished
+from maggy.journal import ExperimentFolder, read
+
 POINTS, SOAK_POINTS = 20, 200
 SEED = 11
 
@@ -46,6 +49,22 @@ def test_a_driver_that_is_killed_anywhere_in_its_journal_ends_as_if_nothing_had_
 def test_so_does_one_with_several_workers_that_die_with_it(tmp_path):
     settings = lambda: config("randomsearch", 8, es_policy="none", num_workers=2)  # noqa: E731
     sweep(tmp_path, settings, "local", 4)
+
+
+def test_what_has_finished_on_several_workers_together_does_not_run_again(tmp_path):
+    gangs = {"workers_per_trial": 2, "num_workers": 4, "distributed": "plain"}
+    settings = lambda: config("randomsearch", 8, es_policy="none", **gangs)  # noqa: E731
+    expected = drive(tmp_path / "undisturbed", settings(), engine="local")
+    kill_after = journal_bytes(tmp_path / "undisturbed") * 2 // 3
+    assert drive(tmp_path / "killed", settings(), engine="local", kill_after=kill_after) is None
+    assert drive(tmp_path / "killed", None, engine="local", resume=True) == expected
+
+    events = [record.event for record in read(ExperimentFolder.open(tmp_path / "killed"))]
+    began, resumed = (number for number, event in enumerate(events) if isinstance(event, DriverStarted))
+    finished = {event.trial for event in events[began:resumed] if isinstance(event, TrialFinished)}
+    seen_again = {event.trial for event in events[resumed:] if isinstance(event, MetricsReported | TrialFinished)}
+    assert finished and seen_again
+    assert finished.isdisjoint(seen_again)
 
 
 def test_a_driver_may_be_killed_again_while_it_resumes(tmp_path):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from maggy.context.data.kinds import is_array, is_container
@@ -157,16 +158,23 @@ def _whole(dataset: Any) -> Any:
         return dataset
     if is_container(dataset) and not isinstance(dataset, dict) and rows_of(dataset) is not None:
         if all(is_array(member) for member in dataset):
-            import torch
-            from torch.utils.data import TensorDataset
-
-            return TensorDataset(*map(torch.as_tensor, dataset))
+            return _tensors(dataset)
     elif isinstance(dataset, list) or _has_items(dataset):
         return dataset
     raise TypeError(
         f"context.loader was given {type(dataset).__name__}; it takes a data set of PyTorch, an array or a tensor, "
         f"or a tuple of these, such as (x, y)"
     )
+
+
+def _tensors(arrays: Sequence[Any]) -> Any:
+    """Arrays as one data set, without a copy. Columns of a table are often read-only; batches are copies of them."""
+    import torch
+    from torch.utils.data import TensorDataset
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+        return TensorDataset(*map(torch.as_tensor, arrays))
 
 
 def _has_items(value: Any) -> bool:
