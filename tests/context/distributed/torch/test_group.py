@@ -9,6 +9,8 @@ import torch
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
+from maggy.config import Distribution
+from maggy.context.distributed import needs_fresh_process
 from maggy.context.distributed.torch.group import backend_for
 from maggy.context.distributed.torch.interface import interface_of
 from maggy.context.distributed.torch.moving import Moving
@@ -27,6 +29,11 @@ from maggy.context.distributed.torch.reach import reaching, unreached
 )
 def test_nccl_is_taken_where_each_rank_has_a_gpu_of_its_own(gpus, backend):
     assert backend_for(gpus) == backend
+
+
+@pytest.mark.parametrize(("how", "fresh"), [({}, False), ({"zero_lvl": 1}, True), ({"deepspeed": {}}, True)])
+def test_what_keeps_a_process_group_in_caches_gets_a_process_for_each_trial(how, fresh):
+    assert needs_fresh_process(Distribution(framework="torch", **how), None) is fresh
 
 
 def test_the_interface_of_an_address_is_found():
