@@ -133,7 +133,8 @@ def processes(request):
 
 @pytest.mark.parametrize("zero_lvl", [0, 3])
 def test_two_workers_have_the_curve_of_one(zero_lvl, processes, alone):
-    result = lagom(train, TorchDistributedConfig(**GIVEN, num_workers=2, zero_lvl=zero_lvl), engine=processes, verbose=0)
+    config = TorchDistributedConfig(**GIVEN, num_workers=2, zero_lvl=zero_lvl)
+    result = lagom(train, config, engine=processes, verbose=0)
     [trial] = result.trials
     assert (trial.metric_dict["ranks"], trial.attempt) == (2, 0)
     curve = curve_of(result)

@@ -219,15 +219,15 @@ class TwoSeats(LocalEngine):
 
 
 def test_with_min_workers_a_trial_runs_on_those_that_are_there():
-    config = gangs(workers_per_trial=3, num_workers=3, min_workers=2, workers_timeout_s=1.0, **NOTHING)
+    config = gangs(workers_per_trial=3, num_workers=3, min_workers=2, workers_timeout_s=4.0, **NOTHING)
     result = lagom(lambda context: context.size, config, engine=TwoSeats(), verbose=0)
     assert result["metric_list"] == [2]
     assert [(event.there, event.over) for event in events_of(result, WorkersMissing)] == [(2, True)]
 
 
 def test_without_it_the_experiment_ends_with_what_is_missing():
-    config = gangs(workers_per_trial=3, num_workers=3, workers_timeout_s=1.0, **NOTHING)
-    with pytest.raises(NoWorkersError, match="a trial needs 3 workers, and after 1 s there were 2"):
+    config = gangs(workers_per_trial=3, num_workers=3, workers_timeout_s=4.0, **NOTHING)
+    with pytest.raises(NoWorkersError, match="a trial needs 3 workers, and after 4 s there were 2"):
         lagom(lambda context: context.size, config, engine=TwoSeats(), verbose=0)
     assert worker_processes() == []
 

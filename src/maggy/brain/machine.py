@@ -49,6 +49,7 @@ class Brain:
         self._first_errors: set[str] | None = set()  # until a trial has a result
         self._shortage = Shortage(rules.workers_timeout_s)
         self._shorthanded = False  # trials run on fewer workers than they should
+        self._had_workers = False  # under this driver; how long the first may take is for others to say
         self._handlers: dict[type[ev.Event], Callable[[Any, float], list[AnyCommand]]] = {
             ev.DriverStarted: self._driver_started,
             ev.WorkerJoined: self._joined,
@@ -184,6 +185,7 @@ class Brain:
         taken = self.occupant(event.seat) is not None
         self.workers[event.worker] = Worker(event.seat, now, parked=taken, host=event.host)
         self._liveness.joined(now)
+        self._had_workers = True
         if not taken:
             self._sit(event.seat, event.worker)
         if len(self._seats) >= self.rules.workers_per_trial:
@@ -405,7 +407,7 @@ class Brain:
     def _too_few(self) -> bool:
         """Whether a trial could begin if there were more workers than there are."""
         wanted = bool(self._queue) or self._asking or self._may_ask()
-        return wanted and not self._study_over and len(self._seats) < self._gang_size() > 1
+        return self._had_workers and wanted and not self._study_over and len(self._seats) < self._gang_size() > 1
 
     def _missing(self, event: ev.WorkersMissing, now: float) -> list[AnyCommand]:
         self._shortage.told = True
