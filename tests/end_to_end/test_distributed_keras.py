@@ -38,9 +38,7 @@ def train(model, train_set, test_set, reporter, learning_rate=0.01):
     net = model()
     net.compile(keras.optimizers.AdamW(learning_rate), "binary_crossentropy", metrics=["accuracy"])
     callbacks = [KerasEpochEnd(reporter, metric="val_loss")]
-    fitted = net.fit(
-        *train_set, batch_size=8, epochs=EPOCHS, verbose=0, validation_data=test_set, callbacks=callbacks
-    )
+    fitted = net.fit(*train_set, batch_size=8, epochs=EPOCHS, verbose=0, validation_data=test_set, callbacks=callbacks)
     points = {f"{name} {epoch}": value for name, values in fitted.history.items() for epoch, value in enumerate(values)}
     return {"Metric": fitted.history["val_loss"][-1], "pid": os.getpid(), **points}
 

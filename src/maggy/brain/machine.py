@@ -174,7 +174,7 @@ class Brain:
                 commands += self._remove(worker, Cause.DRIVER_LOST, "the driver was lost", now)
         self._retry_at = inf
         self._shortage = Shortage(self.rules.workers_timeout_s)
-        self._shorthanded = False
+        self._shorthanded = self._had_workers = False
         return commands
 
     def _joined(self, event: ev.WorkerJoined, now: float) -> list[AnyCommand]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from maggy.context.distributed.gang import Alone, Gang
@@ -29,6 +30,7 @@ class Context:
     def __init__(self, gang: Gang | None = None, *, seed: int = 0, shares_rows: bool = False) -> None:
         self._gang: Gang = gang or Alone()
         self.seed, self._shares_rows = seed, shares_rows
+        self._epochs: dict[tuple[int, ...], tuple[Any, Iterator[int]]] = {}  # of each data set that was shuffled
 
     # --- for the training function
 
@@ -59,7 +61,9 @@ class Context:
 
         return tf.distribute.get_strategy()
 
-    def loader(self, dataset: Any, batch_size: int, shuffle: bool = False, **options: Any) -> DataLoader[Any]:
+    def loader(
+        self, dataset: Any, batch_size: int, shuffle: bool = False, *, epoch: int | None = None, **options: Any
+    ) -> DataLoader[Any]:
         """A PyTorch DataLoader over this rank's part of a data set.
 
         dataset     of PyTorch or Hugging Face, an array or tensor, or a tuple of these such as (x, y); of `train_set`,
@@ -67,15 +71,22 @@ class Context:
         batch_size  of all ranks together: the training is the same on one worker as on several, whose number has to
                     divide it
         shuffle     anew in each epoch; the order follows from the seed and the number of the epoch
-        options     `epoch`, the number of the first epoch, for a trial that goes on from a checkpoint (default 0);
-                    `pad`, whether all ranks get equally many items, some of them twice (default: if it is shuffled, or
+        epoch       the number of its first epoch, for a trial that goes on from a checkpoint; None: epochs are counted
+                    from 0 for each data set, whether one loader is iterated several times or a new one made for each
+        options     `pad`, whether all ranks get equally many items, some of them twice (default: if it is shuffled, or
                     is `train_set`), which training needs and evaluation does not want; `drop_last`; others go to
                     DataLoader
 
         Raises ImportError where PyTorch is missing, ValueError for a batch size that the ranks cannot share and for
         options that contradict, TypeError for what is no data set.
         """
-        return loader(self._gang, dataset, batch_size, shuffle, seed=self.seed, **options)
+        epochs = self._epochs_of(dataset) if shuffle and epoch is None else count(epoch or 0)
+        return loader(self._gang, dataset, batch_size, shuffle, seed=self.seed, epochs=epochs, **options)
+
+    def _epochs_of(self, dataset: Any) -> Iterator[int]:
+        key = tuple(map(id, dataset)) if isinstance(dataset, tuple) else (id(dataset),)  # (x, y) may be made each time
+        _, epochs = self._epochs.setdefault(key, (dataset, count()))  # what is kept keeps its id
+        return epochs
 
     def mean(self, total: Any, count: Any) -> float:
         """The sum of `total` over all ranks, divided by that of `count`."""

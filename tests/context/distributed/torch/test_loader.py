@@ -80,14 +80,17 @@ def test_unpadded_every_item_comes_once_and_batches_add_up_to_those_of_one_worke
 @given(counts, sizes, shares_of_batch, st.integers(0, 3))
 def test_padded_all_ranks_take_the_same_steps_with_as_many_items_and_leave_none_out(count, size, share, epoch):
     batch = size * share
-    shuffled = {"shuffle": True, "seed": 3, "epoch": epoch}
-    ranks = [list(Batches(count, batch, rank=rank, size=size, pad=True, **shuffled)) for rank in range(size)]
+    shuffled = {"shuffle": True, "seed": 3}
+    ranks = [
+        list(Batches(count, batch, rank=rank, size=size, pad=True, epochs=iter([epoch]), **shuffled))
+        for rank in range(size)
+    ]
     assert len({tuple(map(len, each)) for each in ranks}) == 1
     items = [item for each in ranks for part in each for item in part]
     assert set(items) == set(range(count))
     assert len(items) == -(-count // size) * size
     if count % batch % size == 0:  # the promise: each global batch is that of one worker
-        single = list(Batches(count, batch, **shuffled))
+        single = list(Batches(count, batch, epochs=iter([epoch]), **shuffled))
         merged = [sorted(item for part in parts for item in part) for parts in zip(*ranks, strict=True)]
         assert merged == [sorted(whole) for whole in single]
 
@@ -107,7 +110,7 @@ def test_each_epoch_has_an_order_of_its_own_that_the_next_run_has_too():
     assert [list(again) for _ in range(3)] == epochs
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
     assert list(other) != epochs[0]
-    assert list(Batches(20, 4, shuffle=True, epoch=2)) == epochs[2]
+    assert list(Batches(20, 4, shuffle=True, epochs=iter([2]))) == epochs[2]
 
 
 def test_an_epoch_that_is_left_early_counts():
@@ -125,6 +128,18 @@ def test_the_ranks_batches_are_parts_of_the_single_runs():
     ranks = batches(context.loader(Numbers(20), 8, shuffle=True) for context in contexts(2))
     assert [sorted(first + second) for first, second in zip(*ranks, strict=True)] == [sorted(each) for each in single]
     assert [len(each) for each in single] == [8, 8, 4]
+
+
+@pytest.mark.parametrize("data", [Numbers(20), (torch.arange(20), torch.arange(20))], ids=["data set", "pair"])
+def test_a_loader_for_each_epoch_gives_what_one_loader_for_all_gives(data):
+    one = Context(seed=5).loader(data, 8, shuffle=True)
+    context = Context(seed=5)
+    again = [str(list(context.loader(data, 8, shuffle=True))) for _ in range(3)]
+    assert [str(list(one)) for _ in range(3)] == again
+    assert len(set(again)) == 3
+    list(context.loader(data, 8))  # evaluation in between is no epoch
+    assert str(list(context.loader(data, 8, shuffle=True))) not in again
+    assert str(list(context.loader(data, 8, shuffle=True, epoch=1))) == again[1]
 
 
 def test_the_process_of_a_loader_sees_the_same_items_and_epochs():

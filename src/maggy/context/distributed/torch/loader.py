@@ -30,7 +30,7 @@ class Batches:
     pad         fill up the last batch with the first items of the order, so that all ranks get equally many; else each
                 item comes once, and of the last batch a rank may have less than others, or nothing
     drop_last   leave the last batch out if it is not full
-    epoch       number of the first epoch
+    epochs      numbers of the epochs, one for each time that this is iterated; None: from 0
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class Batches:
         seed: int = 0,
         pad: bool = False,
         drop_last: bool = False,
-        epoch: int = 0,
+        epochs: Iterator[int] | None = None,
     ) -> None:
         self._count, self._batch_size, self._rank, self._size = count, batch_size, rank, size
-        self._shuffle, self._seed, self._epoch = shuffle, seed, epoch
+        self._shuffle, self._seed, self._epochs = shuffle, seed, count_from(0) if epochs is None else epochs
         self._total = -(-count // size) * size if pad else count
         if drop_last:
             self._total -= self._total % batch_size
@@ -57,8 +57,7 @@ class Batches:
         return full + (rest > self._rank)
 
     def __iter__(self) -> Iterator[list[int]]:
-        epoch, self._epoch = self._epoch, self._epoch + 1  # counted when the first batch is asked for
-        order = self._order(epoch)
+        order = self._order(next(self._epochs))  # counted when the first batch is asked for
         for start in range(0, self._total, self._batch_size):
             batch = order[start + self._rank : start + self._batch_size : self._size]
             if batch.size:
@@ -83,7 +82,7 @@ def loader(
     seed: int,
     pad: bool | None = None,
     drop_last: bool = False,
-    epoch: int = 0,
+    epochs: Iterator[int] | None = None,
     **options: Any,
 ) -> DataLoader[Any]:
     """A PyTorch DataLoader over this rank's part of each global batch; see `Context.loader`, and `Batches`.
@@ -127,7 +126,7 @@ def loader(
         seed=seed,
         pad=pad,
         drop_last=drop_last,
-        epoch=epoch,
+        epochs=epochs,
     )
     return DataLoader(whole, batch_sampler=batches, **options)
 
