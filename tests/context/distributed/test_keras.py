@@ -136,8 +136,9 @@ def test_a_loop_of_jaxs_own_is_that_of_one_worker():
 # --- what goes wrong
 
 
-def test_an_error_that_comes_of_another_ranks_end_is_told_from_others():
-    (name, text, is_peers), nothing = run_gang(stories.is_deserted, 2)
+@pytest.mark.parametrize("dies", [True, False])
+def test_an_error_that_comes_of_another_ranks_end_or_absence_is_told_from_others(dies):
+    (name, text, is_peers), nothing = run_gang(stories.is_left, 2, dies, may_die=dies)
     assert nothing is None
     assert is_peers, f"{name}: {text}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from maggy.config import Distribution
 from maggy.context.distributed.context import Context
 from maggy.context.distributed.gang import Gang
-from maggy.context.distributed.meeting import addresses, parting
+from maggy.context.distributed.meeting import addresses, environment, parting
 from maggy.errors import ConfigError
 
 
@@ -47,24 +48,31 @@ def joined(gang: Gang, timeout_s: float) -> Iterator[None]:
     if gang.size == 1:
         yield
         return
-    limit = max(1, round(timeout_s))
-    try:
-        jax.distributed.initialize(
-            addresses(gang)[0],
-            num_processes=gang.size,
-            process_id=gang.rank,
-            cluster_detection_method="deactivate",
-            initialization_timeout=limit,
-            heartbeat_timeout_seconds=limit,
-            shutdown_timeout_seconds=limit,
-        )
-    except RuntimeError as error:
-        if "before any JAX" not in str(error) and "only be called once" not in str(error):
-            raise
+    if jax.__version_info__ < (0, 9):
         raise ConfigError(
-            f"JAX computes already in this process, and several workers have to meet before it does ({error}) "
-            f"Let nothing of JAX run when the training function's module is imported or its data is loaded"
-        ) from error
+            f"JAX is {jax.__version__} here, which cannot bound how long a rank waits for another: pip install 'jax>=0.9', "
+            f"here and on workers"
+        )
+    limit = max(1, round(timeout_s))
+    with environment("XLA_FLAGS", f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_collective_timeout_seconds={limit}"):
+        try:
+            jax.distributed.initialize(
+                addresses(gang)[0],
+                num_processes=gang.size,
+                process_id=gang.rank,
+                cluster_detection_method="deactivate",
+                initialization_timeout=limit,
+                heartbeat_timeout_seconds=limit,
+                shutdown_timeout_seconds=limit,
+            )
+        except RuntimeError as error:
+            if "before any JAX" not in str(error) and "only be called once" not in str(error):
+                raise
+            raise ConfigError(
+                f"JAX computes already in this process, and several workers have to meet before it does ({error}) "
+                f"Let nothing of JAX run when the training function's module is imported or its data is loaded"
+            ) from error
+        jax.devices()  # XLA reads its flags now
 
     def part() -> None:
         gang.gather("end")

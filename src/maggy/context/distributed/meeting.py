@@ -1,7 +1,8 @@
-"""Where the ranks of a gang reach each other, and how they part."""
+"""Where the ranks of a gang reach each other, and how they part, and what is set meanwhile."""
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,3 +38,16 @@ def parting(part: Callable[[], None]) -> Iterator[None]:
         part()
         raise
     part()
+
+
+@contextmanager
+def environment(name: str, value: str) -> Iterator[None]:
+    """A variable of the environment has this value within."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from maggy.context.distributed.gang import Gang
 from maggy.context.distributed.keras.context import KerasContext
 from maggy.context.distributed.keras.models import Divided
 from maggy.context.distributed.keras.ranks import Ranks, wide
-from maggy.context.distributed.meeting import addresses, parting
+from maggy.context.distributed.meeting import addresses, environment, parting
 from maggy.errors import ConfigError
 
 _GROUPS = {"CPU": 1_700_000_001, "GPU": 1_700_000_002}
@@ -20,18 +21,14 @@ _GROUPS = {"CPU": 1_700_000_001, "GPU": 1_700_000_002}
 
 
 class TensorFlowRanks(Ranks):
-    """Ranks that have TensorFlow's runtime of collectives, which a `MultiWorkerMirroredStrategy` starts.
+    """Ranks that have TensorFlow's runtime of collectives, which a `MultiWorkerMirroredStrategy` starts."""
 
-    timeout_s  a collective that the others do not come to fails after so long
-    """
-
-    def __init__(self, gang: Gang, timeout_s: float) -> None:
+    def __init__(self, gang: Gang) -> None:
         import tensorflow as tf
 
         super().__init__(gang)
-        self._timeout_s = timeout_s
         with tf.device("CPU:0"):
-            self._collectives = tf.Variable(0, dtype=tf.int32, trainable=False)
+            self._begun, self._ended = (tf.Variable(0, dtype=tf.int32, trainable=False) for _ in range(2))
 
     def length(self, data: Any) -> Any:
         import keras
@@ -67,16 +64,45 @@ class TensorFlowRanks(Ranks):
 
         device = "GPU" if tensor.dtype.is_floating and tf.config.list_logical_devices("GPU") else "CPU"
         with tf.device(f"{device}:0"):
-            return tf.raw_ops.CollectiveReduceV2(
+            total = tf.raw_ops.CollectiveReduceV2(
                 input=tensor,
                 group_size=self.size,
                 group_key=_GROUPS[device],
-                instance_key=self._collectives.assign_add(1, read_value=True),
+                instance_key=self._begun.assign_add(1, read_value=True),
                 ordering_token=[],
                 merge_op="Add",
                 final_op="Id",
-                timeout_seconds=self._timeout_s,
             )
+        with tf.control_dependencies([total]):
+            self._ended.assign_add(1)
+        return total
+
+    @contextmanager
+    def watched(self, timeout_s: float) -> Iterator[None]:
+        """A collective to which the others do not come within the time fails, with DeadlineExceededError.
+
+        TensorFlow's own limit starts a thread for each collective, which lives for that long.
+        """
+        over = threading.Event()
+        threading.Thread(target=self._watch, args=(timeout_s, over), name="maggy-collectives", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+
+    def _watch(self, timeout_s: float, over: threading.Event) -> None:
+        import tensorflow as tf
+        from tensorflow.python.eager import context
+
+        seen, since = 0, 0.0
+        while not over.wait(timeout_s / 10):
+            begun, ended, now = int(self._begun), int(self._ended), time.monotonic()
+            if begun == ended or begun != seen:
+                seen, since = begun, now
+            elif now - since > timeout_s:
+                said = f"another rank did not come within {timeout_s:g} s"
+                context.context().abort_collective_ops(tf.errors.DEADLINE_EXCEEDED, said)
+                return
 
 
 class TensorFlowContext(KerasContext):
@@ -119,36 +145,23 @@ def opened(gang: Gang, *, seed: int, timeout_s: float) -> Iterator[KerasContext]
         yield TensorFlowContext(gang, tf.distribute.get_strategy(), seed=seed)
         return
     gpus = tf.config.list_physical_devices("GPU")
-    options = tf.distribute.experimental.CommunicationOptions(timeout_seconds=timeout_s)
-    with _cluster(gang):
+    task = {"type": "worker", "index": gang.rank}
+    cluster = {"cluster": {"worker": addresses(gang)}, "task": task}
+    with environment("TF_CONFIG", json.dumps(cluster)):
         try:
             if gpus:
                 tf.config.set_visible_devices(gpus[gang.local_rank % len(gpus)], "GPU")
-            strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
         except RuntimeError as error:
             raise ConfigError(
                 f"TensorFlow computes already in this process, and several workers have to meet before it does "
                 f"({error}). Let nothing of TensorFlow run when the training function's module is imported"
             ) from error
-        ranks = TensorFlowRanks(gang, timeout_s)
+        ranks = TensorFlowRanks(gang)
         context = TensorFlowContext(gang, strategy, seed=seed, mixin=Divided, attributes={"_ranks": ranks})
 
         def part() -> None:
             gang.gather("end")
 
-        with parting(part):
+        with parting(part), ranks.watched(timeout_s):
             yield context
-
-
-@contextmanager
-def _cluster(gang: Gang) -> Iterator[None]:
-    """Who the workers are, and which of them this is, as TensorFlow reads it."""
-    before = os.environ.get("TF_CONFIG")
-    task = {"type": "worker", "index": gang.rank}
-    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses(gang)}, "task": task})
-    try:
-        yield
-    finally:
-        del os.environ["TF_CONFIG"]
-        if before is not None:
-            os.environ["TF_CONFIG"] = before
