@@ -225,11 +225,14 @@ def test_with_min_workers_a_trial_runs_on_those_that_are_there():
     assert [(event.there, event.over) for event in events_of(result, WorkersMissing)] == [(2, True)]
 
 
-def test_without_it_the_experiment_ends_with_what_is_missing():
-    config = gangs(workers_per_trial=3, num_workers=3, workers_timeout_s=1.0, **NOTHING)
-    with pytest.raises(NoWorkersError, match="a trial needs 3 workers, and after 1 s there were 2"):
-        lagom(lambda context: context.size, config, engine=TwoSeats(), verbose=0)
+@pytest.mark.parametrize("least", [None, 3])
+def test_without_it_or_with_fewer_still_the_experiment_ends_with_what_is_missing(least, capsys):
+    config = gangs(workers_per_trial=4, num_workers=4, min_workers=least, workers_timeout_s=1.0, **NOTHING)
+    with pytest.raises(NoWorkersError, match="a trial needs 4 workers, and after 1 s there were 2"):
+        lagom(lambda context: context.size, config, engine=TwoSeats())
     assert worker_processes() == []
+    said = [line for line in capsys.readouterr().err.splitlines() if "a trial needs 4" in line]
+    assert [line.partition("there are ")[2] for line in said] == ["2"]
 
 
 def test_a_trial_that_no_engine_could_ever_run_is_refused_before_anything_starts():

@@ -269,7 +269,7 @@ class Driver(threading.Thread):
             needed = self.brain.rules.workers_per_trial
             self._say(
                 f"a trial needs {needed} workers, and after {event.waited_s:.0f} s there are {event.there}"
-                + (", with which it goes on" if event.over and not self._ended else "")
+                + (", with which it goes on" if event.over and self.brain.ending is None else "")
             )
 
     def _write_down(self) -> None:
