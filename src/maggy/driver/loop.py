@@ -415,7 +415,8 @@ class Driver(threading.Thread):
             self._happen(event)
 
     def _on_held(self, peer: Peer, message: msg.Held, now: float) -> None:
-        self._gangs.held(self._crew.worker_at(peer), message)
+        for event in self._gangs.held(self._crew.worker_at(peer), message):
+            self._happen(event)
 
     def _watch_study(self, now: float) -> None:
         """End the study if a stopper says so, and know when to ask it again."""
