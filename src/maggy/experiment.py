@@ -226,7 +226,8 @@ class _Experiment:
             self._advisor,
             epoch=folder.epoch,
             workers_per_trial=self._workers_per_trial,
-            fresh=needs_fresh_process(self._distribution, os.environ.get("KERAS_BACKEND")),
+            # The inline engine has no other process.
+            fresh=self._supervised and needs_fresh_process(self._distribution, os.environ.get("KERAS_BACKEND")),
         )
         begin = [*told.open, started]
         interrupted = True

@@ -157,6 +157,7 @@ def test_a_trial_that_waits_for_workers_that_are_not_there_is_reported_and_then_
     assert story.brain.due(60.0) == [Missing(1, 60.0, over=True)]
     [conclude] = story.at(60, Missing(1, 60.0, over=True))
     assert conclude == Conclude(Ending.SHORTHANDED, "a trial needs 2 workers, and after 60 s there were 1")
+    assert story.brain.due(61.0) == []
 
 
 def test_a_worker_that_comes_ends_the_wait():

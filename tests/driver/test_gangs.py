@@ -38,6 +38,9 @@ class Ranks:
     def reports(self, rank: int, *points: tuple[int, float], awaits: int | None = None) -> list[ev.AnyEvent]:
         return self.say(rank, msg.Metrics(3, 0, [s for s, _ in points], [v for _, v in points], awaits))
 
+    def holds(self, rank: int, broadcast: int) -> list[ev.AnyEvent]:
+        return list(self.gangs.held(10 + rank, msg.Held(3, 0, broadcast)))
+
     def gathers(self, rank: int, *part: float, number: int = 0, what: str = "mean", now: float = 0.0):
         return self.say(rank, msg.Gather(3, 0, number, what, list(part)), now)
 
@@ -196,11 +199,26 @@ def test_a_stop_comes_at_the_first_broadcast_that_no_rank_has_passed():
     ranks.gangs.stop(stop(), 0.0)
     assert ranks.told == [(worker, msg.HoldTrial(3, 0)) for worker in (10, 11)]
     ranks.told.clear()
-    ranks.gangs.held(11, msg.Held(3, 0, 8))
+    assert ranks.holds(1, 8) == []
     assert ranks.told == []
-    ranks.gangs.held(10, msg.Held(3, 0, 7))
+    assert ranks.holds(0, 7) == []
     assert ranks.told == [(worker, msg.StopTrial(3, 0, 8)) for worker in (10, 11)]
     assert ranks.gangs.deadline() == inf
+
+
+def test_with_first_a_stop_ends_the_ranks_that_never_broadcast_and_lets_those_leave_that_do():
+    ranks = Ranks(combine="first")
+    ranks.gangs.stop(stop(), 0.0)
+    ranks.told.clear()
+    assert ranks.holds(1, 0) == []
+    [broke] = ranks.holds(0, 3)
+    assert isinstance(broke, ev.GangBroke) and "rank 1 does not broadcast" in broke.reason
+    assert ranks.told == []
+
+    ranks = Ranks(combine="first")
+    ranks.gangs.stop(stop(), 0.0)
+    assert ranks.holds(0, 3) == ranks.holds(1, 2) == []
+    assert ranks.told[-1] == (11, msg.StopTrial(3, 0, 3))
 
 
 def test_a_rank_that_has_returned_is_not_waited_for_and_the_others_return_too():
@@ -208,7 +226,7 @@ def test_a_rank_that_has_returned_is_not_waited_for_and_the_others_return_too():
     ranks.say(0, msg.Finished(3, 0, 1.0))
     ranks.gangs.stop(stop(), 0.0)
     ranks.told.clear()
-    ranks.gangs.held(11, msg.Held(3, 0, 7))
+    assert ranks.holds(1, 7) == []
     [(_, told), _] = ranks.told
     assert told.broadcast > 2**61
     assert ranks.say(1, msg.Finished(3, 0, 1.0)) == [ev.TrialFinished(trial=3, attempt=0, metric=1.0)]
@@ -217,7 +235,7 @@ def test_a_rank_that_has_returned_is_not_waited_for_and_the_others_return_too():
 def test_a_rank_that_returns_instead_of_an_answer_lets_the_others_go_on():
     ranks = Ranks()
     ranks.gangs.stop(stop(), 0.0)
-    ranks.gangs.held(11, msg.Held(3, 0, 7))
+    assert ranks.holds(1, 7) == []
     ranks.told.clear()
     ranks.say(0, msg.Finished(3, 0, 1.0))
     assert [worker for worker, _ in ranks.told] == [10, 11]
@@ -226,7 +244,7 @@ def test_a_rank_that_returns_instead_of_an_answer_lets_the_others_go_on():
 def test_a_rank_that_does_not_say_where_it_is_is_named():
     ranks = Ranks()
     ranks.gangs.stop(stop(), 0.0)
-    ranks.gangs.held(10, msg.Held(3, 0, 7))
+    assert ranks.holds(0, 7) == []
     [broke] = ranks.gangs.due(60.0)
     assert broke.reason == "rank 1 did not answer within 60 s (collective_timeout_s)"
 
@@ -244,7 +262,7 @@ def test_a_worker_that_is_not_of_the_gang_is_not_heard():
     ranks = Ranks()
     assert list(ranks.gangs.hear(99, msg.Finished(3, 0, 1.0), 0.0)) == []
     assert list(ranks.gangs.gather(99, msg.Gather(3, 0, 0, "mean", []), 0.0)) == []
-    ranks.gangs.held(99, msg.Held(3, 0, 1))
+    assert list(ranks.gangs.held(99, msg.Held(3, 0, 1))) == []
     assert ranks.told == []
 
 

@@ -16,6 +16,7 @@ from reliability.processes import descendants, worker_processes
 
 from maggy import Searchspace, lagom
 from maggy.brain.events import WorkerLost, WorkersMissing
+from maggy.earlystop import ThresholdRule
 from maggy.engine.local import LocalEngine
 from maggy.errors import ConfigError, ExperimentFailedError, NoWorkersError
 from maggy.journal import ExperimentFolder, read
@@ -92,6 +93,21 @@ def test_a_stop_comes_at_the_same_step_on_every_rank_and_nothing_dead_locks():
                 left[said[1]].append(said[2])
         assert len(left["0"]) >= 1
         assert left["0"] == left["1"], f"trial {trial.trial_id} did not stop at the same step"
+
+
+def test_with_first_a_trial_is_stopped_though_only_rank_0_broadcasts():
+    def train(x, context, reporter):
+        for step in range(300):
+            context.mean(1, 1)
+            if context.rank == 0:
+                reporter.broadcast(x, step=step)
+        return x
+
+    config = gangs(2, combine="first", es_policy=ThresholdRule(2.0), es_min=0)  # judges from the second trial on
+    result = lagom(train, config, engine="local", verbose=0)
+    finished, stopped = result.trials
+    assert (finished.state, stopped.state) == (TrialState.FINISHED, TrialState.STOPPED)
+    assert (stopped.final_metric, stopped.attempt, stopped.error) == (stopped.params["x"], 0, None)
 
 
 # --- failures
@@ -225,17 +241,28 @@ def test_with_min_workers_a_trial_runs_on_those_that_are_there():
     assert [(event.there, event.over) for event in events_of(result, WorkersMissing)] == [(2, True)]
 
 
-def test_without_it_the_experiment_ends_with_what_is_missing():
-    config = gangs(workers_per_trial=3, num_workers=3, workers_timeout_s=4.0, **NOTHING)
-    with pytest.raises(NoWorkersError, match="a trial needs 3 workers, and after 4 s there were 2"):
-        lagom(lambda context: context.size, config, engine=TwoSeats(), verbose=0)
+@pytest.mark.parametrize("least", [None, 3])
+def test_without_it_or_with_fewer_still_the_experiment_ends_with_what_is_missing(least, capsys):
+    config = gangs(workers_per_trial=4, num_workers=4, min_workers=least, workers_timeout_s=4.0, **NOTHING)
+    with pytest.raises(NoWorkersError, match="a trial needs 4 workers, and after 4 s there were 2"):
+        lagom(lambda context: context.size, config, engine=TwoSeats())
     assert worker_processes() == []
+    said = [line for line in capsys.readouterr().err.splitlines() if "a trial needs 4" in line]
+    assert [line.partition("there are ")[2] for line in said] == ["2"]
 
 
 def test_a_trial_that_no_engine_could_ever_run_is_refused_before_anything_starts():
     with pytest.raises(ConfigError, match=r"a trial needs 2 workers \(workers_per_trial\), and there can be 1 here"):
         lagom(lambda context: 1.0, gangs(num_workers=None, **NOTHING), engine="inline", verbose=0)
     assert not Path("maggy-runs").exists()
+
+
+def test_a_search_whose_trials_need_fresh_processes_runs_inline_where_there_is_but_one():
+    pytest.importorskip("jax")
+    config = search(3, searchspace=X, distributed="jax")
+    result = lagom(lambda x, context: x * context.size, config, engine="inline", verbose=0)
+    assert result["metric_list"] == [trial.params["x"] for trial in result.trials]
+    assert len(result.trials) == 3
 
 
 def test_a_gang_loses_no_worker_that_it_does_not_have_to(tmp_path):

@@ -487,3 +487,28 @@ def test_outside_an_experiment_it_prints_what_it_is_told(capsys):
     with pytest.raises(BroadcastMetricTypeError):
         reporter.broadcast("0.5")
     assert not [thread for thread in threading.enumerate() if thread.name == "maggy-reporter"]
+
+
+def test_a_rank_that_holds_goes_on_up_to_the_broadcast_where_all_leave_and_not_beyond():
+    with Desk() as desk:
+        reporter = desk.reporter
+        reporter.broadcast(1.0)
+        assert reporter.hold(3, 1) == 1
+        reporter.stop(3, 1, 2)
+        reporter.broadcast(2.0)
+        for _ in range(2):  # whoever catches it meets it again
+            with pytest.raises(EarlyStopException):
+                reporter.broadcast(3.0)
+
+
+def test_a_broadcast_that_has_diverged_counts_as_one_though_the_function_may_catch_that():
+    with Desk() as desk:
+        reporter = desk.reporter
+        with pytest.raises(BroadcastMetricValueError):
+            reporter.broadcast(math.nan)
+        assert reporter.hold(3, 1) == 1
+        reporter.stop(3, 1, 2)
+        with pytest.raises(BroadcastMetricValueError):
+            reporter.broadcast(math.nan)
+        with pytest.raises(EarlyStopException):
+            reporter.broadcast(math.nan)

@@ -128,7 +128,7 @@ class Brain:
         happened: list[ev.AnyEvent] = list(self._liveness.due(now))
         if now >= self._retry_at:
             happened.append(ev.RetryFell())
-        if now >= self._shortage.deadline():
+        if self.ending is None and now >= self._shortage.deadline():
             since = self._shortage.since
             assert since is not None
             over = now >= since + self.rules.workers_timeout_s

@@ -160,19 +160,29 @@ class Gangs:
         for worker in lease.workers:
             self._tell(worker, msg.HoldTrial(stop.trial, stop.attempt))
 
-    def held(self, worker: int | None, message: msg.Held) -> None:
-        """A rank has said where it is; when all have, they leave at the first broadcast that none has passed."""
+    def held(self, worker: int | None, message: msg.Held) -> Iterator[ev.AnyEvent]:
+        """A rank has said where it is; when all have, they leave at the first broadcast that none has passed.
+
+        Where only rank 0 has to broadcast, another that never does would not leave: then the gang is over as it is.
+        """
         lease = self._lease(message.trial, message.attempt)
         if lease is None or lease.held is None or worker not in lease.workers:
             return
         lease.held[lease.workers.index(worker)] = message.broadcast
-        self._give_the_word(lease)
+        yield from self._give_the_word(lease)
 
-    def _give_the_word(self, lease: _Lease) -> None:
-        if lease.held is not None and len(lease.held) == len(lease.workers) and "hold" in lease.since:
-            del lease.since["hold"]
-            for worker in lease.workers:
-                self._tell(worker, msg.StopTrial(lease.trial, lease.attempt, max(lease.held.values())))
+    def _give_the_word(self, lease: _Lease) -> Iterator[ev.AnyEvent]:
+        held = lease.held
+        if held is None or len(held) < len(lease.workers) or "hold" not in lease.since:
+            return
+        del lease.since["hold"]
+        silent = [rank for rank in sorted(held) if rank > 0 and held[rank] == 0 and rank not in lease.answers]
+        if self._combine == "first" and silent:
+            reason = f"rank {silent[0]} does not broadcast, and so cannot leave at a stop with rank 0"
+            yield ev.GangBroke(trial=lease.trial, attempt=lease.attempt, reason=reason)
+            return
+        for worker in lease.workers:
+            self._tell(worker, msg.StopTrial(lease.trial, lease.attempt, max(held.values())))
 
     # --- time
 
@@ -256,7 +266,7 @@ class Gangs:
             return
         if lease.held is not None:
             lease.held = {**dict.fromkeys(lease.answers, _NEVER), **lease.held}
-            self._give_the_word(lease)
+            yield from self._give_the_word(lease)
         if len(lease.answers) < len(lease.workers):
             return
         lease.since.clear()

@@ -269,7 +269,7 @@ class Driver(threading.Thread):
             needed = self.brain.rules.workers_per_trial
             self._say(
                 f"a trial needs {needed} workers, and after {event.waited_s:.0f} s there are {event.there}"
-                + (", with which it goes on" if event.over and not self._ended else "")
+                + (", with which it goes on" if event.over and self.brain.ending is None else "")
             )
 
     def _write_down(self) -> None:
@@ -415,7 +415,8 @@ class Driver(threading.Thread):
             self._happen(event)
 
     def _on_held(self, peer: Peer, message: msg.Held, now: float) -> None:
-        self._gangs.held(self._crew.worker_at(peer), message)
+        for event in self._gangs.held(self._crew.worker_at(peer), message):
+            self._happen(event)
 
     def _watch_study(self, now: float) -> None:
         """End the study if a stopper says so, and know when to ask it again."""

@@ -214,25 +214,25 @@ class Worker:
 
     def _receive(self, message: FromDriver) -> None:
         """In the link's thread."""
-        reporter, gang = self._reporter, self._gang
         match message:
             case GoOnTrial():
-                if reporter is not None:
+                if (reporter := self._reporter) is not None:
                     reporter.go_on(message.trial, message.attempt, message.step)
             case HoldTrial() | StopTrial():
                 lease = message.trial, message.attempt
                 self._told = [*(each for each in self._told if (each.trial, each.attempt) == lease), message]
+                reporter = self._reporter  # looked at last: a trial may have begun while this was written down
                 broadcast = 0 if reporter is None else _pass_on(message, reporter)
                 if isinstance(message, HoldTrial):
                     self._link.send(Held(*lease, broadcast))
             case Gathered():
-                if gang is not None:
+                if (gang := self._gang) is not None:
                     gang.hear(message)
             case Release():
                 self._released = True
-                if reporter is not None:
+                if (reporter := self._reporter) is not None:
                     reporter.stop_now()
-                if gang is not None:
+                if (gang := self._gang) is not None:
                     gang.call_off()
                 self._inbox.put(message)
             case _:

@@ -133,7 +133,8 @@ class Reporter:
         self._step = step
         self.last = metric
         self._points.append((step, metric))
-        if metric - metric != 0.0:  # NaN and infinity are the only floats with that
+        # NaN and infinity are the only floats with that. Where all leave, this one does too, diverged or not.
+        if metric - metric != 0.0 and not self._leaves_here():
             raise BroadcastMetricValueError(f"broadcast was given {metric} at step {step}: the training has diverged")
         if self._judge_every and step % self._judge_every == 0 and step:
             self._await_verdict(step)

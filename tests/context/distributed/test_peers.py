@@ -73,3 +73,16 @@ GONE = "[pair.cc:553] gloo: Connection closed by peer [10.0.0.1]:14228"
 )
 def test_the_first_of_several_errors_counts(error, is_peers):
     assert is_peer_error(error) is is_peers
+
+
+def test_an_error_that_names_itself_as_its_cause_has_a_beginning_all_the_same():
+    def again(error):
+        try:
+            raise error
+        except Exception as caught:
+            raise caught from caught
+
+    for error, is_peers in ((PeerLostError("rank 1 did not come"), True), (ValueError("mine"), False)):
+        with pytest.raises(type(error)) as caught:
+            again(error)
+        assert is_peer_error(caught.value) is is_peers

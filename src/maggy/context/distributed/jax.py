@@ -50,8 +50,8 @@ def joined(gang: Gang, timeout_s: float) -> Iterator[None]:
         return
     if jax.__version_info__ < (0, 9):
         raise ConfigError(
-            f"JAX is {jax.__version__} here, which cannot bound how long a rank waits for another: pip install 'jax>=0.9', "
-            f"here and on workers"
+            f"JAX is {jax.__version__} here, which cannot bound how long a rank waits for another: "
+            f"pip install 'jax>=0.9', here and on workers"
         )
     limit = max(1, round(timeout_s))
     with environment("XLA_FLAGS", f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_collective_timeout_seconds={limit}"):

@@ -21,13 +21,22 @@ _JAX = re.compile(
 )
 
 
+def chain(error: BaseException) -> list[BaseException]:
+    """An error, the one that was handled when it was raised, and so on back to the first."""
+    errors = [error]
+    while (before := errors[-1].__cause__ or errors[-1].__context__) is not None:
+        if any(before is each for each in errors):  # `raise error from error` makes a ring
+            break
+        errors.append(before)
+    return errors
+
+
 def is_peer_error(error: BaseException) -> bool:
     """Whether an exception began with another rank that is gone or does not answer, and says nothing of its own.
 
     Of errors that came while another was handled the first one counts.
     """
-    while (before := error.__cause__ or error.__context__) is not None:
-        error = before
+    error = chain(error)[-1]
     if isinstance(error, PeerLostError):
         return True
     kind = type(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count as count_from
 from typing import TYPE_CHECKING, Any
 
 from maggy.context.data.kinds import is_array, is_container

@@ -10,6 +10,7 @@ from typing import Any
 
 from maggy.config import Distribution
 from maggy.context.distributed.gang import Gang
+from maggy.context.distributed.peers import chain
 from maggy.context.distributed.torch.context import TorchContext
 from maggy.context.distributed.torch.group import Group
 from maggy.errors import EarlyStopException, PreemptedException
@@ -53,11 +54,10 @@ def _close(context: TorchContext, group: Group | None) -> None:
         group.leave()
 
 
-def _forget(error: BaseException | None) -> None:
+def _forget(error: BaseException) -> None:
     """Drop what the frames hold through which an exception came."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
+    for each in chain(error):
+        traceback.clear_frames(each.__traceback__)
 
 
 def _device(gang: Gang) -> Any:
