@@ -175,6 +175,8 @@ def test_a_rank_that_fails_fails_the_trial_and_frees_the_others(how, error):
     with pytest.raises(ExperimentFailedError, match=re.escape(error)):
         lagom(disturbed(how), gangs(**NOTHING), engine="local", verbose=0)
     assert worker_processes() == []
+    [log] = Path("maggy-runs").rglob("output.log")
+    assert error.removeprefix("rank 1: ") in log.read_text()
 
 
 def test_other_trials_go_on_when_one_gang_fails():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 from typing import Any
 
@@ -405,17 +405,18 @@ class Driver(threading.Thread):
         self._logs.trial(message.trial, lines)
 
     def _on_news(self, peer: Peer, message: News, now: float) -> None:
-        for event in self._gangs.hear(self._crew.worker_at(peer), message, now):
-            if isinstance(event, ev.TrialFailed):
-                self._logs.trial(event.trial, event.traceback.splitlines())
-            self._happen(event)
+        self._take(self._gangs.hear(self._crew.worker_at(peer), message, now))
 
     def _on_gather(self, peer: Peer, message: msg.Gather, now: float) -> None:
-        for event in self._gangs.gather(self._crew.worker_at(peer), message, now):
-            self._happen(event)
+        self._take(self._gangs.gather(self._crew.worker_at(peer), message, now))
 
     def _on_held(self, peer: Peer, message: msg.Held, now: float) -> None:
-        for event in self._gangs.held(self._crew.worker_at(peer), message):
+        self._take(self._gangs.held(self._crew.worker_at(peer), message))
+
+    def _take(self, events: Iterator[ev.AnyEvent]) -> None:
+        for event in events:
+            if isinstance(event, ev.TrialFailed):
+                self._logs.trial(event.trial, event.traceback.splitlines())
             self._happen(event)
 
     def _watch_study(self, now: float) -> None:
