@@ -129,7 +129,9 @@ def test_a_rank_that_only_lost_touch_is_not_the_cause_while_the_true_one_may_com
 def test_if_no_other_cause_comes_the_gang_has_lost_touch():
     ranks = Ranks()
     lost = msg.Failed(3, 0, "RuntimeError: Connection reset by peer", "", "", peer_lost=True)
-    list(ranks.gangs.hear(10, lost, 5.0))
+    list(ranks.gangs.hear(10, lost, 2.0))
+    ranks.gangs.rest(3.0)  # in which nobody was heard
+    assert ranks.gangs.due(5.9) == []
     [broke] = ranks.gangs.due(6.0)
     assert broke == ev.GangBroke(
         trial=3, attempt=0, reason="rank 0 lost touch with the others: RuntimeError: Connection reset by peer"

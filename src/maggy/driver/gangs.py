@@ -202,6 +202,9 @@ class Gangs:
         """The driver has heard nobody for so long, by its own doing: that time counts for nothing."""
         for lease in self._leases.values():
             lease.since = {what: at + seconds for what, at in lease.since.items()}
+            if lease.suspects is not None:
+                until, reason = lease.suspects
+                lease.suspects = until + seconds, reason
 
     def _alarms(self, lease: _Lease) -> Iterator[float]:
         if lease.suspects is not None:
