@@ -148,7 +148,7 @@ def test_parts_are_given_out_in_order_of_rank_when_all_are_there():
     assert ranks.gathers(1, 3.0, 4.0) == []
     assert ranks.told == []
     assert ranks.gathers(0, 1.0, 2.0) == []
-    assert ranks.told == [(worker, msg.Gathered(3, 0, 0, [[1.0, 2.0], [3.0, 4.0]])) for worker in (10, 11)]
+    assert ranks.told == [(worker, msg.Gathered(3, 0, [[1.0, 2.0], [3.0, 4.0]])) for worker in (10, 11)]
     assert ranks.gangs.deadline() == inf
 
 

@@ -147,7 +147,7 @@ class Gangs:
             lease.gathers.clear()
             del lease.since["gather"]
             for each in lease.workers:
-                self._tell(each, msg.Gathered(lease.trial, lease.attempt, message.number, parts))
+                self._tell(each, msg.Gathered(lease.trial, lease.attempt, parts))
 
     # --- a stop, at the same broadcast on every rank
 

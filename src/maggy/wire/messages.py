@@ -250,7 +250,6 @@ class Gathered(Message):
 
     trial: int
     attempt: int
-    number: int
     parts: list[list[float | str]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Callable, Sequence
 
@@ -23,10 +24,13 @@ class WorkerGang:
         self.rank, self.size = order.place.rank, order.place.size
         self.local_rank, self.local_size = order.place.local_rank, order.place.local_size
         self._number = 0
+        self._process = os.getpid()
         self._answers: queue.SimpleQueue[Gathered | None] = queue.SimpleQueue()
 
     def gather(self, what: str, *part: Part) -> Sequence[Sequence[Part]]:
         """See `Gang`. How long it waits is for the driver to decide, which sees all ranks."""
+        if os.getpid() != self._process:
+            raise PeerLostError(f"a process that the training function has forked is no rank, and was at {what!r}")
         number, self._number = self._number, self._number + 1
         self._send(Gather(self._trial, self._attempt, number, what, list(part)))
         answer = self._answers.get()
