@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from maggy.config import Distribution
 from maggy.context.distributed import is_peer_error, opened
+from maggy.errors import EarlyStopException
 
 KERAS = Distribution(framework="keras", timeout_s=60)
 
@@ -142,51 +143,88 @@ def is_subclassed(context):
 
 
 def differs(gang, folder):
-    """Ranks that do not have the same, or not do the same: what becomes of that."""
+    """Ranks that do not have the same, or not do the same, and then are stopped in the middle of an epoch."""
     import os
-    import random
     from pathlib import Path
 
     import keras
+
+    seen = {"before": keras.config.dtype_policy().name}
+    how = Distribution(framework="keras", mixed_precision=True, timeout_s=60)
+    try:
+        with opened(how, gang, seed=7, takes_context=False) as context:
+            seen["within"] = keras.config.dtype_policy().name
+            keras.config.set_dtype_policy("float32")
+            seen |= disagrees(context, gang, Path(folder)) | shuffles(context, gang, Path(folder))
+            is_stopped(context)
+    except EarlyStopException:
+        seen["after"] = keras.config.dtype_policy().name
+        seen["left"] = "TF_CONFIG" in os.environ, keras.distribution.distribution()
+    if keras.backend.backend() == "torch":  # whose processes run trial after trial
+        with opened(how, gang, seed=7, takes_context=False) as context:
+            seen["once more"] = is_subclassed(context)["weights"]
+    return seen
+
+
+def disagrees(context, gang, folder):
+    import random
+
+    import keras
+
+    x, y = data(64)
+    net = context.place(statistical)()
+    net.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    net.set_weights([weight + gang.rank for weight in net.get_weights()])
+
+    def stop_one(epoch, logs):
+        if gang.rank == 1 and epoch == 2:
+            net.stop_training = True
+
+    path = folder / f"best{gang.rank}.keras"
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=stop_one), keras.callbacks.ModelCheckpoint(path)]
+    history = net.fit(x, y, batch_size=16, epochs=5, verbose=0, callbacks=callbacks).history
+    return {
+        "history": history,
+        "weights": weights_of(net),
+        "seeds": [v.numpy().tolist() for v in net.non_trainable_variables if v.name == "seed_generator_state"],
+        "saved": path.exists(),
+        "drawn": random.random(),
+    }
+
+
+def shuffles(context, gang, folder):
+    """Each rank for itself; and one of them saves the model."""
+    import keras
     import numpy as np
 
-    before = keras.config.dtype_policy().name
-    with opened(Distribution(framework="keras", mixed_precision=True), gang, seed=7, takes_context=False) as context:
-        policy = keras.config.dtype_policy().name
-        keras.config.set_dtype_policy("float32")
-        x, y = data(64)
-
-        net = context.place(statistical)()
-        net.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-        if keras.backend.backend() != "jax":  # which refuses that
-            net.set_weights([weight + gang.rank for weight in net.get_weights()])
-        stop = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: stop_one(net, gang, epoch))
-        path = Path(folder) / f"best{gang.rank}.keras"
-        saving = keras.callbacks.ModelCheckpoint(path)
-        history = net.fit(x, y, batch_size=16, epochs=5, verbose=0, callbacks=[stop, saving])
-
-        order = np.random.default_rng(gang.rank + 10).permutation(64)  # each rank has shuffled for itself
-        plain = context.place(sequential)()
-        plain.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
-        learned = plain.fit(x[order], y[order], batch_size=16, epochs=30, verbose=0, shuffle=False).history
-        drawn = random.random()
-        if gang.rank == 0:  # nobody is waited for
-            plain.save(Path(folder) / "plain.keras")
-            loaded = keras.models.load_model(Path(folder) / "plain.keras")
-            assert weights_of(loaded) == weights_of(plain)
-            assert type(loaded) is keras.Sequential
-            assert type(loaded.optimizer) is type(keras.optimizers.Adam())
+    x, y = data(64)
+    order = np.random.default_rng(gang.rank + 10).permutation(64)
+    net = context.place(sequential)()
+    net.compile(keras.optimizers.Adam(0.05), "binary_crossentropy", metrics=["accuracy"])
+    learned = net.fit(x[order], y[order], batch_size=16, epochs=30, verbose=0, shuffle=False).history["accuracy"]
+    loaded = None
+    if gang.rank == 0:  # nobody is waited for
+        net.save(folder / "net.keras")
+        loaded = keras.models.load_model(folder / "net.keras")
+    kinds = loaded and (type(loaded) is keras.Sequential, isinstance(loaded.optimizer, keras.optimizers.Adam))
     return {
-        "policies": (before, policy, keras.config.dtype_policy().name),
-        "history": history.history,
-        "weights": weights_of(net),
-        "seeds": [int(state.numpy()[0]) for state in seeds_of(net)] if keras.backend.backend() != "jax" else [],
-        "saved": path.exists(),
-        "learned": learned["accuracy"][-1],
-        "plain": weights_of(plain),
-        "drawn": drawn,
-        "left": ("TF_CONFIG" in os.environ, getattr(keras.distribution.distribution(), "device_mesh", None)),
+        "learned": learned[-1],
+        "shuffled": weights_of(net),
+        "loaded": loaded and weights_of(loaded),
+        "kinds": kinds,
     }
+
+
+def is_stopped(context):
+    import keras
+
+    def stop(batch, logs):
+        if batch == 1:
+            raise EarlyStopException(logs["loss"])
+
+    net = context.place(sequential)()
+    net.compile("sgd", "mse")
+    net.fit(*data(64), batch_size=16, verbose=0, callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=stop)])
 
 
 def statistical():
@@ -194,15 +232,6 @@ def statistical():
 
     layers = [keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dropout(0.3)]
     return keras.Sequential([keras.Input((5,)), *layers, keras.layers.Dense(1, "sigmoid")])
-
-
-def seeds_of(net):
-    return [variable for variable in net.non_trainable_variables if variable.name == "seed_generator_state"]
-
-
-def stop_one(net, gang, epoch):
-    if gang.rank == 1 and epoch == 2:
-        net.stop_training = True
 
 
 def strategic(gang):
@@ -284,7 +313,7 @@ def is_left(gang, dies):
 
     seen = None
     try:
-        with opened(Distribution(framework="keras", timeout_s=10), gang, seed=7, takes_context=False) as context:
+        with opened(Distribution(framework="keras", timeout_s=12), gang, seed=7, takes_context=False) as context:
             net = context.place(sequential)()
             net.compile("sgd", "mse")
             x, y = data(16)

@@ -9,9 +9,11 @@ import pytest
 from context.distributed import keras_stories as stories
 from context.distributed.processes import run_gang
 
+from maggy import Reporter
 from maggy.config import Distribution
-from maggy.context.distributed import Alone, opened
-from maggy.context.distributed.runtimes import needs_fresh_process
+from maggy.context.distributed import Alone, needs_fresh_process, opened
+from maggy.context.task import Task
+from maggy.errors import ConfigError
 
 pytestmark = [pytest.mark.keras, pytest.mark.timeout(300)]
 
@@ -90,22 +92,33 @@ def test_what_is_dropped_out_is_not_the_same_on_all_ranks(unlike):
 
 
 def test_ranks_that_shuffle_by_themselves_learn_all_the_same(unlike):
-    assert unlike[0]["plain"] == unlike[1]["plain"]
+    assert unlike[0]["shuffled"] == unlike[1]["shuffled"]
     assert unlike[0]["learned"] > 0.95
+
+
+def test_a_model_that_one_rank_saves_is_loaded_as_the_users_own(unlike):
+    assert unlike[0]["loaded"] == unlike[0]["shuffled"]
+    assert unlike[0]["kinds"] == (True, True)
 
 
 def test_one_rank_on_a_host_writes_files(unlike):
     assert [rank["saved"] for rank in unlike] == [True, False]
 
 
-def test_what_is_set_for_a_trial_is_put_back(unlike):
+def test_random_numbers_follow_from_the_seed(unlike):
+    assert unlike[0]["drawn"] == unlike[1]["drawn"]
+
+
+def test_what_is_set_for_a_trial_is_put_back_also_when_it_is_stopped(unlike):
     for rank in unlike:
-        assert rank["policies"] == ("float32", "mixed_bfloat16", "float32")
+        assert (rank["before"], rank["within"], rank["after"]) == ("float32", "mixed_bfloat16", "float32")
         assert rank["left"] == (False, None)
 
 
-def test_random_numbers_follow_from_the_seed(unlike):
-    assert unlike[0]["drawn"] == unlike[1]["drawn"]
+def test_a_process_of_pytorch_trains_again_after_a_stop(unlike):
+    if BACKEND != "torch":
+        pytest.skip("other runtimes begin once in a process")
+    assert unlike[0]["once more"] == unlike[1]["once more"]
 
 
 # --- loops of one's own
@@ -157,6 +170,31 @@ def test_a_framework_that_is_missing_is_named_with_what_to_install(monkeypatch):
         context = opened(Distribution(framework=framework), Alone(), seed=0, takes_context=False)
         with pytest.raises(ImportError, match="needs it: pip install"):
             context.__enter__()
+
+
+def test_a_jax_that_would_wait_for_ever_is_refused(monkeypatch):
+    if BACKEND != "jax":
+        pytest.skip("needs JAX")
+    import jax
+
+    class Two(Alone):
+        size = 2
+
+    monkeypatch.setattr(jax, "__version_info__", (0, 8, 1))
+    context = opened(Distribution(framework="jax"), Two(), seed=0, takes_context=False)
+    with pytest.raises(ConfigError, match=r"pip install 'jax>=0\.9'"):
+        context.__enter__()
+
+
+def test_data_is_processed_before_the_function_gets_it():
+    double = Distribution(framework="keras", process_data=lambda data: [2 * number for number in data])
+    task = Task(
+        function=lambda dataset: sum(dataset),
+        optimization_key="Metric",
+        fixed={"dataset": [1, 2]},
+        distribution=double,
+    )
+    assert task.run({}, Reporter()) == (6.0, None)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ _JAX_KINDS = frozenset({"JaxRuntimeError", "XlaRuntimeError"})
 _JAX = re.compile(
     "UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED|[Gg]loo|coordination service|Connection (closed|reset) by peer"
 )
+_JAX_ON_GLOO = re.compile(r"[A-Z_]+: Gloo \S+ failed: ")
 
 
 def chain(error: BaseException) -> list[BaseException]:
@@ -44,6 +45,8 @@ def is_peer_error(error: BaseException) -> bool:
         return kind.__name__ in _TENSORFLOW_KINDS
     if kind.__name__ in _JAX_KINDS:
         return _JAX.search(str(error)) is not None
-    return isinstance(error, RuntimeError | ValueError) and (  # the latter from JAX, which uses gloo too
-        type(error).__name__ in _TORCH_KINDS or _TORCH.search(str(error)) is not None
+    if isinstance(error, ValueError):  # what JAX makes of gloo's errors
+        return _JAX_ON_GLOO.match(str(error)) is not None
+    return isinstance(error, RuntimeError) and (
+        kind.__name__ in _TORCH_KINDS or _TORCH.search(str(error)) is not None
     )
