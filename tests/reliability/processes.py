@@ -7,7 +7,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -39,19 +39,23 @@ def worker_processes() -> list[int]:
 
 
 class Killer(threading.Thread):
-    """Kills processes with -9 at random times until it is told to stop.
+    """Kills processes with -9 at random times until it is told to stop, each of them once.
 
     victims  those that may be killed now
     pause_s  the mean time between two kills
+    signum   what is sent in place of SIGKILL
 
-    killed_at  when, in seconds since the epoch
+    killed  when, in seconds since the epoch, by number
     """
 
-    def __init__(self, victims: Callable[[], list[int]], *, pause_s: float, seed: int) -> None:
+    def __init__(
+        self, victims: Callable[[], list[int]], *, pause_s: float, seed: int, signum: int = signal.SIGKILL
+    ) -> None:
         super().__init__(name="killer", daemon=True)
         self._victims, self._pause_s, self._chance = victims, pause_s, random.Random(seed)
+        self._signum = signum
         self._over = threading.Event()
-        self.killed_at: list[float] = []
+        self.killed: dict[int, float] = {}
 
     def __enter__(self) -> Killer:
         self.start()
@@ -63,9 +67,40 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         while not self._over.wait(self._chance.expovariate(1 / self._pause_s)):
-            if victims := self._victims():
+            if victims := [number for number in self._victims() if number not in self.killed]:
+                victim = self._chance.choice(victims)
                 try:
-                    os.kill(self._chance.choice(victims), signal.SIGKILL)
-                    self.killed_at.append(time.time())
+                    os.kill(victim, self._signum)
+                    self.killed[victim] = time.time()
                 except ProcessLookupError:
                     continue
+
+
+class Obituary(threading.Thread):
+    """Writes down when processes end, to some hundredths of a second.
+
+    ended  when, in seconds since the epoch, by number
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="obituary", daemon=True)
+        self._watched: frozenset[int] = frozenset()
+        self._over = threading.Event()
+        self.ended: dict[int, float] = {}
+
+    def __enter__(self) -> Obituary:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+    def watch(self, numbers: Iterable[int]) -> None:
+        self._watched |= frozenset(numbers)
+
+    def run(self) -> None:
+        while not self._over.wait(0.02):
+            for number in self._watched - self.ended.keys():
+                if not Path(f"/proc/{number}").exists():
+                    self.ended[number] = time.time()

@@ -92,9 +92,9 @@ def chaos(num_trials, victims, pause_s, engine, tmp_path):
                 fenced_at[command.trial] = record.t
             elif isinstance(command, do.Run) and command.attempt > 0:
                 run_again_after.append(record.t - fenced_at[command.trial])
-    noticed_after = [min([t - k for k in killer.killed_at if k <= t], default=0.0) for t in lost_at]
+    noticed_after = [min([t - k for k in killer.killed.values() if k <= t], default=0.0) for t in lost_at]
     again = sum(trial.attempt for trial in result.trials)
-    return Toll(len(killer.killed_at), len(lost_at), again, seconds, noticed_after, run_again_after)
+    return Toll(len(killer.killed), len(lost_at), again, seconds, noticed_after, run_again_after)
 
 
 def executors():
