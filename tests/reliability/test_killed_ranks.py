@@ -45,24 +45,25 @@ def train(model, train_set, context, reporter, learning_rate):
     torch.manual_seed(0)
     net = model().double()
     optimizer = torch.optim.AdamW(net.parameters(), learning_rate)
-    begun = 0
+    begun, loss = 0, None
     if (state := reporter.load_checkpoint()) is not None:
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
-        begun = state["epoch"]
+        begun, loss = state["epoch"], state["loss"]
     batches = context.loader(train_set, 8, shuffle=True, epoch=begun)
     for epoch in range(begun, 12):
         total = count = 0
         for x, y in batches:
             optimizer.zero_grad()
-            loss = nn.functional.mse_loss(net(x), y)
-            loss.backward()
+            error = nn.functional.mse_loss(net(x), y)
+            error.backward()
             optimizer.step()
-            total += loss.item() * len(x)
+            total += error.item() * len(x)
             count += len(x)
         loss = context.mean(total, count)
         reporter.broadcast(loss, step=epoch)
-        reporter.save_checkpoint({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1})
+        done = {"epoch": epoch + 1, "loss": loss}
+        reporter.save_checkpoint({"net": net.state_dict(), "optimizer": optimizer.state_dict(), **done})
     return loss
 
 

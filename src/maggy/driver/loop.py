@@ -18,7 +18,7 @@ import msgspec
 from maggy.brain import commands as do
 from maggy.brain import events as ev
 from maggy.config import Combine
-from maggy.driver.crew import Crew
+from maggy.driver.crew import Crew, Member
 from maggy.driver.decider import Decider
 from maggy.driver.gangs import Gangs, places
 from maggy.driver.news import News
@@ -473,13 +473,9 @@ class Driver(threading.Thread):
         self._tell(command.worker, msg.StopTrial(command.trial, command.attempt))
 
     def _do_replace(self, command: do.Replace) -> None:
-        member = self._crew.member(command.worker)
-        if member is None:
-            return
-        member.leaves = True
-        self._reply(member.peer, msg.Release(_REPLACE_S))
-        if (supervisor := self._crew.supervisor_of(member)) is not None:
-            self._reply(supervisor, msg.EndProcess(member.hello.process, _REPLACE_S))
+        if (member := self._crew.member(command.worker)) is not None:
+            member.leaves = True
+            self._end_process(member, _REPLACE_S)
 
     def _do_conclude(self, command: do.Conclude) -> None:
         if command.ending is do.Ending.HOPELESS:
@@ -509,7 +505,14 @@ class Driver(threading.Thread):
 
     def _dismiss(self, worker: int) -> None:
         """A worker was given up: it leaves, now or when it is back, and its supervisor fills the seat afresh."""
-        self._tell(worker, msg.Release(self._grace_s))
+        if (member := self._crew.member(worker)) is not None:
+            self._end_process(member, self._grace_s)
+
+    def _end_process(self, member: Member, grace_s: float) -> None:
+        """Have a process leave; its supervisor ends it if it has not after `grace_s`, for it may hang."""
+        self._reply(member.peer, msg.Release(grace_s))
+        if (supervisor := self._crew.supervisor_of(member)) is not None:
+            self._reply(supervisor, msg.EndProcess(member.hello.process, grace_s))
 
     def _tell(self, worker: int, message: msg.FromDriver) -> None:
         peer = self._crew.peer_of(worker)
