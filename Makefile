@@ -26,7 +26,7 @@ bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo demo-ablation test test-tensorflow test-jax check bench bench-full peers soak docs clean
+.PHONY: help demo demo-ablation test test-distributed test-tensorflow test-jax check bench bench-full peers soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo-ablation: $(VENV)/.installed-$(demo_ablation_extras) ## find out what a cla
 
 test: $(VENV)/.installed-$(test_extras) ## run the tests
 	$(bin)/python -m pytest
+
+test-distributed: $(VENV)/.installed-$(test_extras) ## run the tests that train on several processes
+	$(bin)/python -m pytest -m "distributed and not soak"
 
 test-tensorflow: $(VENV_TENSORFLOW)/.installed ## run the tests that use Keras again, on TensorFlow
 	KERAS_BACKEND=tensorflow $(VENV_TENSORFLOW)/bin/python -m pytest -m keras $(keras_tests)

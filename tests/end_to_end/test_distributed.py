@@ -17,6 +17,8 @@ from maggy.config import BaseConfig, HyperparameterOptConfig, TorchDistributedCo
 from maggy.journal import ExperimentFolder, read
 from maggy.trial import TrialState
 
+pytestmark = pytest.mark.distributed
+
 EXACT = 1e-12
 """In double precision, losses of some 0.1 to 1 differ by no more: gradients are summed in another order."""
 ROUNDED = 1e-5

@@ -11,7 +11,7 @@ from reliability.processes import worker_processes
 from maggy import Searchspace, lagom
 from maggy.config import BaseConfig, HyperparameterOptConfig, KerasDistributedConfig
 
-pytestmark = [pytest.mark.keras, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.keras, pytest.mark.distributed, pytest.mark.timeout(300)]
 
 EPOCHS = 3
 

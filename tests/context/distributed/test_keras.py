@@ -15,7 +15,7 @@ from maggy.context.distributed import Alone, needs_fresh_process, opened
 from maggy.context.task import Task
 from maggy.errors import ConfigError
 
-pytestmark = [pytest.mark.keras, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.keras, pytest.mark.distributed, pytest.mark.timeout(300)]
 
 BACKEND = os.environ["KERAS_BACKEND"]
 

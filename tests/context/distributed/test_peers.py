@@ -12,6 +12,8 @@ from context.distributed.torch.stories import Net, trial
 from maggy.context.distributed import is_peer_error
 from maggy.errors import PeerLostError
 
+pytestmark = pytest.mark.distributed
+
 
 def lose_a_peer(gang):
     """Rank 1 hangs, then raises, then dies; what rank 0 is told each time, and rank 1 of what it raised."""

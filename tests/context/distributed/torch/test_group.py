@@ -16,6 +16,8 @@ from maggy.context.distributed.torch.interface import interface_of
 from maggy.context.distributed.torch.moving import Moving
 from maggy.context.distributed.torch.reach import reaching, unreached
 
+pytestmark = pytest.mark.distributed
+
 
 @pytest.mark.parametrize(
     ("gpus", "backend"),

@@ -29,6 +29,8 @@ from maggy.context.distributed.torch.sharded import LEAST, units
 from maggy.context.surgery import ablated
 from maggy.errors import ConfigError
 
+pytestmark = pytest.mark.distributed
+
 story = Stories()
 
 

@@ -19,6 +19,8 @@ from maggy.driver.keeper import Sweep
 from maggy.errors import CheckpointError, MaggyError
 from maggy.worker.checkpoints import Checkpoints
 
+pytestmark = pytest.mark.distributed
+
 STEPS, PLACE = 3, "trials/3/checkpoints/0-0"
 SHARDED = {"manifest.json", "state.pickle", "shard-0.pickle", "shard-1.pickle"}
 

@@ -27,6 +27,8 @@ from torch import nn
 from maggy.context.distributed import Alone
 from maggy.errors import EarlyStopException
 
+pytestmark = pytest.mark.distributed
+
 story = Stories()
 
 
