@@ -68,7 +68,8 @@ GONE = "[pair.cc:553] gloo: Connection closed by peer [10.0.0.1]:14228"
         (RuntimeError(GONE), True),
         (RuntimeError("size mismatch"), False),
         (ConnectionResetError("Connection reset by peer"), False),  # of a socket of the user's
-        (ValueError(GONE), True),  # as JAX raises it
+        (ValueError(GONE), False),
+        (ValueError(f"UNKNOWN: Gloo AllGather failed: {GONE}"), True),  # as JAX raises it
         (raised(RuntimeError(GONE), ValueError("cannot go on")), True),
         (raised(ValueError("the cause"), RuntimeError(GONE)), False),
     ],
