@@ -47,6 +47,4 @@ def is_peer_error(error: BaseException) -> bool:
         return _JAX.search(str(error)) is not None
     if isinstance(error, ValueError):  # what JAX makes of gloo's errors
         return _JAX_ON_GLOO.match(str(error)) is not None
-    return isinstance(error, RuntimeError) and (
-        kind.__name__ in _TORCH_KINDS or _TORCH.search(str(error)) is not None
-    )
+    return isinstance(error, RuntimeError) and (kind.__name__ in _TORCH_KINDS or _TORCH.search(str(error)) is not None)
