@@ -160,6 +160,24 @@ def causes(folder, trial: int) -> list[str]:
     return re.findall(r"^\[maggy\] attempt \d+ is over: (.*)$", said, re.MULTILINE)
 
 
+def under_fire(config, signum, pause_s, seed):
+    """Run an experiment. Its result, and which processes were hit and have ended when."""
+    with Obituary() as obituary:
+
+        def victims():
+            """One at a time: where all ranks of a gang hang, nobody waits for anybody."""
+            found = ranks(config.experiment_dir)
+            obituary.watch(found)
+            return [] if killer.killed.keys() & found else found
+
+        killer = Killer(victims, pause_s=pause_s, seed=seed, signum=signum)
+        with killer:
+            result = lagom(train, config, engine="local", verbose=0)
+        assert worker_processes() == []
+        time.sleep(0.1)  # the last ones are written down
+    return result, killer.killed, obituary.ended
+
+
 def fire(tmp_path, hits, signum, cause, pause_s, **settings):
     """Experiments one after the other, until so many ranks were hit while their gang ran a trial."""
     undisturbed = lagom(train, search(20, tmp_path / "alone"), engine="inline", verbose=0)
@@ -168,17 +186,7 @@ def fire(tmp_path, hits, signum, cause, pause_s, **settings):
     while toll.hit < hits:
         folder = tmp_path / str(number)
         config = search(20, folder, workers_per_trial=2, num_workers=4, **settings)
-        with Obituary() as obituary:
-
-            def victims(folder=folder, obituary=obituary):
-                found = ranks(folder)
-                obituary.watch(found)
-                return found
-
-            with Killer(victims, pause_s=pause_s, seed=SEED + number, signum=signum) as killer:
-                result = lagom(train, config, engine="local", verbose=0)
-            assert worker_processes() == []
-            time.sleep(0.1)  # the last ones are written down
+        result, killed, ended = under_fire(config, signum, pause_s, SEED + number)
         assert {trial.state for trial in result.trials} == {TrialState.FINISHED}
         assert {trial.trial_id: (trial.params, trial.final_metric) for trial in result.trials} == expected
         for trial in result.trials:
@@ -188,7 +196,7 @@ def fire(tmp_path, hits, signum, cause, pause_s, **settings):
         told, _ = replay_experiment(folder)
         assert told.differences == []
         toll.trials += len(result.trials)
-        toll.add(folder, killer.killed, obituary.ended)
+        toll.add(folder, killed, ended)
         number += 1
     return toll
 

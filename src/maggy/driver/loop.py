@@ -474,7 +474,6 @@ class Driver(threading.Thread):
 
     def _do_replace(self, command: do.Replace) -> None:
         if (member := self._crew.member(command.worker)) is not None:
-            member.leaves = True
             self._end_process(member, _REPLACE_S)
 
     def _do_conclude(self, command: do.Conclude) -> None:
@@ -510,6 +509,7 @@ class Driver(threading.Thread):
 
     def _end_process(self, member: Member, grace_s: float) -> None:
         """Have a process leave; its supervisor ends it if it has not after `grace_s`, for it may hang."""
+        member.leaves = True
         self._reply(member.peer, msg.Release(grace_s))
         if (supervisor := self._crew.supervisor_of(member)) is not None:
             self._reply(supervisor, msg.EndProcess(member.hello.process, grace_s))
