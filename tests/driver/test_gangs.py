@@ -275,6 +275,35 @@ def test_only_the_checkpoints_of_rank_0_count():
     assert [type(event) for event in ranks.say(0, saved)] == [ev.CheckpointSaved]
 
 
+def test_a_checkpoint_counts_when_every_rank_has_reported_the_points_before_it():
+    """Who goes on from it reports them not again."""
+    ranks = Ranks()
+    saved = msg.CheckpointSaved(3, 0, 0, 5, 100, 0.1)
+    ranks.reports(0, (0, 1.0))
+    ranks.reports(1, (0, 1.0))
+    ranks.reports(0, (1, 1.0), (2, 1.0))
+    assert ranks.say(0, saved) == []
+    assert ranks.reports(0, (3, 1.0)) == []
+    assert ranks.reports(1, (1, 1.0)) == [reported((1, 1.0))]
+    point, event = ranks.reports(1, (2, 1.0))
+    assert (point, type(event)) == (reported((2, 1.0)), ev.CheckpointSaved)
+
+
+def test_a_rank_that_reports_nothing_keeps_no_checkpoint_waiting():
+    ranks = Ranks()
+    ranks.reports(0, (0, 1.0))
+    assert [type(event) for event in ranks.say(0, msg.CheckpointSaved(3, 0, 0, 5, 100, 0.1))] == [ev.CheckpointSaved]
+
+
+def test_a_checkpoint_that_waits_counts_before_the_end():
+    ranks = Ranks()
+    ranks.reports(1, (0, 1.0))
+    ranks.reports(0, (0, 1.0), (1, 1.0))
+    assert ranks.say(0, msg.CheckpointSaved(3, 0, 0, 5, 100, 0.1)) == []
+    ranks.say(0, msg.Finished(3, 0, 1.0))
+    assert [type(event) for event in ranks.say(1, msg.Finished(3, 0, 1.0))] == [ev.CheckpointSaved, ev.TrialFinished]
+
+
 # --- numbers
 
 

@@ -30,6 +30,8 @@ class _Lease:
     """One attempt of a trial on a gang.
 
     points    of each rank, what has no counterpart yet on the others
+    reported  ranks that have reported anything
+    saved     checkpoints of rank 0, each with how many of its points that came before have no counterpart yet
     awaits    the step for which each rank waits for a verdict
     asked     the largest step for which one was asked
     gathers   ranks that have given a part
@@ -45,6 +47,8 @@ class _Lease:
     points: list[deque[tuple[int, float]]]
     awaits: list[int]
     asked: int = -1
+    reported: set[int] = field(default_factory=set)
+    saved: deque[tuple[int, msg.CheckpointSaved]] = field(default_factory=deque)
     gathers: dict[int, msg.Gather] = field(default_factory=dict)
     held: dict[int, int] | None = None
     answers: dict[int, msg.Finished | msg.Stopped] = field(default_factory=dict)
@@ -120,7 +124,8 @@ class Gangs:
         match message:
             case msg.CheckpointSaved():
                 if rank == 0:
-                    yield event_of(message)
+                    lease.saved.append((len(lease.points[0]), message))
+                    yield from self._save(lease)
             case msg.Metrics():
                 yield from self._report(lease, rank, message)
             case msg.Finished() | msg.Stopped():
@@ -240,6 +245,7 @@ class Gangs:
             if rank == 0:
                 yield event_of(message)
             return
+        lease.reported.add(rank)
         lease.points[rank].extend(zip(message.steps, message.values, strict=True))
         if message.awaits is not None:
             lease.awaits[rank] = message.awaits
@@ -261,6 +267,17 @@ class Gangs:
         lease.asked = max(due, lease.asked)
         if steps or awaits is not None:
             yield event_of(msg.Metrics(lease.trial, lease.attempt, steps, values, awaits))
+        lease.saved = deque((unmatched - len(steps), saved) for unmatched, saved in lease.saved)
+        yield from self._save(lease)
+
+    def _save(self, lease: _Lease) -> Iterator[ev.AnyEvent]:
+        """Let the checkpoints count whose points all ranks have reported: who goes on from one reports them not again.
+
+        A rank that reports nothing at all is not waited for.
+        """
+        all_report = len(lease.reported) == len(lease.workers)
+        while lease.saved and (lease.saved[0][0] <= 0 or not all_report):
+            yield event_of(lease.saved.popleft()[1])
 
     def _end(self, lease: _Lease, now: float) -> Iterator[ev.AnyEvent]:
         lease.since.setdefault("end", now)
@@ -273,6 +290,7 @@ class Gangs:
         if len(lease.answers) < len(lease.workers):
             return
         lease.since.clear()
+        yield from (event_of(saved) for _, saved in lease.saved)
         if any(lease.points):
             unmatched = ", ".join(f"rank {rank} {len(points)}" for rank, points in enumerate(lease.points) if points)
             self._log(lease.trial, [f"[maggy] points that not every rank has reported are left out: {unmatched}"])

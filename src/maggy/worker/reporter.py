@@ -184,8 +184,8 @@ class Reporter:
             saved = self._checkpoints.save(state, step)
         finally:
             self._saving = False
+        self.flush()  # points come first, those of all ranks
         if self._send is not None and saved is not None:
-            self.flush()  # points come first
             self._send(saved)
 
     def load_checkpoint(self) -> Any:
