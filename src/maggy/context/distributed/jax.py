@@ -54,7 +54,8 @@ def joined(gang: Gang, timeout_s: float) -> Iterator[None]:
             f"pip install 'jax>=0.9', here and on workers"
         )
     limit = max(1, round(timeout_s))
-    with environment("XLA_FLAGS", f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_collective_timeout_seconds={limit}"):
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_collective_timeout_seconds={limit}"
+    with environment({"XLA_FLAGS": flags}):
         try:
             jax.distributed.initialize(
                 addresses(gang)[0],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from maggy.context.distributed.gang import Gang
+from maggy.context.distributed.peers import chain
 from maggy.errors import EarlyStopException, PreemptedException
 
 
@@ -28,26 +30,31 @@ def addresses(gang: Gang) -> list[str]:
 def parting(part: Callable[[], None]) -> Iterator[None]:
     """What is done at the end of a block in which all ranks are: also of one that is stopped, on all of them at once.
 
-    After any other exception nobody can wait for the others, and all their processes are ended.
+    What the training function has made is gone by then. After any other exception nobody can wait for the others, and
+    all their processes are ended.
     """
     try:
         yield
     except PreemptedException:  # of this rank alone
         raise
-    except EarlyStopException:
+    except EarlyStopException as stop:
+        for error in chain(stop):
+            traceback.clear_frames(error.__traceback__)
         part()
         raise
     part()
 
 
 @contextmanager
-def environment(name: str, value: str) -> Iterator[None]:
-    """A variable of the environment has this value within."""
-    before = os.environ.get(name)
-    os.environ[name] = value
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Variables of the environment have these values within."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

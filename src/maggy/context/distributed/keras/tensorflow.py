@@ -147,7 +147,7 @@ def opened(gang: Gang, *, seed: int, timeout_s: float) -> Iterator[KerasContext]
     gpus = tf.config.list_physical_devices("GPU")
     task = {"type": "worker", "index": gang.rank}
     cluster = {"cluster": {"worker": addresses(gang)}, "task": task}
-    with environment("TF_CONFIG", json.dumps(cluster)):
+    with environment({"TF_CONFIG": json.dumps(cluster)}):
         try:
             if gpus:
                 tf.config.set_visible_devices(gpus[gang.local_rank % len(gpus)], "GPU")

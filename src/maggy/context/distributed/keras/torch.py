@@ -12,7 +12,7 @@ from maggy.context.distributed.keras.context import KerasContext
 from maggy.context.distributed.keras.models import Divided
 from maggy.context.distributed.keras.ranks import Ranks, wide
 from maggy.context.distributed.meeting import parting
-from maggy.context.distributed.torch.group import Group
+from maggy.context.distributed.torch.group import Group, device_of
 
 
 class TorchRanks(Ranks):
@@ -80,12 +80,7 @@ class TorchContext(KerasContext):
 @contextmanager
 def opened(gang: Gang, *, seed: int, timeout_s: float) -> Iterator[KerasContext]:
     """The context of one trial, with a process group of its own."""
-    import torch
-
-    device = torch.device("cpu")
-    if torch.cuda.is_available():
-        device = torch.device("cuda", gang.local_rank % torch.cuda.device_count())
-        torch.cuda.set_device(device)  # Keras takes that
+    device = device_of(gang)  # Keras takes that
     if gang.size == 1:
         yield TorchContext(gang, device, seed=seed)
         return

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from maggy.context.distributed.gang import Gang
+from maggy.context.distributed.meeting import environment
 from maggy.context.distributed.torch.interface import interface_of
 
 _GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
@@ -46,7 +46,7 @@ class Group:
             wait_for_workers=False,
             master_listen_fd=server.detach() if server else None,
         )
-        self._environment = _set(_environment(gang, host, port))
+        self._environment = environment(_variables(gang, host, port))
         self._environment.__enter__()
         dist.init_process_group(
             backend_for([str(part[2]) for part in parts]),
@@ -67,6 +67,22 @@ class Group:
         self._environment.__exit__(None, None, None)
 
 
+def device_of(gang: Gang) -> Any:
+    """This rank's GPU, which is made the current one: the only one that it sees, as a rule; the CPU where it sees none.
+
+    Raises ImportError where PyTorch is missing.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("training with PyTorch needs it: pip install torch") from error
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", gang.local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
+
+
 def backend_for(gpus: Sequence[str]) -> str:
     """What PyTorch talks over, given the GPU of each rank ("" for none): NCCL where each has one of its own."""
     alone = all(gpu and count == 1 for gpu, count in Counter(gpus).items())
@@ -84,7 +100,7 @@ def _listen(host: str) -> socket.socket:
     return socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-def _environment(gang: Gang, host: str, port: int) -> dict[str, str]:
+def _variables(gang: Gang, host: str, port: int) -> dict[str, str]:
     variables = {
         "MASTER_ADDR": host,
         "MASTER_PORT": port,
@@ -97,17 +113,3 @@ def _environment(gang: Gang, host: str, port: int) -> dict[str, str]:
     if interface is not None and _GLOO_INTERFACE not in os.environ:  # else gloo asks what the host's name stands for
         variables[_GLOO_INTERFACE] = interface
     return {name: str(value) for name, value in variables.items()}
-
-
-@contextmanager
-def _set(variables: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gc
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from maggy.config import Distribution
 from maggy.context.distributed.gang import Gang
-from maggy.context.distributed.peers import chain
+from maggy.context.distributed.meeting import parting
 from maggy.context.distributed.torch.context import TorchContext
-from maggy.context.distributed.torch.group import Group
-from maggy.errors import EarlyStopException, PreemptedException
+from maggy.context.distributed.torch.group import Group, device_of
 
 
 @contextmanager
@@ -22,18 +20,11 @@ def opened_torch(distribution: Distribution, gang: Gang, *, seed: int, takes_con
 
     Raises ImportError where PyTorch is missing, and what `Group` does.
     """
-    device = _device(gang)
+    device = device_of(gang)
     group = _meet(gang, device, distribution.timeout_s) if gang.size > 1 else None
     context = TorchContext(gang, distribution, device, seed=seed, shares_rows=not takes_context)
-    try:
+    with parting(lambda: _close(context, group)):
         yield context
-    except PreemptedException:  # of this rank alone: the others cannot part from it
-        raise
-    except EarlyStopException as stop:
-        _forget(stop)
-        _close(context, group)
-        raise
-    _close(context, group)
 
 
 def _meet(gang: Gang, device: Any, timeout_s: float) -> Group:
@@ -52,22 +43,3 @@ def _close(context: TorchContext, group: Group | None) -> None:
         gc.collect()
         gc.unfreeze()
         group.leave()
-
-
-def _forget(error: BaseException) -> None:
-    """Drop what the frames hold through which an exception came."""
-    for each in chain(error):
-        traceback.clear_frames(each.__traceback__)
-
-
-def _device(gang: Gang) -> Any:
-    """This rank's GPU: the only one that it sees, as a rule; the CPU where it sees none."""
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError("training with PyTorch needs it: pip install torch") from error
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    device = torch.device("cuda", gang.local_rank % torch.cuda.device_count())
-    torch.cuda.set_device(device)
-    return device
