@@ -135,11 +135,13 @@ class ExperimentFailedError(MaggyError, RuntimeError):
 class EarlyStopException(MaggyError):  # noqa: N818  the name is part of the historical API
     """Raised by `Reporter.broadcast` when the driver decided to stop the trial.
 
-    metric  the metric of the broadcast at which the trial was stopped; it becomes the trial's result
+    metric   the metric of the broadcast at which the trial was stopped; it becomes the trial's result
+    outputs  what a function that returns a dict has to say all the same; it may be set before this is raised again
     """
 
     def __init__(self, metric: float) -> None:
         self.metric = metric
+        self.outputs: dict[str, object] | None = None
         super().__init__(f"the trial is stopped early at metric {metric}")
 
 

@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -37,6 +37,7 @@ from maggy.searchspace import Space
 from maggy.tracking.progress import Progress
 from maggy.tracking.summary import summary
 from maggy.tracking.tally import Tally
+from maggy.tracking.tracker import Tracker, Tracking
 from maggy.wire.opening import open_channel
 
 # `maggy.experiment.experiment.lagom` is where Maggy 1.1 had it.
@@ -54,6 +55,7 @@ def lagom(
     engine: str | Engine | None = None,
     resume: str | os.PathLike[str] | None = None,
     force: bool = False,
+    track: Tracker | Sequence[Tracker] | None = None,
     verbose: int = 1,
     map_fun: Callable[..., Any] | None = None,
     **keywords: Any,
@@ -72,6 +74,7 @@ def lagom(
               that has ended runs again. `train_fn` and `config` may be left out: it was begun with them. Keywords in
               place of a config change it, e.g. `lagom(resume=path, force=True, num_trials=50)`
     force     resume although the function, the search space or the config has changed
+    track     a `Tracker`, or several, that see every event as it happens
     verbose   0: say nothing; 1: progress and a summary; 2: also what trials log and print, as it comes
     map_fun, **keywords  the flat form of the versions before 1.0, e.g.
               `lagom(map_fun=f, searchspace=sp, optimizer="randomsearch", direction="max", num_trials=15, name="MNIST")`
@@ -86,11 +89,12 @@ def lagom(
     function = train_fn if map_fun is None else map_fun
     if (train_fn is not None and map_fun is not None) or (function is None and resume is None):
         raise ConfigError("lagom needs one training function: lagom(train_fn, config)")
+    trackers = [track] if isinstance(track, Tracker) else list(track or ())
     if resume is None:
         if force:
             raise ConfigError("force=True goes with resume=: lagom(train_fn, config, resume=path, force=True)")
         settings = config_from_keywords(config, keywords)
-        return _Experiment(function, settings, find_engine(engine), verbose).run()
+        return _Experiment(function, settings, find_engine(engine), verbose, trackers=trackers).run()
     begun = Begun.read(resume)
     unchanged: set[str] = set()
     if function is None or config is None:
@@ -105,7 +109,10 @@ def lagom(
             unchanged |= {"policies"} if keywords.keys().isdisjoint(WITH_SOURCES) else set()
             keywords = {}
     settings = config_from_keywords(config, keywords)
-    return _Experiment(function, settings, find_engine(engine), verbose, begun, unchanged, force=force).run()
+    experiment = _Experiment(
+        function, settings, find_engine(engine), verbose, begun, unchanged, force=force, trackers=trackers
+    )
+    return experiment.run()
 
 
 def launch(*args: Any, **keywords: Any) -> Result:
@@ -126,6 +133,7 @@ class _Experiment:
         unchanged: Collection[str] = (),
         *,
         force: bool = False,
+        trackers: Sequence[Tracker] = (),
     ) -> None:
         """
         begun      the experiment that is resumed
@@ -134,7 +142,7 @@ class _Experiment:
         """
         assert function is not None
         self._function, self._config, self._engine, self._verbose = function, config, engine, verbose
-        self._begun, self._force = begun, force
+        self._begun, self._force, self._trackers = begun, force, trackers
         own_seed = secrets.randbits(32) if begun is None else begun.seed
         self._seed = own_seed if config.seed is None else int(config.seed)
         self._say: Callable[[str], None] = print
@@ -375,14 +383,13 @@ class _Experiment:
 
     @contextmanager
     def _showing(self, journal: JournalWriter, tally: Tally) -> Iterator[Callable[[str], None]]:
-        if not self._verbose:
+        with ExitStack() as stack:
+            if self._verbose:
+                progress = stack.enter_context(Progress(self._config.name, tally, _fed(journal)))
+                self._say = progress.say
+            for tracker in self._trackers:
+                stack.enter_context(Tracking(tracker, _fed(journal), lambda line: self._say(line)))
             yield self._say
-            return
-        feed: deque[Record] = deque()
-        journal.feeds.append(feed)
-        with Progress(self._config.name, tally, feed) as progress:
-            self._say = progress.say
-            yield progress.say
 
     def _say_spare(self) -> None:
         """Tell of workers that have no part in any trial, as long as no other is lost."""
@@ -401,3 +408,10 @@ class _Experiment:
             result["effects"] = result.effects.to_dict()
         result.study_stopped = self._advisor.watch.stopped
         return result
+
+
+def _fed(journal: JournalWriter) -> deque[Record]:
+    """A queue that gets each record as it is written."""
+    feed: deque[Record] = deque()
+    journal.feeds.append(feed)
+    return feed

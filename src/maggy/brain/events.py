@@ -194,6 +194,7 @@ class TrialStopped(Event):
     trial: int
     attempt: int
     metric: float
+    outputs: dict[str, Any] | None = None
 
 
 class TrialFailed(Event):

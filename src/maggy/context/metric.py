@@ -67,7 +67,7 @@ def read_return(
         raise MetricTypeError(what)
     if not math.isfinite(number):
         raise MetricValueError(f"{where} is {number}: the training has diverged, which is no result")
-    return number, {**_outputs(returned), **further} if isinstance(returned, Mapping) else None
+    return number, {**as_outputs(returned), **further} if isinstance(returned, Mapping) else None
 
 
 def _describe(value: object) -> str:
@@ -78,7 +78,7 @@ def _describe(value: object) -> str:
     return f"a {kind} of shape {tuple(shape)}" if shape is not None else f"{kind} {str(value)[:60]!r}"
 
 
-def _outputs(returned: Mapping[Any, Any]) -> dict[str, Any]:
+def as_outputs(returned: Mapping[Any, Any]) -> dict[str, Any]:
     """The dict as JSON can hold it, without what is too large for a message and a journal."""
     outputs, size = {}, 0
     for key, value in returned.items():

@@ -68,7 +68,7 @@ class Decider:
             case ev.TrialFinished():
                 book.note(event.trial, final_metric=event.metric, metric_dict=event.outputs)
             case ev.TrialStopped():
-                book.note(event.trial, final_metric=event.metric)
+                book.note(event.trial, final_metric=event.metric, metric_dict=event.outputs)
             case ev.TrialFailed():
                 book.note(event.trial, error=event.error, traceback=event.traceback)
 

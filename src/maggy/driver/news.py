@@ -24,7 +24,7 @@ def event_of(message: News) -> ev.AnyEvent:
         case msg.Finished():
             return ev.TrialFinished(**which, metric=message.metric, outputs=message.outputs)
         case msg.Stopped():
-            return ev.TrialStopped(**which, metric=message.metric)
+            return ev.TrialStopped(**which, metric=message.metric, outputs=message.outputs)
         case msg.Failed():
             return ev.TrialFailed(
                 **which, error=message.error, signature=message.signature, traceback=message.traceback

@@ -79,6 +79,15 @@ class Space:
                     kept.append(deepcopy(start))
         self._starts = tuple(kept)
 
+    @property
+    def branches(self) -> tuple[Branch, ...]:
+        """Its templates, each with what is forbidden in it."""
+        return self._branches
+
+    def split(self) -> list[Space]:
+        """A space for each of its templates."""
+        return [Space._of([branch], self._starts) for branch in self._branches]
+
     # What optimizers use
 
     @property

@@ -15,7 +15,7 @@ import msgspec
 
 from maggy.wire.messages import Message, encode_into
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Goes up with every change that the version before does not understand."""
 
 PREFIX = struct.Struct("<QQ")

@@ -145,6 +145,7 @@ class Stopped(Message):
     trial: int
     attempt: int
     metric: float
+    outputs: dict[str, Any] | None = None
 
 
 class Failed(Message):

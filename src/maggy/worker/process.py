@@ -17,7 +17,7 @@ from types import FrameType
 
 from maggy.context import Probe, Task, unpack
 from maggy.context.distributed import is_peer_error
-from maggy.context.metric import as_number
+from maggy.context.metric import as_number, as_outputs
 from maggy.errors import EarlyStopException, MetricValueError
 from maggy.ticket import Ticket
 from maggy.wire import connect
@@ -200,7 +200,7 @@ class Worker:
                 metric, outputs = task.run(order.params, reporter, self._gang)
             return stopped(order, reporter.last) if reporter.cut_short else Finished(trial, attempt, metric, outputs)
         except EarlyStopException as stop:
-            return stopped(order, as_number(stop.metric) if reporter.last is None else reporter.last)
+            return stopped(order, as_number(stop.metric) if reporter.last is None else reporter.last, stop.outputs)
         except BaseException as error:  # sys.exit() in user code ends a trial, not the worker
             if isinstance(error, KeyboardInterrupt) and self._echo:
                 raise
@@ -305,10 +305,10 @@ def _end_child(answer: ToDriver) -> None:
     os._exit(1 if isinstance(answer, Failed) else 0)
 
 
-def stopped(order: RunTrial, last: float | None) -> Stopped | Failed:
+def stopped(order: RunTrial, last: float | None, outputs: Mapping[str, object] | None = None) -> Stopped | Failed:
     """What the driver is told of a trial that was stopped when it had reported this."""
     if last is not None and math.isfinite(last):
-        return Stopped(order.trial, order.attempt, last)
+        return Stopped(order.trial, order.attempt, last, None if outputs is None else as_outputs(outputs))
     return failure(order, MetricValueError(f"the trial was stopped at metric {last}, which is no result"))
 
 

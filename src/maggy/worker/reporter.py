@@ -107,7 +107,7 @@ class Reporter:
         self.noticed = self.noticed or self._preempted
         return self._preempted
 
-    def broadcast(self, metric: Any, step: int | None = None) -> None:
+    def broadcast(self, metric: Any, step: int | None = None, *, wait: bool = False) -> None:
         """Report the metric at a step. Returns at once, unless an early-stopping rule judges this step.
 
         It also waits while the driver takes nothing and too much is unsent: a driver that pauses pauses its trials.
@@ -115,6 +115,8 @@ class Reporter:
         metric  a finite number; NumPy scalars and 0-d tensors are numbers too
         step    epoch or batch, whole, never smaller than the one before; None: the one before plus one, from 0 or
                 from the step of the checkpoint that was loaded
+        wait    for the verdict on this step, if it is judged, however long that takes: for few, long steps. Else it is
+                waited for a tenth of a step at most, and a stop that comes later leaves at the next broadcast
 
         Raises BroadcastMetricTypeError, BroadcastStepTypeError, BroadcastStepValueError for an argument that is
         wrong, BroadcastMetricValueError for NaN or infinity (the point is kept, to show where training diverged),
@@ -137,7 +139,7 @@ class Reporter:
         if metric - metric != 0.0 and not self._leaves_here():
             raise BroadcastMetricValueError(f"broadcast was given {metric} at step {step}: the training has diverged")
         if self._judge_every and step % self._judge_every == 0 and step:
-            self._await_verdict(step)
+            self._await_verdict(step, wait)
         elif self._send is None:
             self._say()
         if self._held:
@@ -288,17 +290,19 @@ class Reporter:
 
     # --- inside
 
-    def _await_verdict(self, step: int) -> None:
+    def _await_verdict(self, step: int, wait: bool) -> None:
         now = perf_counter()
         self._step_times.append((now - self._resumed_at) / max(1, step - self._judged_step))
         self._judged_step = step
         self._due = step
         patience_s = min(_WAIT_SHARE * median(self._step_times), _WAIT_LIMIT_S)
-        if patience_s > _ROUND_TRIP_S:
+        if wait or patience_s > _ROUND_TRIP_S:
             self._answered.clear()
             self.flush()
             if not (self._stop or self._holding):
                 self._answered.wait(patience_s)
+            while wait and not (self._stop or self._holding or self._answered.wait(_HOLD_S)):
+                self._hold()
         elif now - self._flushed_at > _COALESCE_S:
             self._flushed_at = now
             self.flush()

@@ -1,0 +1,213 @@
+"""From the front door to `lagom` and back: candidates become trials, and trials become reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from maggy.config import HyperparameterOptConfig
+from maggy.context.checkpoint import load_checkpoint
+from maggy.engine.base import Engine
+from maggy.errors import EarlyStopException
+from maggy.experiment import lagom
+from maggy.optimizer import Optimizer
+from maggy.result import Result
+from maggy.searchspace import Searchspace
+from maggy.tracking.tracker import Tracker
+from maggy.trial import Trial as LagomTrial
+from maggy.tune.dataset import TuneDataset
+from maggy.tune.iterative import IterativeObjectiveFunc
+from maggy.tune.local_optimizer import NonIterativeObjectiveLocalOptimizer, evaluate
+from maggy.tune.objective import NonIterativeObjectiveFunc
+from maggy.tune.studies import CANDIDATE, Candidates, Studies
+from maggy.tune.trial import Trial, TrialReport
+
+Plan = Sequence[tuple[float, int]]
+"""Rungs as pairs of what a rung adds to the budget, and how many go on from it."""
+
+_SORT_METRIC = "Metric"
+
+
+def run(
+    dataset: TuneDataset,
+    train: Callable[..., Any],
+    make: Callable[[], Optimizer],
+    engine: str | Engine,
+    *,
+    name: str,
+    trackers: Sequence[Tracker] = (),
+    verbose: int = 1,
+    **settings: Any,
+) -> Result:
+    """Try the candidates of a dataset.
+
+    train     the training function, made by `once`, `rungs` or `continuous_rungs`
+    make      makes the optimizer of one study
+    settings  further fields of `HyperparameterOptConfig`
+    """
+    names = dataset.keys
+    shown = [
+        {CANDIDATE: index, **dict(zip(names, map(_plain, trial.keys), strict=True)), **trial.params.describe()}
+        for index, trial in enumerate(dataset.trials)
+    ]
+    studies = Candidates([[shown[index] for index in study] for study in dataset.studies()])
+    config = HyperparameterOptConfig(
+        num_trials=len(dataset.trials),
+        optimizer=Studies(make, studies),
+        searchspace=Searchspace(),
+        optimization_key=_SORT_METRIC,
+        direction="min",
+        es_policy="none",
+        **{"seed": 0, "name": name, **settings},
+    )
+    return lagom(train, config, engine=engine, track=trackers, verbose=verbose)
+
+
+# --- on a worker
+
+
+def once(
+    dataset: TuneDataset,
+    objective: NonIterativeObjectiveFunc,
+    optimizer: NonIterativeObjectiveLocalOptimizer | None,
+) -> Callable[..., Any]:
+    """A training function that tries one candidate."""
+
+    def train(hparams: dict[str, Any], reporter: Any) -> dict[str, Any]:
+        report = evaluate(objective, _candidate(dataset, hparams), optimizer)
+        return _said(report, reporter)
+
+    return train
+
+
+def rungs(dataset: TuneDataset, objective: IterativeObjectiveFunc) -> Callable[..., Any]:
+    """A training function that runs one rung, from the checkpoint of the rung before."""
+
+    def train(hparams: dict[str, Any], budget: float, reporter: Any) -> dict[str, Any]:
+        before = reporter.load_checkpoint()
+        done, rung = (0.0, 0) if before is None else json.loads((Path(before) / _STATE).read_text())
+
+        def save(folder: Path) -> None:
+            (folder / _STATE).write_text(json.dumps([budget, rung + 1]))
+            reporter.save_checkpoint(str(folder), step=rung)
+
+        report = objective.run(
+            _candidate(dataset, hparams), lambda _: budget - done, lambda _: False, begin=before, save=save, rung=rung
+        )
+        return _said(report, None)
+
+    return train
+
+
+def continuous_rungs(
+    dataset: TuneDataset, objective: IterativeObjectiveFunc, plan: Plan, *, always_checkpoint: bool
+) -> Callable[..., Any]:
+    """A training function that runs rung after rung until it is stopped, or has run all."""
+
+    def train(hparams: dict[str, Any], reporter: Any) -> dict[str, Any]:
+        newest: list[TrialReport] = []
+        before = reporter.load_checkpoint()  # of a worker that was lost
+        first = 0 if before is None else json.loads((Path(before) / _STATE).read_text())[1]
+
+        def judge(report: TrialReport) -> bool:
+            newest[:] = [report]
+            reporter.broadcast(report.sort_metric, step=report.rung + 1, wait=True)
+            return report.rung + 1 < len(plan)
+
+        def save(folder: Path) -> None:
+            rung = newest[0].rung + 1
+            (folder / _STATE).write_text(json.dumps([sum(budget for budget, _ in plan[:rung]), rung]))
+            reporter.save_checkpoint(str(folder), step=rung)
+
+        try:
+            report = objective.run(
+                _candidate(dataset, hparams),
+                lambda rung: plan[rung][0],
+                judge,
+                begin=before,
+                save=save,
+                rung=first,
+                always_checkpoint=always_checkpoint,
+            )
+        except EarlyStopException as stop:
+            if newest:
+                stop.outputs = dict(_said(newest[0], None))
+            raise
+        return _said(report, None)
+
+    return train
+
+
+_STATE = "__RUNG__"
+
+
+def _candidate(dataset: TuneDataset, hparams: Mapping[str, Any]) -> Trial:
+    trial = dataset.trials[hparams[CANDIDATE]]
+    return trial if dataset.tables is None else trial.with_dfs(dataset.tables.open(tuple(trial.keys)))
+
+
+def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
+    """A report as what a training function returns. Metadata that no message can hold goes into a checkpoint."""
+    said = {
+        _SORT_METRIC: report.sort_metric,
+        "metric": report.metric,
+        "cost": report.cost,
+        "rung": report.rung,
+        "log_time": report.log_time.timestamp(),
+        "params": report.params.simple_value,
+        "metadata": _plain(report.metadata),
+    }
+    if reporter is not None and not _is_plain(said["metadata"]):
+        reporter.save_checkpoint(report.metadata)
+        said["metadata"] = None
+    return said
+
+
+# --- on the driver
+
+
+def report_of(dataset: TuneDataset, params: Mapping[str, Any], outputs: Mapping[str, Any]) -> TrialReport:
+    """The report that a trial of these parameters returned."""
+    return TrialReport(
+        dataset.trials[params[CANDIDATE]],
+        outputs["metric"],
+        params=outputs["params"],
+        metadata=outputs["metadata"],
+        cost=outputs["cost"],
+        rung=outputs["rung"],
+        sort_metric=outputs[_SORT_METRIC],
+        log_time=datetime.fromtimestamp(outputs["log_time"], UTC).astimezone().replace(tzinfo=None),
+    )
+
+
+def reports_of(dataset: TuneDataset, trials: Iterable[LagomTrial]) -> list[TrialReport]:
+    """The last report of every trial that has one, in order of their ends."""
+    reports = []
+    for trial in trials:
+        if not trial.state.has_result or trial.metric_dict is None:
+            continue
+        report = report_of(dataset, trial.params, trial.metric_dict)
+        if trial.metric_dict["metadata"] is None and trial.checkpoint is not None:
+            report.metadata = load_checkpoint(trial.checkpoint)
+        reports.append(report)
+    return reports
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's own; anything else as it is."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "dtype") and hasattr(value, "tolist") else value
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
