@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from maggy.assembly import find_engine
-from maggy.context.data.kinds import is_a
 from maggy.engine.base import Engine
 
 _NAMES = {"native": "inline", "pandas": "inline", "sparksession": "spark", "databricks": "spark"}
@@ -37,7 +36,3 @@ def to_engine(
     if isinstance(execution_engine, str):
         return find_engine(_NAMES.get(execution_engine.lower(), execution_engine))
     return find_engine(execution_engine)
-
-
-def _is_session(value: Any) -> bool:
-    return is_a(value, "pyspark", "SparkSession")

@@ -145,7 +145,7 @@ _STATE = "__RUNG__"
 
 
 def _candidate(dataset: TuneDataset, hparams: Mapping[str, Any]) -> Trial:
-    trial = dataset.trials[hparams[CANDIDATE]]
+    trial: Trial = dataset.trials[hparams[CANDIDATE]]
     return trial if dataset.tables is None else trial.with_dfs(dataset.tables.open(tuple(trial.keys)))
 
 
