@@ -201,6 +201,15 @@ class Advisor:
             probability=verdict.probability,
         )
 
+    def unwanted(self) -> list[Judged]:
+        """The optimizer's word on running trials that it needs no more."""
+        running = self.book.running
+        return [
+            Judged(trial=number, attempt=running[number].attempt, step=-1, stop=True, reason=reason)
+            for number, reason in self._optimizer.unwanted().items()
+            if number in running
+        ]
+
     def study_verdict(self, t: float) -> str | None:
         """Why the study should end now, in one line; None to go on."""
         if not self._policy.watches_study:

@@ -33,7 +33,10 @@ class Decider:
         self._note(event, t)
         self.advisor.watch.see(t)
         commands = self.brain.handle(event, now)
-        return commands, [answer for command in commands if (answer := self._carry_out(command, t)) is not None]
+        answers = [answer for command in commands if (answer := self._carry_out(command, t)) is not None]
+        if any(isinstance(command, do.Settle) for command in commands):
+            answers += self.advisor.unwanted()
+        return commands, answers
 
     def _note(self, event: ev.AnyEvent, t: float) -> None:
         """Write down what a trial has to say, while it still counts as running."""

@@ -131,5 +131,9 @@ class Optimizer(KeepsArguments, ABC):
     def observe(self, report: Report) -> None:
         """Learn how a trial ended; called once for each run of it, before the suggestion that follows."""
 
+    def unwanted(self) -> Mapping[int, str]:
+        """Running trials that nobody needs any more, with the reason in one line; asked when a trial has ended."""
+        return {}
+
     def finalize(self) -> None:
         """The experiment is over; nothing is asked any more."""

@@ -19,6 +19,7 @@ from maggy.searchspace import Searchspace
 from maggy.tracking.tracker import Tracker
 from maggy.trial import Trial as LagomTrial
 from maggy.tune.dataset import TuneDataset
+from maggy.tune.errors import TuneInterrupted
 from maggy.tune.iterative import IterativeObjectiveFunc
 from maggy.tune.local_optimizer import NonIterativeObjectiveLocalOptimizer, evaluate
 from maggy.tune.objective import NonIterativeObjectiveFunc
@@ -77,7 +78,8 @@ def once(
     """A training function that tries one candidate."""
 
     def train(hparams: dict[str, Any], reporter: Any) -> dict[str, Any]:
-        report = evaluate(objective, _candidate(dataset, hparams), optimizer)
+        trial = _candidate(dataset, hparams)
+        report = reporter.interruptibly(lambda: evaluate(objective, trial, optimizer), TuneInterrupted)
         return _said(report, reporter)
 
     return train

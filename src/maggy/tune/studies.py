@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -90,6 +90,14 @@ class Studies(Optimizer):
     def observe(self, report: Report) -> None:
         self._of(report.trial).observe(report)
 
+    def unwanted(self) -> Mapping[int, str]:
+        found: dict[int, str] = {}
+        for number, trial in self.setting.running.items():
+            optimizer = self._optimizer(self._study[trial.params[CANDIDATE]])
+            if isinstance(optimizer, Once) and optimizer.has_enough:
+                found[number] = "its partition has been searched enough"
+        return found
+
     def _of(self, trial: Trial) -> Optimizer:
         optimizer = self._optimizer(self._study[trial.params[CANDIDATE]])
         assert trial.trial_id is not None
@@ -124,14 +132,14 @@ class Once(Optimizer):
     def prepare(self, setting: Setting) -> int:
         super().prepare(setting)
         self._judge = None if self._stopper is None else self._stopper.fresh()
-        self._enough = False
+        self.has_enough = False
         return setting.draws.most
 
     def suggest(self, n: int, rng: np.random.Generator) -> Suggestion:
-        draw = None if self._enough else self.setting.draws.fresh()
+        draw = None if self.has_enough else self.setting.draws.fresh()
         return None if draw is None else draw.trial()
 
     def observe(self, report: Report) -> None:
-        if self._judge is not None and report.loss is not None and not self._enough:
+        if self._judge is not None and report.loss is not None and not self.has_enough:
             assert self._report_of is not None
-            self._enough = self._judge.judge(self._report_of(report.trial))
+            self.has_enough = self._judge.judge(self._report_of(report.trial))

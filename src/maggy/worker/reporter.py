@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import threading
@@ -9,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from maggy.context.metric import as_number
 from maggy.errors import (
@@ -23,6 +24,8 @@ from maggy.errors import (
 )
 from maggy.wire.messages import CheckpointSaved, Log, Metrics, ToDriver
 from maggy.worker.checkpoints import Checkpoints
+
+_T = TypeVar("_T")
 
 BATCH_S = 0.1  # points that no rule waits for are sent this often
 _COALESCE_S = 0.005  # steps faster than a verdict can travel are judged in batches this far apart
@@ -82,6 +85,8 @@ class Reporter:
         self._holding = False  # nobody comes back from a broadcast until it is said where all ranks leave
         self._leave_at: int | None = None
         self._word = threading.Event()
+        self._interrupting = threading.Lock()
+        self._interrupted: tuple[int, type[BaseException]] | None = None  # what a stop raises, and in which thread
         self._step_times: deque[float] = deque(maxlen=11)
         self._judged_step, self._resumed_at = -1, perf_counter()
 
@@ -205,6 +210,24 @@ class Reporter:
             self._loaded_step = step
         return state
 
+    def interruptibly(self, function: Callable[[], _T], error: type[BaseException]) -> _T:
+        """Call a function that does not broadcast; a stop raises the error in the middle of it.
+
+        Between two instructions of Python: what a library computes on its own, or waits for, ends first.
+        """
+        try:
+            try:
+                with self._interrupting:
+                    if self._stop:
+                        raise error
+                    self._interrupted = threading.get_ident(), error
+                return function()
+            finally:
+                with self._interrupting:
+                    self._interrupted = None
+        finally:
+            _raise_in(threading.get_ident(), None)  # it came too late, and must not hit what follows
+
     # --- for the worker
 
     @property
@@ -238,6 +261,11 @@ class Reporter:
         self._stop = True
         self._answered.set()
         self._word.set()
+        with self._interrupting:
+            if self._interrupted is not None:
+                thread, error = self._interrupted
+                self._interrupted = None
+                _raise_in(thread, error)
 
     def hold(self, trial: int, attempt: int) -> int:
         """The driver says: wait at the next broadcast, until it is known where all ranks leave. From any thread.
@@ -399,6 +427,12 @@ class Flusher(threading.Thread):
 def sendable(text: str) -> str:
     """The text without the halves of characters that UTF-8 cannot hold; file names and bad decoding bring them."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    """Raise an error in another thread, at its next instruction; None: no more, if it was not raised yet."""
+    what = None if error is None else ctypes.py_object(error)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
 
 
 def _number(metric: object) -> float:
