@@ -26,7 +26,6 @@ from maggy.tune.local_optimizer import (
 from maggy.tune.monitor import Monitor
 from maggy.tune.objective import NonIterativeObjectiveFunc, noniterative_objective, to_noniterative_objective
 from maggy.tune.optimize import (
-    StudyResult,
     optimize_by_continuous_asha,
     optimize_by_hyperband,
     optimize_by_sha,
@@ -40,6 +39,7 @@ from maggy.tune.stopper import (
     no_update_period,
     small_improvement,
 )
+from maggy.tune.study import StudyResult, TrialReports
 from maggy.tune.suggest import (
     suggest_by_continuous_asha,
     suggest_by_hyperband,
@@ -72,6 +72,7 @@ __all__ = [
     "Trial",
     "TrialDecision",
     "TrialReport",
+    "TrialReports",
     "TuneDataset",
     "TuneDatasetBuilder",
     "TuningParametersTemplate",

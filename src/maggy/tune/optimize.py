@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,6 @@ from maggy.engine.base import Engine
 from maggy.errors import ConfigError
 from maggy.optimizer import ContinuousAsha, Hyperband, Optimizer, SuccessiveHalving
 from maggy.optimizer import Plan as TotalPlan
-from maggy.result import Result
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.engines import to_engine
 from maggy.tune.iterative import to_iterative_objective
@@ -20,62 +18,10 @@ from maggy.tune.objective import to_noniterative_objective
 from maggy.tune.running import Plan, continuous_rungs, once, report_of, reports_of, run, rungs
 from maggy.tune.stopper import NonIterativeStopper
 from maggy.tune.studies import Once
-from maggy.tune.trial import TrialReport
+from maggy.tune.study import StudyResult
 from maggy.tune.watching import to_trackers
 
 _SPLIT_SEED = 0
-
-
-class StudyResult:
-    """What came of a study.
-
-    dataset  what was tried
-    reports  the last of each candidate that has one, in order of their ends
-    result   what `lagom` returned: every trial, failed ones too
-
-    Source: Fugue-Tune's class of this name.
-    """
-
-    def __init__(self, dataset: TuneDataset, reports: Sequence[TrialReport], result: Result | None = None) -> None:
-        self.dataset, self.reports, self.lagom = dataset, list(reports), result
-
-    def result(self, best_n: int = 0) -> list[TrialReport]:
-        """The best reports of each partition, 0 for all; sorted over all partitions, the best first."""
-        taken: Counter[tuple[Any, ...]] = Counter()
-        best = []
-        for report in sorted(self.reports, key=lambda each: each.sort_metric):
-            key = tuple(report.trial.keys)
-            taken[key] += 1
-            if best_n <= 0 or taken[key] <= best_n:
-                best.append(report)
-        return best
-
-    def next_tune_dataset(self, best_n: int = 0) -> TuneDataset:
-        """The best candidates as a dataset, on the same tables."""
-        return TuneDataset([report.trial for report in self.result(best_n)], self.dataset.tables)
-
-    def union_with(self, other: StudyResult) -> None:
-        """Take in the reports of another study; of a candidate that both have, the better one."""
-        best = {report.trial_id: report for report in self.reports}
-        for report in other.reports:
-            known = best.get(report.trial_id)
-            if known is None or report.sort_metric < known.sort_metric:
-                best[report.trial_id] = report
-        known_ids = {trial.trial_id for trial in self.dataset.trials}
-        more = [trial for trial in other.dataset.trials if trial.trial_id not in known_ids]
-        self.dataset = TuneDataset([*self.dataset.trials, *more], self.dataset.tables)
-        self.reports = list(best.values())
-
-    def to_pandas(self) -> Any:
-        """A table of the reports, best first: the partition keys, the metric, the parameters, the metadata."""
-        import pandas as pd
-
-        rows = []
-        for report in self.result():
-            keys = dict(zip(self.dataset.keys, report.trial.keys, strict=True))
-            about = {"metric": report.metric, "sort_metric": report.sort_metric, "rung": report.rung}
-            rows.append({**keys, **about, **report.params.simple_value, "metadata": report.metadata})
-        return pd.DataFrame(rows)
 
 
 def optimize_noniterative(
@@ -194,12 +140,12 @@ def _by_rungs(
     engine: Engine,
     settings: Mapping[str, Any],
 ) -> StudyResult:
-    """Those that have run the last rung of their plan have a report."""
+    """Those that have run the last rung of their plan have a report; of a study that was interrupted, all."""
     func = to_iterative_objective(objective)
     _refuse_random(dataset)
     trackers = to_trackers(dataset, monitor)
     result = run(dataset, rungs(dataset, func), make, engine, trackers=trackers, **{"name": "tune", **settings})
-    through = [trial for trial in result.trials if not trial.resumable]
+    through = [trial for trial in result.trials if result.interrupted or not trial.resumable]
     return StudyResult(dataset, reports_of(dataset, through), result)
 
 

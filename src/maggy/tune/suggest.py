@@ -17,8 +17,8 @@ from maggy.tune.optimize import (
 )
 from maggy.tune.running import Plan
 from maggy.tune.stopper import NonIterativeStopper
+from maggy.tune.study import TrialReports
 from maggy.tune.temp import TUNE_OBJECT_FACTORY
-from maggy.tune.trial import TrialReport
 
 SpaceLike = Space | Mapping[str, Any] | Iterable[Any]
 
@@ -41,7 +41,7 @@ def suggest_for_noniterative_objective(
     execution_engine: Any = None,
     execution_engine_conf: Mapping[str, Any] | None = None,
     **settings: Any,
-) -> list[TrialReport]:
+) -> TrialReports:
     """Try every candidate of a space once, and return the best.
 
     objective         a function that takes the parameters, and the table, by name and returns a number, or a pair of a
@@ -63,7 +63,7 @@ def suggest_for_noniterative_objective(
     execution_engine  see `to_engine`; None: this thread, or Spark for a table of Spark
     settings          `verbose`, and further fields of `HyperparameterOptConfig`, e.g. `num_workers`, `seed`
 
-    Returns reports by partition, and in each by `sort_metric`, smallest first.
+    Returns the reports by `sort_metric`, smallest first; `to_pandas()` of them is a table, with the partition keys.
 
     Raises ConfigError before anything starts; what `lagom` raises. A candidate that fails is only recorded.
 
@@ -97,7 +97,7 @@ def suggest_by_sha(
     execution_engine: Any = None,
     execution_engine_conf: Mapping[str, Any] | None = None,
     **settings: Any,
-) -> list[TrialReport]:
+) -> TrialReports:
     """Successive halving: all candidates run a little, the best of them longer, from their checkpoints, and so on.
 
     objective  an `IterativeObjectiveFunc`
@@ -134,7 +134,7 @@ def suggest_by_hyperband(
     execution_engine: Any = None,
     execution_engine_conf: Mapping[str, Any] | None = None,
     **settings: Any,
-) -> list[TrialReport]:
+) -> TrialReports:
     """Hyperband: several plans of successive halving, among which the candidates are divided.
 
     plans  each gets candidates in proportion to what its first rung keeps
@@ -167,7 +167,7 @@ def suggest_by_continuous_asha(
     execution_engine: Any = None,
     execution_engine_conf: Mapping[str, Any] | None = None,
     **settings: Any,
-) -> list[TrialReport]:
+) -> TrialReports:
     """Continuous ASHA: each candidate runs on as long as it is among the best `keep` that have come as far.
 
     Nobody waits for a rung to be complete, and nothing is read from checkpoints. The arguments are those of
