@@ -7,8 +7,8 @@ import pytest
 
 from maggy.ablation import AblationStudy
 from maggy.config import AblationConfig, BaseConfig, HyperparameterOptConfig, LagomConfig, OptimizationConfig
-from maggy.errors import ConfigError
-from maggy.searchspace import Searchspace
+from maggy.errors import ConfigError, SearchspaceError
+from maggy.searchspace import Rand, Searchspace, Space
 
 space = Searchspace(lr=("DOUBLE", [0, 1]))
 
@@ -139,6 +139,11 @@ def test_a_hyperparameter_cannot_take_the_place_of_something_else_that_the_funct
         BaseConfig(hparams={name: 1})
     with pytest.raises(ConfigError, match=f"hparams names '{name}'"):
         AblationConfig(AblationStudy(), hparams={name: 1})
+
+
+def test_what_lagom_passes_under_a_name_is_no_hyperparameter_of_a_search():
+    with pytest.raises(SearchspaceError, match="the name 'budget' is reserved"):
+        HyperparameterOptConfig(3, "randomsearch", Space(budget=Rand(0, 1)))
 
 
 def test_a_single_run_may_fix_its_budget_and_its_seed_as_hyperparameters():

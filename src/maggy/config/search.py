@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from maggy.config.checks import check, check_stopping, check_whole, listed
 from maggy.config.distributed import GangConfig
 from maggy.searchspace import Searchspace, Space
+from maggy.searchspace.parameters import check_name
 from maggy.trial import Direction, Objective
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class HyperparameterOptConfig(GangConfig):
             isinstance(self.searchspace, Space),
             f"searchspace has to be a Searchspace or a Space, got {type(self.searchspace).__name__}",
         )
+        names: list[str] = self.searchspace.keys()
+        for name in names:
+            check_name(name)
         check(
             "workers_per_trial" not in self.searchspace,
             "the search space has 'workers_per_trial', which is no hyperparameter: all trials of a search run on the "

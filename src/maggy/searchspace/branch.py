@@ -71,7 +71,7 @@ class Branch:
         """Why a configuration does not lie in the branch; None if it does. What `lagom` adds to it is ignored."""
         template = self.template
         template.check_visible()
-        params = {key: value for key, value in params.items() if key not in INJECTED_NAMES}
+        params = {key: value for key, value in params.items() if key in template.root or key not in INJECTED_NAMES}
         try:
             flat = template.flat(params)
         except SearchspaceError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from maggy.errors import SearchspaceError
 from maggy.searchspace.expressions import FuncParam
-from maggy.searchspace.parameters import Constant, Parameter, check_key, check_name, key_of, plain_tree
+from maggy.searchspace.parameters import Constant, Parameter, check_key, key_of, plain_tree
 from maggy.searchspace.ranges import Double
 from maggy.searchspace.structure import Node, Place, read, walk, written
 
@@ -43,8 +43,6 @@ class Template:
     def of(cls, params: Mapping[str, object]) -> Template:
         """Read what the user wrote."""
         known: dict[str, Parameter] = {}
-        for name in params:
-            check_name(name)
         return cls({key: read(value, check_key(key), known) for key, value in params.items()})
 
     @property

@@ -105,8 +105,8 @@ class IterativeObjectiveFunc(ABC):
         budget: Callable[[int], float],
         judge: Callable[[TrialReport], bool],
         *,
+        save: Callable[[Path], None],
         begin: Path | None = None,
-        save: Callable[[Path], None] | None = None,
         rung: int = 0,
         always_checkpoint: bool = False,
     ) -> TrialReport:
@@ -114,10 +114,10 @@ class IterativeObjectiveFunc(ABC):
 
         budget  of a rung, by its number
         judge   is given the report of each rung; whether to go on with the next
+        save    takes the folder of a checkpoint, which is removed afterwards
         begin   folder of the checkpoint to go on from
-        save    takes the folder of a checkpoint, which is removed afterwards; None: nothing is saved
         rung    the first one
-        always_checkpoint  save after every rung, instead of after the last only
+        always_checkpoint  save after every rung, instead of after the last only, or that at which `judge` raises
         """
         func = self.copy()
         func._trial, func._rung = trial, rung
@@ -127,17 +127,13 @@ class IterativeObjectiveFunc(ABC):
                 func.load_checkpoint(CheckpointFolder(path=str(begin), fs=LocalFileSystem()))
             while True:
                 report = func._report(budget(func._rung))
-                if always_checkpoint and save is not None:
-                    func._save(save)
+                goes_on = False
                 try:
                     goes_on = judge(report)
-                except BaseException:
-                    if not always_checkpoint and save is not None:
+                finally:
+                    if always_checkpoint or not goes_on:
                         func._save(save)
-                    raise
                 if not goes_on:
-                    if not always_checkpoint and save is not None:
-                        func._save(save)
                     return report
                 func._rung += 1
         finally:

@@ -56,6 +56,8 @@ class Plan:
     @classmethod
     def from_increments(cls, rungs: Iterable[tuple[float, int]], n: int | None = None) -> Plan:
         """A plan whose rungs say what they add: `[(1, 9), (2, 3)]` means the totals 1 and 3, as in Fugue-Tune."""
+        if not isinstance(rungs, Iterable):
+            raise ConfigError(f"a plan is a list of (more, keep), e.g. [(1, 9), (2, 3)], got {rungs!r}")
         rungs = list(rungs)
         for rung in rungs:
             if not (isinstance(rung, tuple | list) and len(rung) == 2 and is_number(rung[0])):
