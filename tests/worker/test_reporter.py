@@ -512,3 +512,93 @@ def test_a_broadcast_that_has_diverged_counts_as_one_though_the_function_may_cat
             reporter.broadcast(math.nan)
         with pytest.raises(EarlyStopException):
             reporter.broadcast(math.nan)
+
+
+# --- steps that are few and long, and functions that do not broadcast
+
+
+def test_who_waits_for_a_verdict_goes_on_with_it_and_not_before():
+    with Desk(judge_every=1) as desk:
+        passed = SimpleQueue()
+
+        def train():
+            desk.reporter.broadcast(0.5, step=1, wait=True)
+            passed.put("went on")
+
+        training = threading.Thread(target=train)
+        training.start()
+        while not desk.sent:
+            pass
+        training.join(0.2)  # much longer than a verdict is usually waited for
+        assert passed.empty()
+        desk.reporter.go_on(3, 1, 1)
+        assert passed.get(timeout=PATIENCE_S) == "went on"
+        training.join()
+
+
+def test_who_waits_for_a_verdict_leaves_where_it_is_to_stop():
+    with Desk(judge_every=1) as desk:
+        caught = SimpleQueue()
+
+        def train():
+            try:
+                desk.reporter.broadcast(0.5, step=1, wait=True)
+            except EarlyStopException as stop:
+                caught.put(stop)
+
+        training = threading.Thread(target=train)
+        training.start()
+        while not desk.sent:
+            pass
+        desk.reporter.stop(3, 1)
+        assert caught.get(timeout=PATIENCE_S).metric == 0.5
+        training.join()
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def test_a_function_that_does_not_broadcast_is_interrupted_by_a_stop(desk):
+    begun, caught = threading.Event(), SimpleQueue()
+
+    def forever():
+        begun.set()
+        while True:
+            pass
+
+    def train():
+        try:
+            desk.reporter.interruptibly(forever, Interrupted)
+        except Interrupted:
+            caught.put("interrupted")
+
+    training = threading.Thread(target=train)
+    training.start()
+    begun.wait(PATIENCE_S)
+    desk.reporter.stop(3, 1)
+    assert caught.get(timeout=PATIENCE_S) == "interrupted"
+    training.join()
+
+
+def test_a_stop_from_before_interrupts_at_once_and_one_from_after_nothing(desk):
+    assert desk.reporter.interruptibly(lambda: 5, Interrupted) == 5
+    desk.reporter.stop(3, 1)
+    for _ in range(100):
+        pass  # it would be raised here
+    with pytest.raises(Interrupted):
+        desk.reporter.interruptibly(lambda: 5, Interrupted)
+
+
+def test_a_stop_at_the_last_moment_raises_within_or_not_at_all():
+    """Whenever it comes, what follows is not hit."""
+    for _ in range(300):
+        with Desk() as desk:
+            stopping = threading.Thread(target=desk.reporter.stop, args=(3, 1))
+            stopping.start()
+            try:
+                assert desk.reporter.interruptibly(lambda: sum(range(50)), Interrupted) == 1225
+            except Interrupted:
+                pass
+            stopping.join()
+            sum(range(1000))
