@@ -7,11 +7,11 @@ import threading
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tune.objectives import bowl
 
-from maggy.errors import ConfigError, ExperimentFailedError, SearchspaceError
+from maggy.errors import ConfigError, ExperimentFailedError, ResumeError, SearchspaceError
 from maggy.tune import (
     TUNE_OBJECT_FACTORY,
     Choice,
@@ -206,6 +206,7 @@ def test_with_keys_each_of_them_is_a_study_of_its_own(kind, engine):
     assert list(table.loc["x", ["metric", "params"]]) == [0.0, {"a": 6}]
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(0, 99)), min_size=1, max_size=20))
 def test_each_part_has_exactly_its_rows(made):
     frame = pd.DataFrame(made, columns=["k", "n", "v"])
@@ -262,6 +263,37 @@ def test_tables_and_experiment_go_where_the_call_or_the_factory_says(tmp_path):
     for place in ("here", "there"):
         assert {path.name.partition("-")[0] for path in (tmp_path / place).iterdir()} == {"df", "tune"}
     assert not (tmp_path / "maggy-runs").exists()
+
+
+# --- studies that are cut short
+
+
+def test_ctrl_c_returns_what_has_finished_and_resume_tries_the_rest(tmp_path):
+    def objective(a, folder):
+        import os
+        import signal
+        from pathlib import Path
+
+        tried = Path(folder) / str(a)
+        if a == 2 and not tried.exists():
+            tried.touch()
+            os.kill(os.getpid(), signal.SIGINT)
+        assert a == 2 or not tried.exists(), "tried twice"
+        tried.touch()
+        return a
+
+    folder, experiment = tmp_path / "tried", tmp_path / "experiment"
+    folder.mkdir()
+    space = Space(a=Grid(*range(5)), folder=str(folder))
+    first = suggest(objective, space, top_n=0, shuffle_candidates=False, experiment_dir=experiment)
+    assert values(first) == [0, 1]
+    assert values(suggest(objective, space, top_n=0, shuffle_candidates=False, resume=experiment)) == [0, 1, 2, 3, 4]
+
+
+def test_a_study_is_not_resumed_with_other_candidates(tmp_path):
+    suggest(bowl, Space(a=Grid(1, 2), b=0.5), experiment_dir=tmp_path / "experiment")
+    with pytest.raises(ResumeError, match="optimizer"):
+        suggest(bowl, Space(a=Grid(1, 3), b=0.5), resume=tmp_path / "experiment")
 
 
 # --- studies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -41,12 +42,16 @@ def run(
     name: str,
     trackers: Sequence[Tracker] = (),
     verbose: int = 1,
+    resume: str | None = None,
+    force: bool = False,
     **settings: Any,
 ) -> Result:
     """Try the candidates of a dataset.
 
     train     the training function, made by `once`, `rungs` or `continuous_rungs`
     make      makes the optimizer of one study
+    resume    folder of an experiment that was killed or interrupted, to go on with; see `lagom`
+    force     resume although the objective has changed
     settings  further fields of `HyperparameterOptConfig`
     """
     names = dataset.keys
@@ -55,16 +60,20 @@ def run(
         for index, trial in enumerate(dataset.trials)
     ]
     studies = Candidates([[shown[index] for index in study] for study in dataset.studies()])
+    ids = hashlib.sha256("".join(trial.trial_id for trial in dataset.trials).encode()).hexdigest()[:12]
+    about = f"{len(dataset.trials)} candidates in {len(studies.studies)} studies ({ids}) of {train.__name__}"
     config = HyperparameterOptConfig(
         num_trials=len(dataset.trials),
-        optimizer=Studies(make, studies),
+        optimizer=Studies(make, studies, about),
         searchspace=Searchspace(),
         optimization_key=_SORT_METRIC,
         direction="min",
         es_policy="none",
         **{"seed": 0, "name": name, **settings},
     )
-    return lagom(train, config, engine=engine, track=trackers, verbose=verbose)
+    if resume is not None:
+        config.experiment_dir = None
+    return lagom(train, config, engine=engine, track=trackers, verbose=verbose, resume=resume, force=force)
 
 
 # --- on a worker
@@ -82,7 +91,7 @@ def once(
         report = reporter.interruptibly(lambda: evaluate(objective, trial, optimizer), TuneInterrupted)
         return _said(report, reporter)
 
-    return train
+    return _named_after(objective, train)
 
 
 def rungs(dataset: TuneDataset, objective: IterativeObjectiveFunc) -> Callable[..., Any]:
@@ -101,7 +110,7 @@ def rungs(dataset: TuneDataset, objective: IterativeObjectiveFunc) -> Callable[.
         )
         return _said(report, None)
 
-    return train
+    return _named_after(objective, train)
 
 
 def continuous_rungs(
@@ -140,10 +149,15 @@ def continuous_rungs(
             raise
         return _said(report, None)
 
-    return train
+    return _named_after(objective, train)
 
 
 _STATE = "__RUNG__"
+
+
+def _named_after(objective: Any, train: Callable[..., Any]) -> Callable[..., Any]:
+    train.__name__ = getattr(objective, "__name__", type(objective).__name__)
+    return train
 
 
 def _candidate(dataset: TuneDataset, hparams: Mapping[str, Any]) -> Trial:

@@ -38,13 +38,10 @@ class Listed(Sampler):
 
 
 class Candidates:
-    """The configurations of each study, which journals and messages show; too many to be shown themselves."""
+    """The configurations of each study: what journals and messages show of its candidates."""
 
     def __init__(self, studies: Sequence[Sequence[Params]]) -> None:
         self.studies = studies
-
-    def __repr__(self) -> str:
-        return f"{sum(map(len, self.studies))} candidates in {len(self.studies)} studies"
 
 
 class Studies(Optimizer):
@@ -52,13 +49,14 @@ class Studies(Optimizer):
 
     make        makes the optimizer of a study; it draws nothing but its candidates
     candidates  of each study
+    about       what is tried, in one line; by it a study that is resumed is known again
     """
 
     needs_curves: ClassVar[bool] = True
     objectives = "one"
 
-    def __init__(self, make: Callable[[], Optimizer], candidates: Candidates) -> None:
-        self._make, self._candidates = make, candidates
+    def __init__(self, make: Callable[[], Optimizer], candidates: Candidates, about: str = "") -> None:
+        self._make, self._candidates, self.about = make, candidates, about
 
     def prepare(self, setting: Setting) -> int:
         super().prepare(setting)

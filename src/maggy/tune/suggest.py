@@ -61,7 +61,8 @@ def suggest_for_noniterative_objective(
     distributed       False: in this thread, whatever the engine
     shuffle_candidates  try the candidates in an order of chance, the same each time
     execution_engine  see `to_engine`; None: this thread, or Spark for a table of Spark
-    settings          `verbose`, and further fields of `HyperparameterOptConfig`, e.g. `num_workers`, `seed`
+    settings          `verbose`; `resume`, the folder of an experiment to go on with; further fields of
+                      `HyperparameterOptConfig`, e.g. `num_workers`, `experiment_dir`
 
     Returns the reports by `sort_metric`, smallest first; `to_pandas()` of them is a table, with the partition keys.
 
