@@ -116,7 +116,7 @@ def driver_started(
 
 
 def find_engine(engine: str | Engine | SparkSession | Client | None) -> Engine:
-    """The engine that is meant: by its name, by a handle of a cluster, or None for Spark where a session is active, else
+    """The engine that is meant: by its name, by a session or client, or None for Spark where a session is active, else
     this machine.
 
     Raises UnknownNameError.

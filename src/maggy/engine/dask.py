@@ -110,7 +110,8 @@ class DaskEngine(Engine):
     def _workers(self) -> Mapping[str, Any]:
         """What Dask says of its workers, by address."""
         with _dask_errors_are_engine_errors():
-            return self._client.scheduler_info(n_workers=-1)["workers"]
+            workers: Mapping[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
+        return workers
 
 
 class _Tasks(Launched):
