@@ -29,7 +29,7 @@ def dask_client() -> Iterator[Client]:
             dashboard_address=None,
             silence_logs=logging.CRITICAL,  # killed workers are what the tests are about
         ) as cluster,
-        Client(cluster, set_as_default=False) as client,
+        Client(cluster) as client,
     ):
         yield client
 

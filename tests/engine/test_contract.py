@@ -32,11 +32,8 @@ class TestLocal(WorkersContract):
 
 
 @pytest.mark.spark
+@pytest.mark.usefixtures("spark")
 class TestSpark(WorkersContract):
-    @pytest.fixture(autouse=True)
-    def _cluster(self, spark):
-        pass
-
     def make(self):
         from maggy.engine.spark import SparkEngine
 
@@ -47,26 +44,20 @@ class TestSpark(WorkersContract):
 
 
 @pytest.mark.engines
+@pytest.mark.usefixtures("dask_client")
 class TestDask(WorkersContract):
-    @pytest.fixture(autouse=True)
-    def _cluster(self, dask_client):
-        type(self).client = dask_client
-
     def make(self):
         from maggy.engine.dask import DaskEngine
 
-        return DaskEngine(self.client)
+        return DaskEngine()  # finds the client
 
     def kill_host(self, visitor):
         kill(visitor.holder)
 
 
 @pytest.mark.engines
+@pytest.mark.usefixtures("ray_session")
 class TestRay(WorkersContract):
-    @pytest.fixture(autouse=True)
-    def _cluster(self, ray_session):
-        pass
-
     def make(self):
         from maggy.engine.ray import RayEngine
 

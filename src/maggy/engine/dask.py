@@ -167,7 +167,8 @@ class _Tasks(Launched):
     def _watch(self) -> None:
         reason: EngineError | None = None
         for future in self._ended:
-            reason = self._reason(future, self._tickets[future]) or reason
+            reason = self._reason(future, self._tickets.pop(future)) or reason
+            future.release()  # else Dask would run a task again whose result, though None, is lost with its worker
         self._on_exit(None if self._stop_asked else reason)
 
     def _reason(self, future: Future, ticket: Ticket) -> EngineError | None:
