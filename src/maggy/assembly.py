@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from maggy.ablating import plan
 from maggy.brain.events import DriverStarted
@@ -17,7 +18,11 @@ from maggy.optimizer import resolve as resolve_optimizer
 from maggy.searchspace import Searchspace, Space
 from maggy.trial import Objective
 
-_ENGINES = ("local", "spark", "inline")
+if TYPE_CHECKING:
+    from distributed import Client
+    from pyspark.sql import SparkSession
+
+_ENGINES = ("local", "spark", "dask", "ray", "inline")
 
 
 def space_of(config: LagomConfig) -> Space:
@@ -110,8 +115,9 @@ def driver_started(
     )
 
 
-def find_engine(engine: str | Engine | None) -> Engine:
-    """The engine that is meant: by its name, or None for Spark where a session is active, else this machine.
+def find_engine(engine: str | Engine | SparkSession | Client | None) -> Engine:
+    """The engine that is meant: by its name, by a session or client, or None for Spark where a session is active, else
+    this machine.
 
     Raises UnknownNameError.
     """
@@ -121,7 +127,14 @@ def find_engine(engine: str | Engine | None) -> Engine:
         from maggy.engine.spark_cluster import spark_is_active
 
         engine = "spark" if spark_is_active() else "local"
-    match engine.lower() if isinstance(engine, str) else engine:
+    found = _engine_named(engine.lower()) if isinstance(engine, str) else _engine_of(engine)
+    if found is None:
+        raise UnknownNameError("engine", engine, _ENGINES)
+    return found
+
+
+def _engine_named(name: str) -> Engine | None:
+    match name:
         case "local":
             from maggy.engine.local import LocalEngine
 
@@ -134,5 +147,26 @@ def find_engine(engine: str | Engine | None) -> Engine:
             from maggy.engine.spark import SparkEngine
 
             return SparkEngine()
-        case _:
-            raise UnknownNameError("engine", engine, _ENGINES)
+        case "dask":
+            from maggy.engine.dask import DaskEngine
+
+            return DaskEngine()
+        case "ray":
+            from maggy.engine.ray import RayEngine
+
+            return RayEngine()
+    return None
+
+
+def _engine_of(handle: Any) -> Engine | None:
+    """The engine on a Spark session or a Dask client. Imports neither of them."""
+    kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(handle).__mro__}
+    if ("pyspark", "SparkSession") in kinds:
+        from maggy.engine.spark import SparkEngine
+
+        return SparkEngine(handle)
+    if ("distributed", "Client") in kinds:
+        from maggy.engine.dask import DaskEngine
+
+        return DaskEngine(handle)
+    return None

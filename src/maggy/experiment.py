@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maggy import context
 from maggy.ablating import Ablating, with_ablator
@@ -40,6 +40,10 @@ from maggy.tracking.tally import Tally
 from maggy.tracking.tracker import Tracker, Tracking
 from maggy.wire.opening import open_channel
 
+if TYPE_CHECKING:
+    from distributed import Client
+    from pyspark.sql import SparkSession
+
 # `maggy.experiment.experiment.lagom` is where Maggy 1.1 had it.
 sys.modules[f"{__name__}.experiment"] = sys.modules[__name__]
 experiment = sys.modules[__name__]
@@ -52,7 +56,7 @@ def lagom(
     train_fn: Callable[..., Any] | None = None,
     config: LagomConfig | Space | str | None = None,
     *,
-    engine: str | Engine | None = None,
+    engine: str | Engine | SparkSession | Client | None = None,
     resume: str | os.PathLike[str] | None = None,
     force: bool = False,
     track: Tracker | Sequence[Tracker] | None = None,
@@ -68,8 +72,8 @@ def lagom(
               or a dict that holds the config's `optimization_key`
     config    what to run: `BaseConfig` (a single run, also without a config), `HyperparameterOptConfig` or
               `AblationConfig`
-    engine    "local" (processes on this machine), "spark", "inline" (this thread: for a debugger), or an Engine;
-              None: Spark where a session is active, else local
+    engine    "local" (processes on this machine), "spark", "dask", "ray", "inline" (this thread: for a debugger), a
+              SparkSession, a Dask client, or an Engine; None: Spark where a session is active, else local
     resume    folder of an experiment that was killed or interrupted: it goes on where its journal ends, and no trial
               that has ended runs again. `train_fn` and `config` may be left out: it was begun with them. Keywords in
               place of a config change it, e.g. `lagom(resume=path, force=True, num_trials=50)`

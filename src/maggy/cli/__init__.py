@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
 
     resume = commands.add_parser("resume", help="continue an experiment that was killed or interrupted")
     resume.add_argument("path", metavar="PATH", help="the experiment's folder, a path or a URL")
-    resume.add_argument("--engine", help="local, spark or inline; default: the one it was begun with")
+    resume.add_argument("--engine", help="local, spark, dask, ray or inline; default: the one it was begun with")
     resume.add_argument("--force", action="store_true", help="also if the function or the config has changed")
     resume.add_argument("-v", "--verbose", action="count", default=1, help="show what trials print")
     resume.set_defaults(run=_resume)

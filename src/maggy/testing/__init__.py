@@ -1,4 +1,4 @@
-"""Contract suites: what every optimizer and every early-stopping rule must do, ours and yours.
+"""Contract suites: what every optimizer, every early-stopping rule and every engine must do, ours and yours.
 
 Subclass a suite in a test module and pytest collects its tests:
 
@@ -7,8 +7,9 @@ Subclass a suite in a test module and pytest collects its tests:
             return MyOptimizer(seed=1)
 """
 
+from maggy.testing.engines import EngineContract, WorkersContract
 from maggy.testing.optimizers import OptimizerContract, play
 from maggy.testing.rules import RuleContract, watch
 from maggy.testing.stage import Stage
 
-__all__ = ["OptimizerContract", "RuleContract", "Stage", "play", "watch"]
+__all__ = ["EngineContract", "OptimizerContract", "RuleContract", "Stage", "WorkersContract", "play", "watch"]
