@@ -1,4 +1,4 @@
-"""Workers, and what holds them, are killed with -9 at random while trials run: nothing is lost and nothing counted twice."""
+"""Workers and what holds them are killed with -9 at random: nothing is lost and nothing counted twice."""
 
 from __future__ import annotations
 
