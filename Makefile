@@ -7,34 +7,37 @@ VENV := .venv
 VENV_SPARK35 := .venv-spark35
 VENV_TENSORFLOW := .venv-tensorflow
 VENV_JAX := .venv-jax
+VENV_ENGINES := .venv-engines
 VENV_PEERS := .venv-peers
 VENV_STORES := .venv-stores
-environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_PEERS) $(VENV_STORES)
+environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_ENGINES) $(VENV_PEERS) $(VENV_STORES)
 
 comma := ,
 bin := $(VENV)/bin
-demo_extras := demo$(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)
-demo_ablation_extras := demo-ablation$(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)
+engine_extras := $(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)$(if $(filter dask ray,$(ENGINE)),$(comma)$(ENGINE))
+demo_extras := demo$(engine_extras)
+demo_ablation_extras := demo-ablation$(engine_extras)
 test_extras := test,spark,java
 bench_extras := $(test_extras),bench
 ours := maggy-tpe maggy-gp maggy-asha maggy-asha-stopping maggy-asha-tpe maggy-bohb
 # Files with tests that are marked `keras`. Others may import, at their top, what the lean environments do not have.
 keras_tests = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.keras' tests)
+engines_tests = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.engines' tests)
 bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --seeds 2 --workers 8 \
 	--problems branin hartmann6 digits_mlp boosting --out benchmarks/results/sample.jsonl
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo demo-ablation test test-distributed test-tensorflow test-jax check bench bench-full peers soak docs clean
+.PHONY: help demo demo-ablation test test-distributed test-tensorflow test-jax test-engines check bench bench-full peers soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed-$(demo_extras) ## tune a classifier of handwritten digits (ENGINE=local or spark)
+demo: $(VENV)/.installed-$(demo_extras) ## tune a classifier of handwritten digits (ENGINE=local, spark, dask or ray)
 	$(bin)/python examples/demo.py --engine $(ENGINE)
 
-demo-ablation: $(VENV)/.installed-$(demo_ablation_extras) ## find out what a classifier of tumours needs (ENGINE=local or spark)
+demo-ablation: $(VENV)/.installed-$(demo_ablation_extras) ## find out what a classifier of tumours needs (ENGINE=local, spark, dask or ray)
 	$(bin)/python examples/demo_ablation.py --engine $(ENGINE)
 
 test: $(VENV)/.installed-$(test_extras) ## run the tests
@@ -48,6 +51,9 @@ test-tensorflow: $(VENV_TENSORFLOW)/.installed ## run the tests that use Keras a
 
 test-jax: $(VENV_JAX)/.installed ## run the tests that use Keras again, on JAX
 	KERAS_BACKEND=jax $(VENV_JAX)/bin/python -m pytest -m keras $(keras_tests)
+
+test-engines: $(VENV_ENGINES)/.installed ## run the tests that use Dask and Ray
+	$(VENV_ENGINES)/bin/python -m pytest -m engines $(engines_tests)
 
 check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels of the packages, generated docs
 	$(bin)/ruff check .
@@ -105,6 +111,11 @@ $(VENV_SPARK35)/.installed: pyproject.toml | $(VENV_SPARK35)/bin/pip
 $(VENV_TENSORFLOW)/.installed $(VENV_JAX)/.installed: .venv-%/.installed: pyproject.toml | .venv-%/bin/pip
 	@echo "installing maggy[test-keras,$*] into .venv-$*; the first time takes minutes"
 	@.venv-$*/bin/python -m pip install --quiet --editable '.[test-keras,$*]'
+	@touch $@
+
+$(VENV_ENGINES)/.installed: pyproject.toml | $(VENV_ENGINES)/bin/pip
+	@echo "installing maggy[test-engines] into $(VENV_ENGINES); the first time takes minutes"
+	@$(VENV_ENGINES)/bin/python -m pip install --quiet --editable '.[test-engines]'
 	@touch $@
 
 $(VENV_PEERS)/.installed: benchmarks/search_quality/peers-requirements.txt | $(VENV_PEERS)/bin/pip

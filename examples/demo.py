@@ -1,4 +1,4 @@
-"""Tune a classifier of handwritten digits: python examples/demo.py --engine local|spark|inline"""
+"""Tune a classifier of handwritten digits: python examples/demo.py --engine local|spark|dask|ray|inline"""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def train(layers, units, log10_learning_rate, log10_l2, batch_size, reporter, ex
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Tune a classifier of handwritten digits.")
-    parser.add_argument("--engine", choices=["local", "spark", "inline"], default="local", help="where trials run")
+    engines = ["local", "spark", "dask", "ray", "inline"]
+    parser.add_argument("--engine", choices=engines, default="local", help="where trials run")
     parser.add_argument("--trials", type=int, default=30, help="how many configurations are tried (30)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed tries the same configurations (0)")
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What tells benign tumours from malignant ones: python examples/demo_ablation.py --engine local|spark|inline"""
+"""What tells benign tumours from malignant ones: python examples/demo_ablation.py --engine local|spark|dask|ray|inline"""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def tables():
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="An ablation study of a classifier of tumours.")
-    parser.add_argument("--engine", choices=["local", "spark", "inline"], default="local", help="where trials run")
+    engines = ["local", "spark", "dask", "ray", "inline"]
+    parser.add_argument("--engine", choices=engines, default="local", help="where trials run")
     parser.add_argument("--repeats", type=int, default=5, help="how often each variant is trained (5)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same study (0)")
     options = parser.parse_args()

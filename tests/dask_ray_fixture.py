@@ -47,7 +47,6 @@ def ray_session() -> Iterator[None]:
             object_store_memory=100 << 20,
             logging_level="ERROR",
             log_to_driver=False,
-            _node_ip_address="127.0.0.1",
             _temp_dir=folder,
         )
         yield

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
+from reliability.processes import parent
 
 from maggy.engine.inline import InlineEngine
 from maggy.engine.local import LocalEngine
@@ -15,10 +15,6 @@ from maggy.testing import EngineContract, WorkersContract
 
 def kill(pid):
     os.kill(pid, signal.SIGKILL)
-
-
-def parent(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 class TestInline(EngineContract):

@@ -15,12 +15,8 @@ def descendants(of: int | None = None) -> dict[int, str]:
     """The command lines of all processes that a process has started, directly or not, by number."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            except OSError:  # it has ended meanwhile
-                continue
-            children.setdefault(parent, []).append(int(folder.name))
+        if folder.name.isdecimal() and (above := parent(int(folder.name))) is not None:
+            children.setdefault(above, []).append(int(folder.name))
     found: dict[int, str] = {}
     waiting = [os.getpid() if of is None else of]
     while waiting:
@@ -31,6 +27,14 @@ def descendants(of: int | None = None) -> dict[int, str]:
             except OSError:
                 continue
     return found
+
+
+def parent(of: int) -> int | None:
+    """The number of the process that has started this one; None if it has ended meanwhile."""
+    try:
+        return int(Path(f"/proc/{of}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def worker_processes() -> list[int]:

@@ -1,14 +1,15 @@
-"""Workers and executors are killed with -9 at random while trials run: nothing is lost and nothing counted twice."""
+"""Workers and what holds them are killed with -9 at random: nothing is lost and nothing counted twice."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from dataclasses import dataclass
 from statistics import median
 
 import pytest
-from reliability.processes import Killer, descendants, worker_processes
+from reliability.processes import Killer, descendants, parent, worker_processes
 
 from maggy import Searchspace, lagom
 from maggy.brain import Brain, Rules
@@ -103,17 +104,29 @@ def executors():
     return [number for number, command in descendants().items() if any(name in command for name in wanted)]
 
 
+def holders():
+    """The worker processes, and the processes of Dask or Ray in which their supervisors run."""
+    workers = worker_processes()
+    return sorted({*workers, *map(parent, workers)} - {os.getpid(), None})
+
+
 def test_workers_are_killed_while_trials_run(tmp_path):
     toll = chaos(60, worker_processes, 0.4, "local", tmp_path)
     assert toll.killed >= 3
     assert toll.run_again >= 1
 
 
-@pytest.mark.spark
-def test_executors_and_workers_are_killed_while_trials_run(spark, tmp_path):
-    from maggy.engine.spark import SparkEngine
-
-    toll = chaos(100, executors, 1.5, SparkEngine(spark), tmp_path)
+@pytest.mark.parametrize(
+    ("engine", "cluster", "victims", "num_trials"),
+    [
+        pytest.param("spark", "spark", executors, 100, marks=pytest.mark.spark),
+        pytest.param("dask", "dask_client", holders, 250, marks=pytest.mark.engines),
+        pytest.param("ray", "ray_session", holders, 250, marks=pytest.mark.engines),
+    ],
+)
+def test_hosts_and_workers_are_killed_while_trials_run(engine, cluster, victims, num_trials, request, tmp_path):
+    request.getfixturevalue(cluster)  # which the engine finds
+    toll = chaos(num_trials, victims, 1.5, engine, tmp_path)
     assert toll.killed >= 1
     assert toll.lost >= 1
 

@@ -50,22 +50,16 @@ class RayEngine(Engine):
         import ray
 
         if not ray.is_initialized():
-            address = self._address or os.environ.get("RAY_ADDRESS") or "local"
-            own: dict[str, Any] = {
-                "num_cpus": available_cores(),
-                "include_dashboard": False,
-                "object_store_memory": _OBJECT_STORE_BYTES,
-                "_node_ip_address": "127.0.0.1",
-            }
-            try:
-                ray.init(address, logging_level="ERROR", log_to_driver=False, **(own if address == "local" else {}))
-            except (OSError, RuntimeError, ValueError) as error:
-                raise EngineError(f"there is no Ray at {address!r}: {error}") from error
+            _connect(ray, self._address or os.environ.get("RAY_ADDRESS") or "local")
         return ray
 
     @property
     def bind_host(self) -> str:
-        return self._driver_host or str(self._ray.util.get_node_ip_address())
+        if self._driver_host is not None:
+            return self._driver_host
+        ray = self._ray
+        own = ray.get_runtime_context().gcs_address in _own
+        return "127.0.0.1" if own else str(ray.util.get_node_ip_address())
 
     def slots(self, resources: Mapping[str, float]) -> int:
         need = _needs(resources)
@@ -127,6 +121,20 @@ class _Tasks(Launched):
                 reason = EngineError(f"Ray gave up a task that holds a worker: {error}")
                 reason.__cause__ = error
         self._on_exit(None if self._stop_asked.is_set() else reason)
+
+
+_own: set[str] = set()  # addresses of the sessions that were started here: all of them is on this machine
+
+
+def _connect(ray: Any, address: str) -> None:
+    """Begin a session of this process: on the cluster that is named, or, for "local", on one of its own."""
+    small = {"num_cpus": available_cores(), "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    try:
+        ray.init(address, logging_level="ERROR", log_to_driver=False, **(small if address == "local" else {}))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise EngineError(f"there is no Ray at {address!r}: {error}") from error
+    if address == "local":
+        _own.add(ray.get_runtime_context().gcs_address)
 
 
 def _needs(resources: Mapping[str, float]) -> dict[str, float]:
