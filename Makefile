@@ -29,7 +29,7 @@ bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo demo-ablation test test-distributed test-tensorflow test-jax test-engines check bench bench-full peers soak docs clean
+.PHONY: help demo demo-ablation test test-docs test-distributed test-tensorflow test-jax test-engines check bench bench-full peers soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ demo-ablation: $(VENV)/.installed-$(demo_ablation_extras) ## find out what a cla
 
 test: $(VENV)/.installed-$(test_extras) ## run the tests
 	$(bin)/python -m pytest
+
+test-docs: $(VENV)/.installed-$(test_extras) ## run the code of the documentation, and the examples
+	$(bin)/python -m pytest -m "docs and not soak"
 
 test-distributed: $(VENV)/.installed-$(test_extras) ## run the tests that train on several processes
 	$(bin)/python -m pytest -m "distributed and not soak"

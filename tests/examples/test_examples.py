@@ -21,6 +21,8 @@ import pytest
 
 from maggy.trial import TrialState
 
+pytestmark = pytest.mark.docs
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OBLIVIOUS = EXAMPLES / "oblivious"
 SCRIPTS: dict[str, tuple[dict[str, int], int, int]] = {
