@@ -388,11 +388,12 @@ class _Experiment:
     @contextmanager
     def _showing(self, journal: JournalWriter, tally: Tally) -> Iterator[Callable[[str], None]]:
         with ExitStack() as stack:
+            trackings = [Tracking(tracker, _fed(journal), lambda line: self._say(line)) for tracker in self._trackers]
             if self._verbose:
-                progress = stack.enter_context(Progress(self._config.name, tally, _fed(journal)))
+                progress = stack.enter_context(Progress(self._config.name, tally, _fed(journal), trackings))
                 self._say = progress.say
-            for tracker in self._trackers:
-                stack.enter_context(Tracking(tracker, _fed(journal), lambda line: self._say(line)))
+            for tracking in trackings:
+                stack.enter_context(tracking)
             yield self._say
 
     def _say_spare(self) -> None:

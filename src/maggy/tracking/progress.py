@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from maggy.journal import Record
 from maggy.tracking.tally import Tally
+from maggy.tracking.tracker import Tracking
 from maggy.trial import TrialState
 
 if TYPE_CHECKING:
@@ -24,11 +26,12 @@ _LINE_EVERY_S = 1.0
 class Progress:
     """Reads the journal's feed in a thread of its own and shows where the experiment stands.
 
-    feed  the records, as the journal's writer gives them
+    feed    the records, as the journal's writer gives them
+    others  trackers that may have something to show, too
     """
 
-    def __init__(self, name: str, tally: Tally, feed: deque[Record]) -> None:
-        self._name, self._tally, self._feed = name, tally, feed
+    def __init__(self, name: str, tally: Tally, feed: deque[Record], others: Sequence[Tracking] = ()) -> None:
+        self._name, self._tally, self._feed, self._others = name, tally, feed, others
         self._started_at = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="maggy-progress", daemon=True)
@@ -62,6 +65,7 @@ class Progress:
             self._show_lines()
 
     def _show_live(self) -> None:
+        from rich.console import Group
         from rich.live import Live
 
         with Live(self._view(), console=self._console, auto_refresh=False) as live:
@@ -69,7 +73,8 @@ class Progress:
             while not over:
                 over = self._over.wait(_REFRESH_S)
                 self._read()
-                live.update(self._view(), refresh=True)
+                views = [other.view for other in self._others if other.view is not None]
+                live.update(Group(*views, self._view()), refresh=True)
 
     def _view(self) -> RenderableType:
         """A bar with counts, and below it the best so far; never wider than the terminal."""
@@ -92,16 +97,16 @@ class Progress:
         return view
 
     def _show_lines(self) -> None:
-        last = ""
-        while not self._over.wait(_LINE_EVERY_S):
+        last: list[str] = []
+        over = False
+        while not over:
+            over = self._over.wait(_LINE_EVERY_S)
             self._read()
-            line = self._line()
-            if line != last:
-                self.say(line)
-            last = line
-        self._read()
-        if (line := self._line()) != last:
-            self.say(line)
+            lines = [*(other.line for other in self._others if other.line is not None), self._line()]
+            for line in lines:
+                if line not in last:
+                    self.say(line)
+            last = lines
 
     def _read(self) -> None:
         for _ in range(len(self._feed)):

@@ -7,8 +7,12 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from maggy.journal import Record
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _LOOK_S = 0.1
 
@@ -26,13 +30,27 @@ class Tracker(ABC):
     def end(self) -> None:
         """The experiment is over; called once, also where it failed."""
 
+    def view(self) -> RenderableType | None:
+        """What a terminal shows of it, above the progress of the experiment; None for nothing."""
+        return None
+
+    def line(self) -> str | None:
+        """The same in one line, for where there is no terminal."""
+        return None
+
 
 class Tracking:
     """Has a tracker see the records of a feed, within a `with` block.
 
     feed  the records, as the journal's writer gives them
     say   called with a line where the tracker fails; from then on it sees nothing, and the experiment goes on
+
+    view  what the tracker showed last in a terminal
+    line  the same in one line
     """
+
+    view: RenderableType | None = None
+    line: str | None = None
 
     def __init__(self, tracker: Tracker, feed: deque[Record], say: Callable[[str], None]) -> None:
         self._tracker, self._feed, self._say = tracker, feed, say
@@ -55,13 +73,18 @@ class Tracking:
                 for _ in range(len(self._feed)):
                     self._tracker.see(self._feed.popleft())
                 self._tracker.refresh()
+                self._look()
         except Exception as error:
             self._failed(error)
             self._over.wait()
         try:
             self._tracker.end()
+            self._look()
         except Exception as error:
             self._failed(error)
+
+    def _look(self) -> None:
+        self.view, self.line = self._tracker.view(), self._tracker.line()
 
     def _failed(self, error: Exception) -> None:
         name = type(self._tracker).__name__

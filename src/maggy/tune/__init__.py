@@ -24,6 +24,7 @@ from maggy.tune.local_optimizer import (
     validate_noniterative_objective,
 )
 from maggy.tune.monitor import Monitor
+from maggy.tune.monitors import NotebookSimpleHist, NotebookSimpleRungs, NotebookSimpleTimeSeries, PrintBest
 from maggy.tune.objective import NonIterativeObjectiveFunc, noniterative_objective, to_noniterative_objective
 from maggy.tune.optimize import (
     optimize_by_continuous_asha,
@@ -62,6 +63,10 @@ __all__ = [
     "NonIterativeStopper",
     "NormalRand",
     "NormalRandInt",
+    "NotebookSimpleHist",
+    "NotebookSimpleRungs",
+    "NotebookSimpleTimeSeries",
+    "PrintBest",
     "Rand",
     "RandInt",
     "SamplerLocalOptimizer",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from maggy.errors import ConfigError
 from maggy.tune.trial import Trial, TrialDecision, TrialReport
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 class Monitor:
@@ -18,13 +20,13 @@ class Monitor:
         """The study begins."""
 
     def on_get_budget(self, trial: Trial, rung: int, budget: float) -> None:
-        """A trial begins a rung, with the total budget that it is to reach."""
+        """A trial begins a rung, which adds so much; under continuous ASHA, its first rung."""
 
     def on_report(self, report: TrialReport) -> None:
-        """A trial has reported."""
+        """A trial has reported. What continuous ASHA sees of a running trial has the sort metric as its metric."""
 
     def on_judge(self, decision: TrialDecision) -> None:
-        """A trial was told to stop."""
+        """A trial is to go on with the next rung, or, under continuous ASHA, was told to stop."""
 
     def refresh(self) -> None:
         """Nothing more is known at present, several times a second: the time to draw."""
@@ -32,13 +34,10 @@ class Monitor:
     def finalize(self) -> None:
         """The study is over."""
 
+    def view(self) -> RenderableType | None:
+        """What a terminal shows while the study runs, above its progress: anything that rich can print."""
+        return None
 
-def to_monitors(value: object) -> Sequence[Monitor]:
-    """The monitors that are meant: None, a name, a `Monitor`, or several. Raises ConfigError."""
-    if value is None:
-        return []
-    if isinstance(value, Monitor):
-        return [value]
-    if isinstance(value, list | tuple):
-        return [monitor for each in value for monitor in to_monitors(each)]
-    raise ConfigError(f"monitor is a Monitor, got {value!r}")
+    def line(self) -> str | None:
+        """The same in one line, for where there is no terminal; said again whenever it has changed."""
+        return None

@@ -126,7 +126,7 @@ def optimize_by_continuous_asha(
         continuous_rungs(dataset, func, plan, always_checkpoint=always_checkpoint),
         lambda: ContinuousAsha(by_rung),
         to_engine(execution_engine),
-        trackers=to_trackers(dataset, monitor),
+        trackers=to_trackers(dataset, monitor, plan=plan),
         **{"name": "tune-asha", **settings},
     )
     return StudyResult(dataset, reports_of(dataset, result.trials), result)
