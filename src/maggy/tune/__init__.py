@@ -18,6 +18,7 @@ from maggy.searchspace import (
 )
 from maggy.tune.dataset import TuneDataset, TuneDatasetBuilder
 from maggy.tune.iterative import IterativeObjectiveFunc, validate_iterative_objective
+from maggy.tune.judging import RungHeap
 from maggy.tune.local_optimizer import (
     NonIterativeObjectiveLocalOptimizer,
     SamplerLocalOptimizer,
@@ -69,6 +70,7 @@ __all__ = [
     "PrintBest",
     "Rand",
     "RandInt",
+    "RungHeap",
     "SamplerLocalOptimizer",
     "SimpleNonIterativeStopper",
     "Space",

@@ -8,11 +8,12 @@ from typing import Any
 
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError
-from maggy.optimizer import ContinuousAsha, Hyperband, Optimizer, SuccessiveHalving
+from maggy.optimizer import Hyperband, Optimizer, SuccessiveHalving
 from maggy.optimizer import Plan as TotalPlan
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.engines import to_engine
 from maggy.tune.iterative import to_iterative_objective
+from maggy.tune.judging import JudgedAsha, StudyEarlyStop, TrialEarlyStop
 from maggy.tune.local_optimizer import NonIterativeObjectiveLocalOptimizer, to_local_optimizer
 from maggy.tune.objective import to_noniterative_objective
 from maggy.tune.running import Plan, continuous_rungs, once, report_of, reports_of, run, rungs
@@ -108,6 +109,8 @@ def optimize_by_continuous_asha(
     plan: Plan,
     checkpoint_path: str = "",
     always_checkpoint: bool = False,
+    study_early_stop: StudyEarlyStop | None = None,
+    trial_early_stop: TrialEarlyStop | None = None,
     monitor: Any = None,
     *,
     execution_engine: Any = None,
@@ -116,15 +119,18 @@ def optimize_by_continuous_asha(
     """Continuous ASHA on a dataset; see `suggest_by_continuous_asha`.
 
     always_checkpoint  save after every rung, so that a worker that dies costs one rung; else where a trial ends
+    study_early_stop   called on the driver with a partition's keys and its rungs (`RungHeap`) before a candidate
+                       begins: whether none begins any more. None: when all rungs are full
+    trial_early_stop   called on the driver with a report, the reports of the rungs before, and the rungs: whether the
+                       candidate stops there, whatever it has reached
     """
     func = to_iterative_objective(objective)
     totals_of(plan)
     _refuse_random(dataset)
-    by_rung = [(rung, keep) for rung, (_, keep) in enumerate(plan, 1)]
     result = run(
         dataset,
         continuous_rungs(dataset, func, plan, always_checkpoint=always_checkpoint),
-        lambda: ContinuousAsha(by_rung),
+        lambda: JudgedAsha(dataset, plan, study_early_stop, trial_early_stop),
         to_engine(execution_engine),
         trackers=to_trackers(dataset, monitor, plan=plan),
         **{"name": "tune-asha", **settings},

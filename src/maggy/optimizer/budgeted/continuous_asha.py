@@ -54,7 +54,7 @@ class ContinuousAsha(Optimizer):
         return setting.draws.most
 
     def suggest(self, n: int, rng: np.random.Generator) -> Suggestion:
-        if all(len(best) == keep for best, (_, keep) in zip(self._best, self.plan.rungs, strict=True)):
+        if self._full():
             return None
         draw = self.setting.draws.fresh()
         if draw is None:
@@ -78,6 +78,9 @@ class ContinuousAsha(Optimizer):
     def observe(self, report: Report) -> None:
         assert report.trial.trial_id is not None
         self._milestones.leave(report.trial.trial_id)
+
+    def _full(self) -> bool:
+        return all(len(best) == keep for best, (_, keep) in zip(self._best, self.plan.rungs, strict=True))
 
     def _fits(self, number: int, loss: float, trial: int) -> bool:
         best, place = self._best[number], (-loss, -trial)

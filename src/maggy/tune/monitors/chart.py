@@ -78,12 +78,14 @@ class Chart(Monitor):
         return None if self._drawn is None else self._drawn[1]
 
     def _draw(self) -> None:
+        from rich.console import Group
+
         self._changed = False
         began = time.monotonic()
         if self._place is None:
             self._drawn = self.text(), self.summary()
         else:
-            self._place.show(self.figure, self.text())
+            self._place.show(self.figure, Group(self.text(), self.best()))
         ended = time.monotonic()
         self._due = ended + max(self._interval_s, _SHARE * (ended - began))
 

@@ -42,7 +42,6 @@ class NotebookSimpleHist(Chart):
 
     def text(self) -> RenderableType:
         from rich.table import Table
-        from rich.text import Text
 
         bins = self.bins()
         most = max((count for _, _, count in bins), default=0)
@@ -51,8 +50,6 @@ class NotebookSimpleHist(Chart):
         table.add_column("candidates", no_wrap=True)
         for low, high, count in bins:
             table.add_row(f"{low:.4g} to {high:.4g}", f"{bar(count, most, _BAR)} {count}")
-        table.caption = Text(self.best(), no_wrap=True, overflow="ellipsis")
-        table.caption_justify = "left"
         return table
 
     def bins(self) -> list[tuple[float, float, int]]:

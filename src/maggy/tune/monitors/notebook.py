@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import uuid
 from collections.abc import Callable
@@ -45,9 +46,9 @@ class NotebookPlace:
         except ImportError:
             pass
         else:
-            bundle["application/vnd.plotly.v1+json"] = made.to_plotly_json() | {"config": {}}
+            bundle["application/vnd.plotly.v1+json"] = json.loads(made.to_json())  # NaN is null there
             bundle["text/html"] = made.to_html(full_html=False, include_plotlyjs="cdn")
-        display(bundle, raw=True, display_id=self._display_id, update=self._shown)
+        display(bundle, raw=True, display_id=self._display_id, update=self._shown)  # type: ignore[no-untyped-call]
         self._shown = True
 
 

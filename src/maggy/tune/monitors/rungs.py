@@ -73,12 +73,9 @@ class NotebookSimpleRungs(Chart):
                 table.add_row(
                     str(rung.number),
                     f"{bar(len(rung.values), most, _BAR):{_BAR}} {_count(rung)}",
-                    f"{rung.best:.4g}",
-                    f"{rung.median:.4g}",
+                    *(f"{value:.4g}" if rung.values else "" for value in (rung.best, rung.median)),
                     Strip(rung.values, rung.went_on, scale),
                 )
-        table.caption = Text(self.best(), no_wrap=True, overflow="ellipsis")
-        table.caption_justify = "left"
         return table
 
     def figure(self) -> go.Figure:
@@ -95,8 +92,9 @@ class NotebookSimpleRungs(Chart):
                 opacity=0.7,
             )
         rungs = self.ladder.rungs(self.ladder.partitions)
+        figure.update_yaxes(range=Scale.of(chain.from_iterable(rung.values.values() for rung in rungs)).limits())
         figure.update_xaxes(
-            title="rung, and how many have come to it",
+            title="rung, and how many have reported in it",
             tickvals=[rung.number for rung in rungs],
             ticktext=[f"{rung.number}<br>{_count(rung)}" for rung in rungs],
         )

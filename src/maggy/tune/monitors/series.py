@@ -31,7 +31,6 @@ class NotebookSimpleTimeSeries(Chart):
 
     def text(self) -> RenderableType:
         from rich.table import Table
-        from rich.text import Text
 
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         for name in ("partition", "best so far", "first", "now", "new bests"):
@@ -41,11 +40,9 @@ class NotebookSimpleTimeSeries(Chart):
             values = [report.sort_metric for report in course]
             shown = f"{values[0]:.4g}", f"{values[-1]:.4g}", str(len(values))
             table.add_row(named(partition), spark(values, _SPARK), *shown)
-        caption = self.best()
         if len(courses) < len(self.bests.courses):
-            caption += f"; of {len(self.bests.courses)} partitions, those that have improved last"
-        table.caption = Text(caption, no_wrap=True, overflow="ellipsis")
-        table.caption_justify = "left"
+            table.caption = f"of {len(self.bests.courses)} partitions, those that have improved last"
+            table.caption_justify = "left"
         return table
 
     def figure(self) -> go.Figure:

@@ -13,23 +13,36 @@ if TYPE_CHECKING:
 
 _LEAST, _MOST = 12, 72  # columns
 _USUAL = 0.9  # share of the values that the scale is made for: one that has diverged would press the others together
+_FAR = 4  # times as far as the others
 _MARKS = "·•●"  # one, two or three, more
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From values to columns; the lowest is on the left, and what is beyond the scale is on the right."""
+    """From values to columns; the lowest is on the left, and what is beyond the scale is on the right.
+
+    low, high  of the best nine tenths
+    top        of all
+    """
 
     low: float
     high: float
+    top: float
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Scale:
-        """A scale for the best nine tenths of these."""
+        """The scale of these."""
         finite = sorted(filter(isfinite, values))
         if not finite:
-            return cls(0.0, 1.0)
-        return cls(finite[0], finite[ceil(_USUAL * len(finite)) - 1])
+            return cls(0.0, 1.0, 1.0)
+        return cls(finite[0], finite[ceil(_USUAL * len(finite)) - 1], finite[-1])
+
+    def limits(self) -> tuple[float, float] | None:
+        """Of an axis, where a few values would take most of it; None for all of them."""
+        span = self.high - self.low
+        if span <= 0 or self.top - self.low <= _FAR * span:
+            return None
+        return self.low - 0.1 * span, self.high + 0.5 * span
 
     def column(self, value: float, width: int) -> int:
         """The column of a finite value, from 0."""
