@@ -149,6 +149,7 @@ class _Experiment:
         self._begun, self._force, self._trackers = begun, force, trackers
         own_seed = secrets.randbits(32) if begun is None else begun.seed
         self._seed = own_seed if config.seed is None else int(config.seed)
+        self._past: list[Record] = []  # what trackers have to see first, of an experiment that is resumed
         self._say: Callable[[str], None] = print
         self._fixed = {name: value for name in FIXED_ARGUMENTS if (value := getattr(config, name, None)) is not None}
         kept = [*self._fixed, *(["ablation_study"] if isinstance(config, AblationConfig) else [])]  # data as handles
@@ -315,6 +316,8 @@ class _Experiment:
         def records() -> Iterator[Record]:
             for record in read(folder):
                 tally.add(record.event)
+                if self._trackers:
+                    self._past.append(record)
                 yield record
 
         told = replay(decider, records())
@@ -388,7 +391,9 @@ class _Experiment:
     @contextmanager
     def _showing(self, journal: JournalWriter, tally: Tally) -> Iterator[Callable[[str], None]]:
         with ExitStack() as stack:
-            trackings = [Tracking(tracker, _fed(journal), lambda line: self._say(line)) for tracker in self._trackers]
+            trackings = [
+                Tracking(tracker, _fed(journal, self._past), lambda line: self._say(line)) for tracker in self._trackers
+            ]
             if self._verbose:
                 progress = stack.enter_context(Progress(self._config.name, tally, _fed(journal), trackings))
                 self._say = progress.say
@@ -415,8 +420,8 @@ class _Experiment:
         return result
 
 
-def _fed(journal: JournalWriter) -> deque[Record]:
-    """A queue that gets each record as it is written."""
-    feed: deque[Record] = deque()
+def _fed(journal: JournalWriter, past: Sequence[Record] = ()) -> deque[Record]:
+    """A queue that has past records, and gets each one as it is written."""
+    feed = deque(past)
     journal.feeds.append(feed)
     return feed

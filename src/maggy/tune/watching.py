@@ -10,6 +10,7 @@ from maggy.brain import events as ev
 from maggy.journal import Record
 from maggy.tracking.tracker import Tracker
 from maggy.tune.dataset import TuneDataset
+from maggy.tune.loggers import StudyRuns, to_logger
 from maggy.tune.monitor import Monitor
 from maggy.tune.monitors import to_monitors
 from maggy.tune.running import Plan, report_of
@@ -108,4 +109,6 @@ def to_trackers(
     dataset: TuneDataset, monitor: Any = None, logger: Any = None, plan: Plan | None = None
 ) -> Sequence[Tracker]:
     """The trackers that tell monitors, and a logger, what happens."""
-    return [Watching(dataset, each, plan) for each in to_monitors(monitor)]
+    trackers: list[Tracker] = [Watching(dataset, each, plan) for each in to_monitors(monitor)]
+    make = to_logger(logger)
+    return trackers if make is None else [*trackers, StudyRuns(dataset, make)]
