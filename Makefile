@@ -10,7 +10,9 @@ VENV_JAX := .venv-jax
 VENV_ENGINES := .venv-engines
 VENV_PEERS := .venv-peers
 VENV_STORES := .venv-stores
-environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_ENGINES) $(VENV_PEERS) $(VENV_STORES)
+VENV_TRACKERS := .venv-trackers
+environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_ENGINES) $(VENV_PEERS) $(VENV_STORES) \
+	$(VENV_TRACKERS)
 
 comma := ,
 bin := $(VENV)/bin
@@ -29,7 +31,7 @@ bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo demo-ablation test test-docs test-distributed test-tensorflow test-jax test-engines check bench bench-full peers soak docs clean
+.PHONY: help demo demo-ablation test test-docs test-distributed test-tensorflow test-jax test-engines test-trackers check bench bench-full peers soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +59,9 @@ test-jax: $(VENV_JAX)/.installed ## run the tests that use Keras again, on JAX
 
 test-engines: $(VENV_ENGINES)/.installed ## run the tests that use Dask and Ray
 	$(VENV_ENGINES)/bin/python -m pytest -m engines $(engines_tests)
+
+test-trackers: $(VENV_TRACKERS)/.installed ## run the tests that write to MLflow and Weights & Biases
+	$(VENV_TRACKERS)/bin/python -m pytest tests/tune/test_tracking_services.py
 
 check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels of the packages, generated docs
 	$(bin)/ruff check .
@@ -130,4 +135,10 @@ $(VENV_STORES)/.installed: pyproject.toml | $(VENV_STORES)/bin/pip
 	@echo "installing Feast and Hopsworks' client into $(VENV_STORES); this takes minutes"
 	@$(VENV_STORES)/bin/python -m pip install --quiet --editable . 'feast==0.67.*' 'hopsworks[python]==5.2.*' \
 		hypothesis pytest pytest-timeout
+	@touch $@
+
+$(VENV_TRACKERS)/.installed: pyproject.toml | $(VENV_TRACKERS)/bin/pip
+	@echo "installing MLflow and Weights & Biases into $(VENV_TRACKERS); this takes minutes"
+	@$(VENV_TRACKERS)/bin/python -m pip install --quiet --editable '.[mlflow,wandb]' alembic sqlalchemy \
+		hypothesis pandas pytest pytest-timeout
 	@touch $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from maggy.tracking.metric_logger import MetricLogger, flat
 
@@ -22,9 +23,7 @@ class WandbLogger(MetricLogger):
     @classmethod
     def begin(cls, name: str, project: str) -> WandbLogger:
         """Begin a run, in a group of its own."""
-        import wandb
-
-        group = f"{name}-{wandb.util.generate_id()}"
+        group = f"{name}-{uuid4().hex[:8]}"
         return cls(_run(project=project, group=group, name=name, job_type="study"), group)
 
     def create_child(
