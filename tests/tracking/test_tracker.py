@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import re
 import threading
+from contextlib import redirect_stderr
 
 import pytest
 
@@ -62,3 +65,46 @@ def test_it_is_told_of_the_end_where_the_experiment_fails(tmp_path):
     with pytest.raises(Exception, match="never"):
         experiment(tmp_path, notes, train, verbose=0)
     assert notes.ended == 1
+
+
+def test_of_an_experiment_that_is_resumed_it_sees_the_past_first(tmp_path):
+    experiment(tmp_path, None, verbose=0)
+    notes = Notes()
+    again = lagom(lambda x: x, engine="inline", resume=tmp_path / "experiment", force=True, track=notes, verbose=0)
+    assert notes.events == [record.event for record in read(ExperimentFolder(again.experiment_dir))]
+    assert sum(isinstance(event, ev.TrialFinished) for event in notes.events) == 4
+
+
+class Counting(Notes):
+    """Shows how many trials have ended, and perhaps breaks then."""
+
+    def view(self):
+        return f"[bold]{self._count()}[/bold] in a terminal"
+
+    def line(self):
+        return f"{self._count()} in a line"
+
+    def _count(self):
+        return sum(isinstance(event, ev.TrialFinished) for event in self.events)
+
+
+@pytest.mark.parametrize("fails_at", [None, ev.Exhausted])
+def test_what_it_shows_stands_above_the_progress_until_the_end(tmp_path, capsys, fails_at):
+    experiment(tmp_path, [Counting(fails_at), Notes()])
+    said = capsys.readouterr().err.splitlines()
+    lines = [line for line in said if line.endswith("in a line")]
+    assert lines[-1] == "4 in a line" and len(lines) == len(set(lines))
+    assert said.index(lines[-1]) < max(number for number, line in enumerate(said) if "4 of 4 trials" in line)
+
+
+def test_in_a_terminal_it_is_part_of_the_live_view(tmp_path, monkeypatch):
+    class Screen(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    with redirect_stderr(Screen()) as screen:
+        experiment(tmp_path, Counting())
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).replace("\r", "\n")
+    assert shown.index("4 in a terminal") < shown.rindex("4 of 4 trials")
+    assert "in a line" not in shown

@@ -286,6 +286,13 @@ def test_continuous_asha_tells_of_every_decision():
     assert TrialDecision(report("t", 1.0), 0, True).should_stop
 
 
+def test_a_study_that_goes_on_is_seen_from_its_beginning():
+    suggest_by_sha(Descent(), EIGHT, HALVING, verbose=0, experiment_dir="study")
+    rungs = NotebookSimpleRungs()
+    suggest_by_sha(Descent(), EIGHT, HALVING, monitor=rungs, verbose=0, resume="study")
+    assert [len(rung.values) for rung in rungs.ladder.rungs([()])] == [8, 4, 2, 1]
+
+
 def test_a_worse_candidate_is_not_best():
     seeing = Seeing()
     plan = [(1, 1), (1, 1), (1, 2)]  # with room in the last rung, candidates begin
