@@ -37,6 +37,7 @@ from maggy.tune import (
     TrialReport,
     noniterative_objective,
     suggest_by_continuous_asha,
+    suggest_by_hyperband,
     suggest_by_sha,
     suggest_for_noniterative_objective,
 )
@@ -249,6 +250,26 @@ def test_what_is_no_number_is_left_out(kind):
     assert chart.figure().to_json()
     nothing = kind()
     assert nothing.best() == "no metric yet" and drawn(nothing) is not None and nothing.figure().to_json()
+
+
+@pytest.mark.parametrize("kind", ALL_CHARTS)
+def test_names_are_shown_as_they_are(kind):
+    chart = kind()
+    chart.initialize()
+    for key in ("[/odd]", "<b>"):
+        chart.on_report(TrialReport(Trial("t", {"[/p]": [1, 2]}, keys=[key]), 1.0))
+        chart.refresh()
+    assert "[/p]=[1, 2]" in chart.best()
+    if kind is not NotebookSimpleHist:
+        assert "[/odd]" in drawn(chart)
+    assert "<b>" not in chart.figure().layout.title.text
+
+
+def test_the_rungs_of_hyperband_are_drawn_together():
+    rungs = NotebookSimpleRungs()
+    plans = [[(1, 4), (1, 2), (2, 1)], [(2, 2), (4, 1)]]
+    suggest_by_hyperband(Descent(), Space(a=Grid(*range(12))), plans, monitor=rungs, verbose=0)
+    assert [(len(rung.values), rung.began) for rung in rungs.ladder.rungs([()])] == [(12, 12), (6, 6), (2, 2)]
 
 
 def test_a_chart_can_be_used_for_one_study_after_another():

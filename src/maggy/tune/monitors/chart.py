@@ -79,13 +79,14 @@ class Chart(Monitor):
 
     def _draw(self) -> None:
         from rich.console import Group
+        from rich.text import Text
 
         self._changed = False
         began = time.monotonic()
         if self._place is None:
             self._drawn = self.text(), self.summary()
         else:
-            self._place.show(self.figure, Group(self.text(), self.best()))
+            self._place.show(self.figure, Group(self.text(), Text(self.best())))
         ended = time.monotonic()
         self._due = ended + max(self._interval_s, _SHARE * (ended - began))
 

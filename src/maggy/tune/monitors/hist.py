@@ -8,7 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from maggy.tune.monitors.chart import Chart
-from maggy.tune.monitors.figures import COLORS, new_figure
+from maggy.tune.monitors.figures import COLORS, label, new_figure
 from maggy.tune.monitors.seen import Partition, named, partition_of
 from maggy.tune.monitors.strip import Scale, bar
 from maggy.tune.trial import TrialReport
@@ -76,7 +76,7 @@ class NotebookSimpleHist(Chart):
             groups = {f"{len(groups)} partitions": list(chain.from_iterable(groups.values()))}
         for number, (name, values) in enumerate(groups.items()):
             figure.add_histogram(
-                name=name, x=list(filter(isfinite, values)), marker={"color": COLORS[number % len(COLORS)]}
+                name=label(name), x=list(filter(isfinite, values)), marker={"color": COLORS[number % len(COLORS)]}
             )
         figure.update_layout(barmode="stack", xaxis={"title": {"text": self.axis}})
         return figure

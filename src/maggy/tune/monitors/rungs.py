@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from maggy.tune.monitors.chart import Chart
-from maggy.tune.monitors.figures import COLORS, new_figure
+from maggy.tune.monitors.figures import COLORS, label, new_figure
 from maggy.tune.monitors.seen import Ladder, Partition, Rung, named, partition_of
 from maggy.tune.monitors.strip import Scale, Strip, bar
 from maggy.tune.trial import Trial, TrialDecision, TrialReport
@@ -84,7 +84,7 @@ class NotebookSimpleRungs(Chart):
         for number, (name, partitions) in enumerate(self._groups(together)):
             lines = list(_joined(path for partition in partitions for path in self.ladder.paths(partition)))
             figure.add_scatter(
-                name=name,
+                name=label(name),
                 x=[x for x, _ in lines],
                 y=[y for _, y in lines],
                 mode="lines+markers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maggy.tune.monitors.chart import Chart
-from maggy.tune.monitors.figures import COLORS, new_figure
+from maggy.tune.monitors.figures import COLORS, label, new_figure
 from maggy.tune.monitors.seen import Partition, named
 from maggy.tune.monitors.strip import spark
 from maggy.tune.trial import TrialReport
@@ -31,6 +31,7 @@ class NotebookSimpleTimeSeries(Chart):
 
     def text(self) -> RenderableType:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         for name in ("partition", "best so far", "first", "now", "new bests"):
@@ -39,7 +40,7 @@ class NotebookSimpleTimeSeries(Chart):
         for partition, course in courses.items():
             values = [report.sort_metric for report in course]
             shown = f"{values[0]:.4g}", f"{values[-1]:.4g}", str(len(values))
-            table.add_row(named(partition), spark(values, _SPARK), *shown)
+            table.add_row(Text(named(partition)), spark(values, _SPARK), *shown)
         if len(courses) < len(self.bests.courses):
             table.caption = f"of {len(self.bests.courses)} partitions, those that have improved last"
             table.caption_justify = "left"
@@ -49,7 +50,7 @@ class NotebookSimpleTimeSeries(Chart):
         figure = new_figure(f"best {self.axis}", self.best())
         for number, (partition, course) in enumerate(self._newest(_LINES).items()):
             figure.add_scatter(
-                name=named(partition),
+                name=label(named(partition)),
                 x=[report.log_time for report in course],
                 y=[report.sort_metric for report in course],
                 mode="lines+markers",
