@@ -1,4 +1,4 @@
-"""What tells benign tumours from malignant ones: python examples/demo_ablation.py --engine local|spark|dask|ray|inline"""
+"""What tells benign tumours from malignant ones: python examples/demo_ablation.py --engine local|spark|dask|ray"""
 
 from __future__ import annotations
 

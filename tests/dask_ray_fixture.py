@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +28,7 @@ def dask_client() -> Iterator[Client]:
             n_workers=2,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,  # killed workers are what the tests are about
         ) as cluster,
         Client(cluster) as client,
@@ -39,7 +41,12 @@ def ray_session() -> Iterator[None]:
     """A Ray session on one node with two CPUs."""
     import ray
 
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:  # paths of sockets have to be short
+    tests = str(Path(__file__).parent)
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder,  # paths of sockets have to be short
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [tests, os.environ.get("PYTHONPATH")])))
         ray.init(
             address="local",
             num_cpus=CPUS,

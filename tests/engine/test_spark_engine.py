@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from maggy.assembly import find_engine
 from maggy.engine.spark import SparkEngine
 from maggy.engine.spark_cluster import java_message, spark_is_active
-from maggy.errors import ConfigError, EngineError
+from maggy.errors import ConfigError, EngineError, UnknownNameError
 
 pytestmark = pytest.mark.spark
 
@@ -272,6 +273,14 @@ def test_describe_says_what_there_is(session):
 def test_without_a_session_the_active_one_is_used(session):
     assert spark_is_active()
     assert SparkEngine().describe() == SparkEngine(session).describe()
+
+
+def test_a_session_can_be_given_in_place_of_an_engine_and_anything_else_is_no_engine(session):
+    engine = find_engine(session)
+    assert isinstance(engine, SparkEngine)
+    assert engine.describe() == SparkEngine(session).describe()
+    with pytest.raises(UnknownNameError, match="Known: 'local', 'spark', 'dask', 'ray', 'inline'"):
+        find_engine(session.sparkContext)
 
 
 def test_a_session_without_a_context_is_refused_with_the_way_out():

@@ -242,6 +242,10 @@ def _find_client(given: Client | None) -> Client:
     return given
 
 
+# Ctrl-C in a terminal reaches the Dask worker too, which would throw its tasks away while they end by themselves. It is
+# handled and not ignored, as what is ignored stays so in the processes that the worker starts.
+_HEED_NO_CTRL_C = "import signal; signal.signal(signal.SIGINT, lambda signum, frame: None)"
+
 _own: Client | None = None
 _own_lock = threading.Lock()
 
@@ -258,7 +262,8 @@ def _own_cluster() -> Client:
                 threads_per_worker=available_cores(),
                 resources={"GPU": len(available_gpus())},
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
+                preload=[_HEED_NO_CTRL_C],
             )
             _own = Client(cluster, set_as_default=False)
             atexit.register(cluster.close)
