@@ -48,6 +48,7 @@ def spark(spark_home: Path) -> Iterator[SparkSession]:
             "spark.driver.extraJavaOptions": SMALL_JVM,
             "spark.executor.extraJavaOptions": SMALL_JVM,
             "spark.executor.memory": "512m",
+            "spark.scheduler.mode": "FAIR",
             "spark.log.level": "OFF",  # killed tasks and lost executors are what the tests are about
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
