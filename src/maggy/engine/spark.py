@@ -30,8 +30,8 @@ class SparkEngine(Engine):
                      function that starts Spark jobs itself, e.g. with `pyspark.ml`
     driver_host      of a Spark Connect session: the address of this machine by which executors reach it
     slots            how many workers there are where `num_workers` does not say it: on the driver, None for 4, or for
-                     the number of tasks that the cluster runs at once where that is less; over Spark Connect, which does
-                     not tell it, None where `num_workers` always does. A classic session tells its own
+                     the number of tasks that the cluster runs at once where that is less; over Spark Connect, which
+                     does not tell it, None where `num_workers` always does. A classic session tells its own
     cores            of the cluster that is started on this machine; None for all that this process may use
     barrier          start all workers at once or none, in a barrier stage; where one task dies, all are started again.
                      Slots for all have to be there; dynamic allocation is refused

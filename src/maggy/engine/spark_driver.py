@@ -81,8 +81,8 @@ class _ClassicJobs:
 
         if not isinstance(context._gateway, ClientServer):
             raise EngineError(
-                "where='driver' needs a thread of Spark's own for each trial, and PYSPARK_PIN_THREAD=false forbids that. "
-                "Unset it before the session is started."
+                "where='driver' needs a thread of Spark's own for each trial, and PYSPARK_PIN_THREAD=false forbids "
+                "that. Unset it before the session is started."
             )
         self._context, self._cluster = context, SparkCluster(context)
         if self._cluster.setting("spark.scheduler.mode", "FIFO").upper() != "FAIR":
