@@ -12,7 +12,6 @@ import pytest
 from end_to_end.conftest import search
 
 from maggy import Searchspace, lagom
-from maggy.config import DistributedConfig
 from maggy.earlystop import AbstractEarlyStop
 from maggy.engine.spark import SparkEngine
 from maggy.errors import ConfigError
@@ -202,10 +201,10 @@ def test_jobs_that_a_trial_leaves_behind_end_with_it(spark, tmp_path):
 
 def test_trials_on_several_workers_are_refused_there(spark):
     config = search(2, searchspace=X, workers_per_trial=2, distributed="plain")
-    with pytest.raises(ConfigError, match=r"several workers \(here 2\) needs a process for each\. Trials run in threads"):
+    with pytest.raises(
+        ConfigError, match=r"several workers \(here 2\) needs a process for each\. Trials run in threads"
+    ):
         lagom(lambda x: x, config, engine=SparkEngine(spark, where="driver"), verbose=0)
-    with pytest.raises(ConfigError, match="several workers"):
-        lagom(lambda: 1, DistributedConfig(), engine=SparkEngine(spark, where="driver", slots=2), verbose=0)
 
 
 def test_resources_of_a_worker_are_refused_there(spark):
