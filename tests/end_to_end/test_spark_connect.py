@@ -178,7 +178,8 @@ def test_a_session_of_connect_that_is_active_is_used_and_without_driver_host_the
         [sys.executable, "-c", script, connect_url], cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
 
-    why, result = done.stdout.splitlines() or [done.stderr, ""]
+    assert done.returncode == 0, done.stderr
+    why, result = done.stdout.splitlines()
     assert why.startswith("over Spark Connect the workers on the executors connect to this program")
     assert "engine=SparkEngine(driver_host='<name or address of this machine>', slots=4)" in why
     assert result == "{'test result': 1.5}"

@@ -56,14 +56,15 @@ def connect_is_active() -> bool:
 
 
 def find_connect_session(session: SparkSession | None) -> Any:
-    """A session of Spark Connect: this one, else the active one. Raises EngineError where it has stopped."""
+    """A session of Spark Connect: this one, else the active one. Raises EngineError where there is none, or it is
+    stopped."""
     found: Any = session
     if found is None:
-        from pyspark.sql import SparkSession
+        from pyspark.sql.connect.session import SparkSession as ConnectSession
 
-        found = SparkSession.builder.getOrCreate()
-    if found.is_stopped:
-        raise EngineError("the Spark session given to SparkEngine is stopped; start another one.")
+        found = ConnectSession.getActiveSession() or ConnectSession._default_session  # active is a matter of threads
+    if found is None or found.is_stopped:
+        raise EngineError("the session of Spark Connect is stopped, or there is none yet; start another one.")
     return found
 
 
