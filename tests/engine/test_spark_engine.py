@@ -422,6 +422,8 @@ def test_a_session_that_kills_workers_for_being_quiet_is_refused(fresh_python):
 def test_an_engine_finds_the_next_session_after_its_first_one_was_stopped(fresh_python):
     process = fresh_python(
         """
+        import logging
+        import sys
         from pyspark.sql import SparkSession
         from maggy.engine.spark import SparkEngine
         from maggy.engine.spark_cluster import provide_java_for_spark
@@ -432,6 +434,8 @@ def test_an_engine_finds_the_next_session_after_its_first_one_was_stopped(fresh_
         first = builder.master("local[2]").getOrCreate()
         found, given = SparkEngine(), SparkEngine(first)
         print(found.slots({}), given.slots({}))
+        logging.basicConfig(stream=sys.stdout, format="%(message)s")
+        print(SparkEngine(where="driver").slots({}))
 
         first.sparkContext._jsc.stop()  # Java's side has stopped, and Python's does not know yet
         for engine in (found, given):
@@ -452,6 +456,9 @@ def test_an_engine_finds_the_next_session_after_its_first_one_was_stopped(fresh_
 
     assert process.printed() == [
         "2 2",
+        "trials will wait for each other's Spark jobs: start the session with spark.scheduler.mode=FAIR, and they "
+        "share the executors",
+        "2",
         "the active Spark session is stopping; wait for its stop() to return, and try again.",
         "the Spark session given to SparkEngine is stopped; start another one.",
         "1",

@@ -55,7 +55,7 @@ def run(script: str, *arguments: str, folder: Path) -> subprocess.CompletedProce
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=170,
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -141,14 +141,17 @@ def test_asha_over_tpe_tries_eighty_configurations_and_says_why_the_best_was_pro
 
 
 @pytest.mark.spark
-def test_the_pipeline_of_spark_ml_is_tuned_by_trials_that_run_their_own_jobs(tmp_path: Path) -> None:
+def test_the_pipeline_of_spark_ml_is_tuned_by_trials_that_run_their_own_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # half the time
     first, best = run("spark/ml_pipeline.py", folder=tmp_path).stdout.splitlines()
 
-    assert first.startswith("6 trials, the best area under the curve is ")
+    assert first.startswith("4 trials, the best area under the curve is ")
     assert 0.7 < float(first.split()[-1]) <= 1  # guessing reads 0.5, and so does a straight line
     assert best.startswith("best configuration: {'degree': 4, ")
     logs = [path.read_text() for path in tmp_path.glob("maggy-runs/ml_pipeline/1/trials/*/output.log")]
-    assert len(logs) == 6 and all(len(log.splitlines()) == 1 and log.startswith("degree ") for log in logs)
+    assert len(logs) == 4 and all(len(log.splitlines()) == 1 and log.startswith("degree ") for log in logs)
 
 
 def rows(table: str) -> dict[str, list[str]]:

@@ -30,7 +30,7 @@ class Engine(ABC):
     One engine may serve several experiments at once: what belongs to one of them is in what `launch` returns.
     """
 
-    name: ClassVar[str]
+    name: str
     entry: str = SUPERVISOR
     """What a ticket's holder runs on this engine."""
 

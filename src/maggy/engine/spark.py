@@ -45,8 +45,6 @@ class SparkEngine(Engine):
     Raises ConfigError for arguments that do not go together.
     """
 
-    name = "spark"
-
     def __init__(
         self,
         session: SparkSession | None = None,
@@ -68,7 +66,7 @@ class SparkEngine(Engine):
             raise ConfigError(f"SparkEngine: {name} is about workers on executors; leave it out with where='driver'")
         self._session, self._where, self._driver_host, self._slots = session, where, driver_host, slots
         self._cores, self._barrier, self._patience_s = cores, barrier, start_timeout_s
-        self.entry = THREAD_WORKER if where == "driver" else SUPERVISOR
+        self.entry, self.name = (THREAD_WORKER, "spark-driver") if where == "driver" else (SUPERVISOR, "spark")
 
     @cached_property
     def _seats(self) -> Engine:

@@ -35,7 +35,7 @@ class DriverSeats(Engine):
     by which they are cancelled when it is to stop. Spark Connect knows tags only.
     """
 
-    name = "spark"
+    name = "spark-driver"
     entry = THREAD_WORKER
     bind_host = None
 
@@ -61,7 +61,8 @@ class DriverSeats(Engine):
             )
         if self._found is not None and self._found.is_stopped:
             self._found = None
-        return self._slots or min(_SLOTS, self._jobs.slots())
+        jobs = self._jobs
+        return self._slots or min(_SLOTS, jobs.slots())
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
         jobs = self._jobs
