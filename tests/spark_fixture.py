@@ -7,7 +7,6 @@ import re
 import socket
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -82,9 +81,8 @@ def connect_url(spark: SparkSession) -> str:
 @pytest.fixture(scope="session")
 def connect(connect_url: str) -> Iterator[SparkSession]:
     """A session of Spark Connect on that cluster, in the same process."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        from pyspark.sql.connect.session import SparkSession as ConnectSession
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
     session = ConnectSession.builder.remote(connect_url).create()
     yield session
     session.stop()

@@ -20,10 +20,7 @@ from maggy.engine.spark import SparkEngine
 from maggy.errors import ConfigError, EngineError, NoWorkersError
 from maggy.trial import TrialState
 
-pytestmark = [
-    pytest.mark.spark,
-    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
-]
+pytestmark = pytest.mark.spark
 
 X = Searchspace(x=("DOUBLE", [0.0, 1.0]))
 

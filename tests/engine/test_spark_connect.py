@@ -12,10 +12,7 @@ from maggy.engine.spark import SparkEngine
 from maggy.errors import ConfigError, EngineError
 from maggy.ticket import Ticket
 
-pytestmark = [
-    pytest.mark.spark,
-    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
-]
+pytestmark = pytest.mark.spark
 
 
 @pytest.fixture(scope="module")

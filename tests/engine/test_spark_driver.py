@@ -27,7 +27,7 @@ def workers(spark, monkeypatch):
 
     def enter(ticket, environment, mark_jobs):
         mark_jobs(f"trial-{ticket.seat}")
-        came.put((context.getLocalProperty("spark.scheduler.pool"), context.getJobTags()))
+        came.put((context.getLocalProperty("spark.scheduler.pool"), sorted(context.getJobTags())))
         leave.wait(60)
 
     module = ModuleType("thread_entries")
@@ -48,7 +48,7 @@ def test_each_seat_is_a_thread_whose_jobs_have_a_pool_and_a_tag(spark, workers, 
     launched = SparkEngine(spark, where="driver").launch(tickets(3), {}, exits.put)
 
     seen = sorted(workers.came.get(timeout=60) for _ in range(3))
-    assert seen == [(f"maggy-{seat}", {f"trial-{seat}"}) for seat in range(3)]
+    assert seen == [(f"maggy-{seat}", [f"trial-{seat}"]) for seat in range(3)]
     assert exits.empty()
     workers.leave.set()
     assert exits.get(timeout=60) is None
