@@ -14,7 +14,8 @@ from end_to_end.conftest import search
 from maggy import Searchspace, lagom
 from maggy.earlystop import AbstractEarlyStop
 from maggy.engine.spark import SparkEngine
-from maggy.errors import ConfigError
+from maggy.errors import ConfigError, EngineError, ResumeError
+from maggy.joining import join
 from maggy.trial import TrialState
 
 pytestmark = pytest.mark.spark
@@ -155,11 +156,12 @@ def test_a_trial_that_fails_in_spark_is_recorded_and_the_others_go_on(spark):
     assert "UNRESOLVED_COLUMN" in failed[0].error
 
 
-def test_ctrl_c_cancels_what_runs_and_keeps_what_has_finished(spark, tmp_path):
+def test_ctrl_c_cancels_what_runs_and_the_program_can_resume_it(spark, tmp_path):
     folder = str(tmp_path)
+    calm = threading.Event()
 
     def train(x):
-        if x < 2:
+        if x < 2 or calm.is_set():
             return x
         os.kill(os.getpid(), signal.SIGINT)
         spark.sparkContext.parallelize([0], 1).foreach(wait_in_a_task(f"{folder}/begun", f"{folder}/never"))
@@ -172,6 +174,15 @@ def test_ctrl_c_cancels_what_runs_and_keeps_what_has_finished(spark, tmp_path):
     assert result.interrupted
     assert sorted(result["metric_list"]) == [0.0, 1.0]
     assert active_jobs(spark) == []
+    with pytest.raises(ResumeError, match="the function was called as it is, in the program itself"):
+        lagom(resume=result.experiment_dir)
+    with pytest.raises(EngineError, match="the spark-driver engine, which nobody can join: its workers are threads"):
+        join(result.experiment_dir)
+
+    calm.set()
+    engine = SparkEngine(spark, where="driver")
+    result = lagom(train, config, engine=engine, resume=result.experiment_dir, verbose=0)
+    assert sorted(result["metric_list"]) == [0.0, 1.0, 2.0, 3.0]
 
 
 def test_jobs_that_a_trial_leaves_behind_end_with_it(spark, tmp_path):

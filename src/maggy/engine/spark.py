@@ -76,18 +76,16 @@ class SparkEngine(Engine):
         if connect_is_active() if session is None else is_connect(session):
             if self._barrier:
                 raise ConfigError("SparkEngine: there is no barrier=True over Spark Connect; leave it out")
-            return ConnectSeats(
-                session, self._driver_host, slots=self._slots, start_timeout_s=self._patience_s or _CONNECT_PATIENCE_S
-            )
+            patience_s = _CONNECT_PATIENCE_S if self._patience_s is None else self._patience_s
+            return ConnectSeats(session, self._driver_host, slots=self._slots, start_timeout_s=patience_s)
         if self._driver_host is not None:
             raise ConfigError("SparkEngine: driver_host is for Spark Connect; this session knows its own; leave it out")
         if self._slots is not None:
             raise ConfigError(
                 "SparkEngine: this session knows its slots; leave slots out, and say num_workers for fewer"
             )
-        return ExecutorSeats(
-            session, cores=self._cores, barrier=self._barrier, start_timeout_s=self._patience_s or _PATIENCE_S
-        )
+        patience_s = _PATIENCE_S if self._patience_s is None else self._patience_s
+        return ExecutorSeats(session, cores=self._cores, barrier=self._barrier, start_timeout_s=patience_s)
 
     @property
     def start_timeout_s(self) -> float:  # type: ignore[override]  # the base class has a plain attribute
