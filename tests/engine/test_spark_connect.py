@@ -78,6 +78,12 @@ def test_an_error_on_the_executor_is_told_without_the_frames_of_java(engine, des
     assert "\tat " not in str(reason)
 
 
+def test_where_maggy_is_not_installed_on_the_executors_the_error_says_so(engine, desk, exits):
+    engine.launch(desk.tickets(1, entry="without_maggy"), {}, exits.put)
+
+    assert "Maggy is not installed where the executors run: install it there" in str(exits.get(timeout=60))
+
+
 def test_an_executor_that_cannot_reach_the_driver_says_so_at_once(engine, exits):
     with socket.create_server(("127.0.0.1", 0)) as gone:
         address = f"tcp://127.0.0.1:{gone.getsockname()[1]}"
