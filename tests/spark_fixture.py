@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ def spark(spark_home: Path) -> Iterator[SparkSession]:
             "spark.driver.extraJavaOptions": SMALL_JVM,
             "spark.executor.extraJavaOptions": SMALL_JVM,
             "spark.executor.memory": "512m",
+            "spark.scheduler.mode": "FAIR",
             "spark.log.level": "OFF",  # killed tasks and lost executors are what the tests are about
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
@@ -58,6 +60,32 @@ def spark(spark_home: Path) -> Iterator[SparkSession]:
         session = builder.getOrCreate()
         yield session
         session.stop()
+
+
+@pytest.fixture(scope="session")
+def connect_url(spark: SparkSession) -> str:
+    """Where that same cluster serves Spark Connect."""
+    pytest.importorskip("grpc")
+    context = spark.sparkContext
+    if not list(Path(os.environ["SPARK_HOME"], "jars").glob("spark-connect_*.jar")):
+        pytest.skip("this pyspark comes without the server of Spark Connect")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = context._jsc.sc().conf()
+    settings.set("spark.connect.grpc.binding.address", "127.0.0.1")
+    settings.set("spark.connect.grpc.binding.port", str(port))
+    context._jvm.org.apache.spark.sql.connect.service.SparkConnectService.start(context._jsc.sc())
+    return f"sc://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def connect(connect_url: str) -> Iterator[SparkSession]:
+    """A session of Spark Connect on that cluster, in the same process."""
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    session = ConnectSession.builder.remote(connect_url).create()
+    yield session
+    session.stop()
 
 
 @pytest.fixture

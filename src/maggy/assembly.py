@@ -77,6 +77,20 @@ def make_advisor(
     )
 
 
+def seats_for(config: LagomConfig, engine: Engine) -> int:
+    """How many workers an engine is to start.
+
+    Raises ConfigError where nobody has said it and nobody can know; EngineError where not one fits.
+    """
+    slots = engine.slots(dict(config.resources_per_worker or {}))
+    if engine.in_calling_thread:
+        return 1
+    seats = config.num_workers or slots
+    if seats is None:
+        raise ConfigError(f"say how many workers there are to be (num_workers): {engine.describe()}")
+    return seats
+
+
 def gang_size(config: LagomConfig, seats: int) -> int:
     """How many workers run a trial together, of so many that there are.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from maggy import context
 from maggy.ablating import Ablating, with_ablator
-from maggy.assembly import driver_started, find_engine, gang_size, make_advisor, objectives_of, space_of
+from maggy.assembly import driver_started, find_engine, gang_size, make_advisor, objectives_of, seats_for, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
 from maggy.compat import changed_config, config_from_keywords
@@ -34,6 +34,7 @@ from maggy.provenance import WITH_SOURCES, describe
 from maggy.result import Result
 from maggy.resuming import Begun
 from maggy.searchspace import Space
+from maggy.ticket import THREAD_WORKER
 from maggy.tracking.progress import Progress
 from maggy.tracking.summary import summary
 from maggy.tracking.tally import Tally
@@ -165,7 +166,7 @@ class _Experiment:
             lambda line: self._say(line),
             takes_budget=context.takes(function, "budget"),
             takes_seed=context.takes(function, "seed"),
-            make_draws=Draws if engine.bind_host is None else partial(AheadDraws, warn=lambda line: self._say(line)),
+            make_draws=Draws if engine.in_calling_thread else partial(AheadDraws, warn=lambda line: self._say(line)),
         )
         self._hparams = dict(getattr(config, "hparams", None) or {})
         self._ablating = Ablating(config, function) if isinstance(config, AblationConfig) else None
@@ -182,9 +183,14 @@ class _Experiment:
         )
         self._resources = dict(config.resources_per_worker or {})
         self._supervised = engine.bind_host is not None
-        slots = engine.slots(self._resources)
-        seats = (config.num_workers or slots) if self._supervised else 1
+        self._in_threads = engine.entry == THREAD_WORKER
+        seats = seats_for(config, engine)
         self._workers_per_trial = gang_size(config, seats)
+        if self._in_threads and self._workers_per_trial > 1:
+            raise ConfigError(
+                f"a trial that runs on several workers (here {self._workers_per_trial}) needs a process for each. "
+                f"{engine.describe()} Leave out workers_per_trial, or use another engine"
+            )
         self._seats = min(seats, self._advisor.num_trials * self._workers_per_trial)
         self._distribution = config.distribution if isinstance(config, GangConfig) else None
         self._about = describe(
@@ -220,7 +226,12 @@ class _Experiment:
         try:
             # What an experiment that is resumed has written stands, unless it is resumed by force.
             write = partial(
-                context.materialise, folder_url=folder.url, experiment=folder.id, written={}, anew=self._force
+                context.materialise,
+                folder_url=folder.url,
+                experiment=folder.id,
+                written={},
+                anew=self._force,
+                in_place=self._in_threads and self._ablating is None,
             )
             fixed = {name: value if name == "model" else write(name, value) for name, value in self._fixed.items()}
             task = self._packed(folder, fixed, write)
@@ -279,6 +290,9 @@ class _Experiment:
             arrangement=None if ablating is None else ablating.arrangement(write),
             distribution=self._distribution,
         )
+        if self._in_threads:
+            self._lent = task
+            return context.lend(task)
         packed = context.pack(task)
         if self._verbose and len(packed) > context.LARGE_BYTES:
             self._say(f"each worker fetches {len(packed) / 1e6:.0f} MB (largest: {context.largest(task)})")
@@ -290,13 +304,15 @@ class _Experiment:
     def _write_description(self, folder: ExperimentFolder, fixed: Mapping[str, Any]) -> None:
         """Write down what the experiment is begun or resumed with."""
         recipe: bytes | None = None
-        self._about |= {"id": folder.id, "no_recipe": None}
+        runs_here = "the function was called as it is, in the program itself" if self._in_threads else None
+        self._about |= {"id": folder.id, "no_recipe": runs_here}
         try:
             if isinstance(self._frozen, Exception):
                 raise self._frozen
-            recipe = context.pack_recipe(
-                context.Recipe(function=self._function, config=self._frozen, fixed=fixed, engine=self._engine.name)
-            )
+            if not self._in_threads:
+                recipe = context.pack_recipe(
+                    context.Recipe(function=self._function, config=self._frozen, fixed=fixed, engine=self._engine.name)
+                )
         except Exception as error:  # a __reduce__ may raise anything
             self._about["no_recipe"] = f"the config cannot be pickled ({type(error).__name__}: {error})"
         try:

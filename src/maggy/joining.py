@@ -121,10 +121,12 @@ def _refuse_what_does_not_run(folder: ExperimentFolder) -> None:
     if not _holds(folder, "experiment.json"):
         raise ExperimentDirError(f"{folder.url!r} holds no experiment")
     about = msgspec.json.decode(folder.read("experiment.json") or b"{}")  # empty while the experiment is being made
-    if about.get("engine") == "inline":
-        raise EngineError(
-            f"{folder.url!r} runs on the inline engine, which nobody can join: its one worker is the thread of lagom"
-        )
+    whose = {
+        "inline": "its one worker is the thread of lagom",
+        "spark-driver": "its workers are threads of the program",
+    }
+    if (engine := about.get("engine")) in whose:
+        raise EngineError(f"{folder.url!r} runs on the {engine} engine, which nobody can join: {whose[engine]}")
 
 
 def _holds(folder: ExperimentFolder, name: str) -> bool:

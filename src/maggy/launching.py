@@ -26,7 +26,7 @@ def run_workers(engine: Engine, tickets: Sequence[Ticket], resources: Mapping[st
     """
     driver.start()
     launch = _Launch(engine, tickets, resources, driver)
-    with _heeding_signals(driver, in_this_thread=engine.bind_host is None) as came:
+    with _heeding_signals(driver, in_this_thread=engine.in_calling_thread) as came:
         try:
             driver.begun.wait()
             if not driver.over.is_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import threading
 import cloudpickle
 import pytest
 
-from maggy.context import Task, largest, pack, task, unpack
+from maggy.context import Task, largest, lend, pack, task, unpack
 from maggy.errors import FunctionNotPicklableError, FunctionTooLargeError, ReturnKeyError
 
 LOCK = threading.Lock()
@@ -45,6 +46,19 @@ def test_what_the_function_raises_comes_through():
         there.run({"lr": 0}, None)
     with pytest.raises(ReturnKeyError, match="its keys are 'loss'"):
         there.run({"lr": 1}, None)
+
+
+def test_a_task_that_is_lent_is_the_same_object_as_long_as_somebody_holds_it():
+    lock = threading.Lock()
+    here = Task(function=lambda lr: lock.acquire() and lr, optimization_key="Metric")
+
+    loan = lend(here)
+
+    assert unpack(loan) is here
+    del here
+    gc.collect()
+    with pytest.raises(KeyError):
+        unpack(loan)
 
 
 # --- what cannot travel is named

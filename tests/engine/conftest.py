@@ -82,9 +82,12 @@ class Desk:
         ]
 
     def next_guest(self) -> Guest:
-        """The next worker to come in."""
-        connection, _ = self._server.accept()
-        said: dict[str, Any] = json.loads(connection.makefile().readline())
+        """The next worker to come in. Over Spark Connect its task looks first whether the desk is there."""
+        line = ""
+        while not line:
+            connection, _ = self._server.accept()
+            line = connection.makefile().readline()
+        said: dict[str, Any] = json.loads(line)
         guest = Guest(**said, connection=connection)
         self._guests.append(guest)
         return guest

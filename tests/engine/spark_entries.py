@@ -23,6 +23,10 @@ def fail(ticket, environment):
     raise ValueError(f"seat {ticket.seat} is broken")
 
 
+def without_maggy(ticket, environment):
+    raise ModuleNotFoundError("No module named 'maggy'")  # as where it is not installed
+
+
 def _say_hello(ticket, environment):
     task = TaskContext.get()
     host, _, port = ticket.address.removeprefix("tcp://").partition(":")

@@ -283,8 +283,8 @@ def test_a_session_can_be_given_in_place_of_an_engine_and_anything_else_is_no_en
         find_engine(session.sparkContext)
 
 
-def test_a_session_without_a_context_is_refused_with_the_way_out():
-    with pytest.raises(EngineError, match=r"Spark Connect.*engine='local'"):
+def test_what_is_no_session_is_refused():
+    with pytest.raises(EngineError, match="SparkEngine takes a SparkSession, not object"):
         SparkEngine(object()).slots({})
 
 
@@ -431,6 +431,8 @@ def test_a_session_that_kills_workers_for_being_quiet_is_refused(fresh_python):
 def test_an_engine_finds_the_next_session_after_its_first_one_was_stopped(fresh_python):
     process = fresh_python(
         """
+        import logging
+        import sys
         from pyspark.sql import SparkSession
         from maggy.engine.spark import SparkEngine
         from maggy.engine.spark_cluster import provide_java_for_spark
@@ -441,6 +443,8 @@ def test_an_engine_finds_the_next_session_after_its_first_one_was_stopped(fresh_
         first = builder.master("local[2]").getOrCreate()
         found, given = SparkEngine(), SparkEngine(first)
         print(found.slots({}), given.slots({}))
+        logging.basicConfig(stream=sys.stdout, format="%(message)s")
+        print(SparkEngine(where="driver").slots({}))
 
         first.sparkContext._jsc.stop()  # Java's side has stopped, and Python's does not know yet
         for engine in (found, given):
@@ -461,6 +465,9 @@ def test_an_engine_finds_the_next_session_after_its_first_one_was_stopped(fresh_
 
     assert process.printed() == [
         "2 2",
+        "trials will wait for each other's Spark jobs: start the session with spark.scheduler.mode=FAIR, and they "
+        "share the executors",
+        "2",
         "the active Spark session is stopping; wait for its stop() to return, and try again.",
         "the Spark session given to SparkEngine is stopped; start another one.",
         "1",

@@ -1,12 +1,14 @@
 """What a trial prints goes to its log, line by line."""
 
+import io
 import sys
+import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maggy.worker.streams import TrialStream, captured
+from maggy.worker.streams import TrialStream, captured, captured_in_thread
 
 
 @pytest.fixture
@@ -120,3 +122,45 @@ def test_a_handler_that_kept_the_stream_of_an_ended_trial_writes_where_it_would_
     kept.write("later\n")
     assert lines == []
     assert capsys.readouterr().out == "later\n"
+
+
+# --- several trials in threads of one process
+
+
+def test_what_threads_print_goes_to_the_log_of_each_and_the_programs_own_to_where_it_would_have_gone(capsys):
+    logs = {"first": [], "second": []}
+    both = threading.Barrier(3)
+
+    def trial(name):
+        with captured_in_thread(logs[name].append):
+            print(f"{name} begins")
+            both.wait(60)  # all three are in the middle of it
+            both.wait(60)
+            print(f"{name} warns", file=sys.stderr)
+            print("half a line", end="")
+
+    before = sys.stdout, sys.stderr
+    threads = [threading.Thread(target=trial, args=[name]) for name in logs]
+    for thread in threads:
+        thread.start()
+    both.wait(60)
+    print("the program")
+    assert sys.stdout.fileno is not None and sys.stdout.encoding == before[0].encoding
+    both.wait(60)
+    for thread in threads:
+        thread.join()
+
+    assert logs == {name: [f"{name} begins", f"{name} warns", "half a line"] for name in logs}
+    assert tuple(capsys.readouterr()) == ("the program\n", "")
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_a_stream_that_was_replaced_while_trials_ran_in_threads_is_left_alone(log, monkeypatch):
+    ours = io.StringIO()
+    with captured_in_thread(log.append):
+        print("the trial")
+        monkeypatch.setattr(sys, "stdout", ours)
+        print("by its own redirection")
+    assert log == ["the trial"]
+    assert sys.stdout is ours
+    assert ours.getvalue() == "by its own redirection\n"

@@ -5,7 +5,7 @@ from maggy.context.data import description, is_factory, materialise, size_of
 from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
 from maggy.context.sources import sources
-from maggy.context.task import LARGE_BYTES, Task, dumps, largest, pack, unpack
+from maggy.context.task import LARGE_BYTES, Task, dumps, largest, lend, pack, unpack
 
 __all__ = [
     "LARGE_BYTES",
@@ -18,6 +18,7 @@ __all__ = [
     "dumps",
     "is_factory",
     "largest",
+    "lend",
     "materialise",
     "pack",
     "pack_recipe",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 import os
+import pickle
 import sys
 import sysconfig
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import CodeType, ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
 import cloudpickle
 
@@ -155,6 +157,29 @@ def pack(task: Task) -> bytes:
                 limit_bytes=LIMIT_BYTES,
             )
     return packed
+
+
+def lend(task: Task) -> bytes:
+    """What unpacks to this very task, in this process, as long as somebody holds it: nothing of it is pickled."""
+    _lent[id(task)] = task
+    return pickle.dumps(_Loan(id(task)))
+
+
+_lent: WeakValueDictionary[int, Task] = WeakValueDictionary()
+
+
+@dataclass(frozen=True)
+class _Loan:
+    """Stands for a task that is lent; `number` is its id."""
+
+    number: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _borrow, (self.number,)
+
+
+def _borrow(number: int) -> Task:
+    return _lent[number]
 
 
 def largest(task: Task) -> str:

@@ -30,9 +30,12 @@ class Engine(ABC):
     One engine may serve several experiments at once: what belongs to one of them is in what `launch` returns.
     """
 
-    name: ClassVar[str]
-    entry: ClassVar[str] = SUPERVISOR
+    name: str
+    entry: str = SUPERVISOR
     """What a ticket's holder runs on this engine."""
+
+    in_calling_thread: ClassVar[bool] = False
+    """Whether `launch` works in the calling thread, until all is over. Such an engine has one seat."""
 
     start_timeout_s: float = 60.0
     """How long the driver waits for the first worker before it gives up."""
@@ -48,8 +51,8 @@ class Engine(ABC):
         return self.bind_host
 
     @abstractmethod
-    def slots(self, resources: Mapping[str, float]) -> int:
-        """How many workers fit now: a cap for the number of seats, not a promise.
+    def slots(self, resources: Mapping[str, float]) -> int | None:
+        """How many workers fit now: a cap for the number of seats, not a promise. None where nobody can know.
 
         resources  what one worker needs, e.g. {"cpu": 2, "gpu": 1}
 

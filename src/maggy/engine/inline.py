@@ -18,6 +18,7 @@ class InlineEngine(Engine):
     name = "inline"
     entry = INLINE_WORKER
     bind_host = None
+    in_calling_thread = True
 
     def slots(self, resources: Mapping[str, float]) -> int:
         return 1

@@ -1,257 +1,112 @@
-"""Spark: one long task for each seat, side by side in one stage.
-
-A task of Spark cannot be added to a running stage or stopped inside it, so workers hold their slot for the whole
-experiment and get their trials from the driver. Spark starts the tasks, starts them again where one dies, and, only if
-they do not leave when the driver says so, kills them. In a barrier stage it starts all or none, and kills all where one
-dies; then another stage has to be launched.
-"""
+"""Spark: workers on its executors, or beside the program where trials themselves start Spark jobs."""
 
 from __future__ import annotations
 
-import logging
-import socket
-import time
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
-from math import inf
-from threading import Event, Thread
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, get_args
 
 from maggy.engine.base import Engine, Launched, OnExit
-from maggy.engine.cores import thread_limits
-from maggy.engine.spark_cluster import (
-    SparkCluster,
-    TaskSize,
-    find_context,
-    is_stopped,
-    java_message,
-    stop_is_an_engine_error,
-)
-from maggy.errors import ConfigError, EngineError
-from maggy.ticket import Ticket
+from maggy.engine.spark_cluster import connect_is_active, is_connect
+from maggy.engine.spark_connect import ConnectSeats
+from maggy.engine.spark_driver import DriverSeats
+from maggy.engine.spark_executors import ExecutorSeats
+from maggy.errors import ConfigError
+from maggy.ticket import SUPERVISOR, THREAD_WORKER, Ticket
 
 if TYPE_CHECKING:
-    from pyspark.resource import ResourceProfile
     from pyspark.sql import SparkSession
 
-_log = logging.getLogger(__name__)
-_KILL_S = 30.0  # Spark takes about 4 s to kill a Python task; longer than this, and something is broken
+Where = Literal["executors", "driver"]
+_PATIENCE_S, _CONNECT_PATIENCE_S = 120.0, 60.0  # how long the driver waits for the first worker
 
 
 class SparkEngine(Engine):
-    """Workers are tasks of a Spark session.
+    """Workers are tasks of a Spark session, or threads beside it.
 
-    session          a classic SparkSession; None for the active one, else for a cluster started on this machine, which
-                     stays for later use until the process ends, like any session from `getOrCreate`
+    session          a SparkSession, classic or of Spark Connect; None for the active one, else for a cluster started on
+                     this machine, which stays for later use until the process ends, like any session from `getOrCreate`
+    where            "executors": each worker is a long task; "driver": a thread of this process, for a training
+                     function that starts Spark jobs itself, e.g. with `pyspark.ml`
+    driver_host      of a Spark Connect session: the address of this machine by which executors reach it
+    slots            how many workers there are where `num_workers` does not say it: on the driver, None for 4, or for
+                     the number of tasks that the cluster runs at once where that is less; over Spark Connect, which
+                     does not tell it, None where `num_workers` always does. A classic session tells its own
     cores            of the cluster that is started on this machine; None for all that this process may use
     barrier          start all workers at once or none, in a barrier stage; where one task dies, all are started again.
                      Slots for all have to be there; dynamic allocation is refused
-    start_timeout_s  how long the driver waits for the first worker; a busy cluster may take a while to grant a slot
+    start_timeout_s  how long the driver waits for the first worker; a busy cluster may take a while to grant a slot.
+                     None for 120 s, and 60 s over Spark Connect
 
     Spark is looked up, or started, when it is first needed, and looked up again by `slots` after it was stopped. While
-    an experiment holds all slots, other jobs of the same session wait: leave some free with `num_workers` where trials
-    or the program itself run jobs.
-    """
+    an experiment holds all slots, other jobs of the same session wait: leave some free with `num_workers` where the
+    program itself runs jobs.
 
-    name = "spark"
+    Raises ConfigError for arguments that do not go together.
+    """
 
     def __init__(
         self,
         session: SparkSession | None = None,
         *,
+        where: Where = "executors",
+        driver_host: str | None = None,
+        slots: int | None = None,
         cores: int | None = None,
         barrier: bool = False,
-        start_timeout_s: float = 120.0,
+        start_timeout_s: float | None = None,
     ) -> None:
-        if cores is not None and cores < 1:
-            raise ConfigError(f"SparkEngine: cores must be at least 1, not {cores}")
-        self._session, self._cores, self._barrier = session, cores, barrier
-        self.start_timeout_s = start_timeout_s
-        self._offered: dict[TaskSize, int] = {}
-        self._found: SparkCluster | None = None
+        for name, value in {"slots": slots, "cores": cores}.items():
+            if value is not None and value < 1:
+                raise ConfigError(f"SparkEngine: {name} must be at least 1, not {value}")
+        if where not in get_args(Where):
+            raise ConfigError(f"SparkEngine: where must be 'executors' or 'driver', not {where!r}")
+        if where == "driver" and (barrier or driver_host is not None):
+            name = "barrier" if barrier else "driver_host"
+            raise ConfigError(f"SparkEngine: {name} is about workers on executors; leave it out with where='driver'")
+        self._session, self._where, self._driver_host, self._slots = session, where, driver_host, slots
+        self._cores, self._barrier, self._patience_s = cores, barrier, start_timeout_s
+        self.entry, self.name = (THREAD_WORKER, "spark-driver") if where == "driver" else (SUPERVISOR, "spark")
 
-    @property
-    def _cluster(self) -> SparkCluster:
-        if self._found is None:
-            context = find_context(self._session, self._cores)
-            with stop_is_an_engine_error(context):
-                self._found = SparkCluster(context)
-        return self._found
-
-    @property
-    def bind_host(self) -> str:
-        """The address that Spark's own driver listens on."""
-        host = self._cluster.setting("spark.driver.bindAddress") or self.advertised_host
-        try:
-            return socket.gethostbyname(host)
-        except OSError as error:
-            raise EngineError(
-                f"the driver cannot listen at {host!r}: {error}. Start the Spark session with spark.driver.bindAddress "
-                "set to an address of this machine."
-            ) from error
-
-    @property
-    def advertised_host(self) -> str:
-        """The name or address by which executors already reach the driver."""
-        return self._cluster.setting("spark.driver.host")
-
-    def slots(self, resources: Mapping[str, float]) -> int:
-        # Only here, where an experiment begins: a launch that makes up for lost workers starts no other Spark.
-        if self._found is not None and is_stopped(self._found.context):
-            self._found = None
-        cluster = self._cluster
-        if self._barrier and cluster.is_dynamic:
-            raise EngineError(
-                "Spark has no barrier stages with dynamic allocation: leave out barrier=True, or start the session "
-                "with spark.dynamicAllocation.enabled=false."
+    @cached_property
+    def _seats(self) -> Engine:
+        session = self._session
+        if self._where == "driver":
+            return DriverSeats(session, cores=self._cores, slots=self._slots)
+        if connect_is_active() if session is None else is_connect(session):
+            if self._barrier:
+                raise ConfigError("SparkEngine: there is no barrier=True over Spark Connect; leave it out")
+            patience_s = _CONNECT_PATIENCE_S if self._patience_s is None else self._patience_s
+            return ConnectSeats(session, self._driver_host, slots=self._slots, start_timeout_s=patience_s)
+        if self._driver_host is not None:
+            raise ConfigError("SparkEngine: driver_host is for Spark Connect; this session knows its own; leave it out")
+        if self._slots is not None:
+            raise ConfigError(
+                "SparkEngine: this session knows its slots; leave slots out, and say num_workers for fewer"
             )
-        with stop_is_an_engine_error(cluster.context):
-            size = cluster.task_size(resources)
-            self._offered[size] = slots = cluster.slots(size)
-            return slots
+        patience_s = _PATIENCE_S if self._patience_s is None else self._patience_s
+        return ExecutorSeats(session, cores=self._cores, barrier=self._barrier, start_timeout_s=patience_s)
+
+    @property
+    def start_timeout_s(self) -> float:  # type: ignore[override]  # the base class has a plain attribute
+        """How long the driver waits for the first worker."""
+        return self._seats.start_timeout_s
+
+    @property
+    def bind_host(self) -> str | None:
+        """Where the workers are on executors, an address of this machine."""
+        return self._seats.bind_host
+
+    @property
+    def advertised_host(self) -> str | None:
+        """Where the workers are on executors, the name or address by which they reach the driver."""
+        return self._seats.advertised_host
+
+    def slots(self, resources: Mapping[str, float]) -> int | None:
+        return self._seats.slots(resources)
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
-        cluster = self._cluster
-        if is_stopped(cluster.context):
-            raise EngineError("the Spark session of the workers was stopped; start another one.")
-        size = cluster.task_size(resources)
-        offered = self._offered.get(size, inf)
-        if self._barrier and len(tickets) > offered:
-            raise EngineError(
-                f"{len(tickets)} workers are to start at once (barrier=True), and there is room for {offered}: "
-                f"{self.describe()}. Lower num_workers, or start the session with more executors."
-            )
-        together_s = self.start_timeout_s if self._barrier else None
-        return _SparkJob(cluster, tickets, size.cpus, cluster.profile(size), together_s, on_exit)
+        return self._seats.launch(tickets, resources, on_exit)
 
     def describe(self) -> str:
-        return self._cluster.describe()
-
-
-class _SparkJob(Launched):
-    """One job of Spark, and the thread that waits for it.
-
-    together_s  where all tasks start at once: how long to wait for room for them; None: each starts when it can
-    """
-
-    def __init__(
-        self,
-        cluster: SparkCluster,
-        tickets: Sequence[Ticket],
-        cpus: int,
-        profile: ResourceProfile | None,
-        together_s: float | None,
-        on_exit: OnExit,
-    ) -> None:
-        self._stop_asked = Event()
-        self._cluster, self._context, self._tickets, self._cpus = cluster, cluster.context, tuple(tickets), cpus
-        self._profile, self._together_s, self._on_exit = profile, together_s, on_exit
-        self._group = f"maggy-{uuid.uuid4().hex}"
-        self._thread = Thread(target=self._run, name=self._group, daemon=True)
-        self._thread.start()
-
-    def stop(self, grace_s: float) -> None:
-        self._stop_asked.set()
-        self._thread.join(max(0.0, grace_s))
-        deadline = time.monotonic() + _KILL_S
-        while self._thread.is_alive() and time.monotonic() < deadline:
-            self._cancel()
-            self._thread.join(1.0)  # and again: Spark cannot cancel a job that it has not seen yet
-        if self._thread.is_alive():
-            _log.warning("Spark did not end the tasks of job group %s within %g s", self._group, _KILL_S)
-
-    def _run(self) -> None:
-        reason: EngineError | None = None
-        try:
-            if self._together_s is None or self._has_room(self._together_s):
-                self._fill_seats()
-        except EngineError as error:
-            reason = error
-        except Exception as error:
-            reason = EngineError(
-                f"Spark gave up the job that holds the workers, which run {self._context.pythonExec!r} (PYSPARK_PYTHON "
-                f"chooses another). {java_message(error)}"
-            )
-            reason.__cause__ = error
-        self._wait_for_tasks()
-        self._on_exit(None if self._stop_asked.is_set() else reason)
-
-    def _fill_seats(self) -> None:
-        """Return when the job is over. Raises what Spark raises where it gives it up."""
-        # Pool and group belong to a thread.
-        if self._cluster.pool is not None:
-            self._context.setLocalProperty("spark.scheduler.pool", self._cluster.pool)
-        description = f"Maggy experiment {self._tickets[0].experiment}"
-        self._context.setJobGroup(self._group, description, interruptOnCancel=True)
-        seats = self._context.parallelize(range(len(self._tickets)), len(self._tickets))
-        if self._profile is not None:
-            seats = seats.withResources(self._profile)
-        if self._together_s is not None:
-            seats = seats.barrier().mapPartitions(iter)
-        seats.foreachPartition(partial(_fill_seat, self._tickets, self._cpus))
-
-    def _has_room(self, patience_s: float) -> bool:
-        """Wait until all seats can be filled at once; False where the end is asked for before.
-
-        Spark looks only every 15 s whether there is room for a barrier stage, 40 times, and cannot cancel it meanwhile.
-
-        Raises EngineError after `patience_s` seconds.
-        """
-        deadline = time.monotonic() + patience_s
-        pause_s = 0.05
-        while (slots := self._cluster.live_slots(self._profile)) is not None and slots < len(self._tickets):
-            if time.monotonic() >= deadline:
-                raise EngineError(
-                    f"{len(self._tickets)} workers are to start at once (barrier=True), and for {patience_s:g} s there "
-                    f"was no room for more than {slots}"
-                )
-            if self._stop_asked.wait(pause_s):
-                return False
-            pause_s = min(2 * pause_s, 1.0)
-        return not self._stop_asked.is_set()
-
-    def _wait_for_tasks(self) -> None:
-        """Return when the last task has ended.
-
-        For Spark a job is over before that: when it was cancelled, when one task has failed too often, and when
-        speculation had started a twin. No event says so outside of its JVM, hence looks, further and further apart.
-        """
-        deadline = time.monotonic() + _KILL_S
-        pause_s = 0.01
-        while self._running_tasks() and time.monotonic() < deadline:
-            time.sleep(pause_s)
-            pause_s = min(1.5 * pause_s, 0.25)
-
-    def _cancel(self) -> None:
-        try:
-            self._context.cancelJobGroup(self._group)
-        except Exception as error:  # the context was stopped, or its JVM is dead: so are the tasks
-            _log.debug("cannot cancel job group %s: %s", self._group, error)
-
-    def _running_tasks(self) -> int:
-        """Tasks of the job that still run, as far as Spark knows; 0 where it knows nothing any more."""
-        try:
-            self._context._jsc.sc().listenerBus().waitUntilEmpty(1000)  # what it shows is what has happened
-        except Exception as error:
-            _log.debug("cannot wait for Spark's own news: %s", error)
-        try:
-            tracker = self._context.statusTracker()
-            jobs = [job for number in tracker.getJobIdsForGroup(self._group) if (job := tracker.getJobInfo(number))]
-            stages = [stage for job in jobs for number in job.stageIds if (stage := tracker.getStageInfo(number))]
-        except Exception as error:
-            _log.debug("cannot ask Spark for its tasks: %s", error)
-            return 0
-        return sum(stage.numActiveTasks for stage in stages) + sum(job.status == "RUNNING" for job in jobs)
-
-
-def _fill_seat(tickets: Sequence[Ticket], cpus: int, _: Iterable[int]) -> None:
-    """What a task does, on an executor."""
-    from pyspark import TaskContext
-
-    task = TaskContext.get()
-    assert task is not None
-    environment = thread_limits(cpus)
-    if gpu := task.resources().get("gpu"):
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.addresses)
-    tickets[task.partitionId()].enter(environment)
+        return self._seats.describe()

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +37,35 @@ def spark_is_active() -> bool:
     if "pyspark.sql" not in sys.modules:  # and no session without it
         return False
     from pyspark import SparkContext
+
+    return SparkContext._active_spark_context is not None or connect_is_active()
+
+
+def is_connect(session: object) -> bool:
+    """Whether this is a session of Spark Connect, which has no context."""
+    return type(session).__module__.startswith("pyspark.sql.connect")
+
+
+def connect_is_active() -> bool:
+    """Whether this process uses Spark Connect where it does not say otherwise."""
+    if "pyspark.sql" not in sys.modules:
+        return False
     from pyspark.sql.utils import is_remote
 
-    return SparkContext._active_spark_context is not None or is_remote()
+    return is_remote()
+
+
+def find_connect_session(session: SparkSession | None) -> Any:
+    """A session of Spark Connect: this one, else the active one. Raises EngineError where there is none, or it is
+    stopped."""
+    found: Any = session
+    if found is None:
+        from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+        found = ConnectSession.getActiveSession() or ConnectSession._default_session  # active is a matter of threads
+    if found is None or found.is_stopped:
+        raise EngineError("the session of Spark Connect is stopped, or there is none yet; start another one.")
+    return found
 
 
 def find_context(session: SparkSession | None, cores: int | None) -> SparkContext:
@@ -47,24 +73,21 @@ def find_context(session: SparkSession | None, cores: int | None) -> SparkContex
 
     cores  of the new cluster; None for all that this process may use
 
-    Raises EngineError without pyspark, for a Spark Connect session and for one that has stopped or is about to;
-    JavaNotFoundError without Java.
+    Raises EngineError without pyspark, and for a session that has stopped or is about to; JavaNotFoundError without
+    Java.
     """
     if session is not None:
         try:
             context = session.sparkContext
-        except Exception as error:  # Spark Connect has a class of its own for it, and another in every version
-            raise _connect_error() from error
+        except AttributeError as error:
+            raise EngineError(f"SparkEngine takes a SparkSession, not {type(session).__name__}") from error
         if is_stopped(context):
             raise EngineError("the Spark session given to SparkEngine is stopped; start another one.")
         return context
     if importlib.util.find_spec("pyspark") is None:
         raise EngineError("engine 'spark' needs pyspark: pip install 'maggy[spark]'")
     from pyspark import SparkContext
-    from pyspark.sql.utils import is_remote
 
-    if is_remote():
-        raise _connect_error()
     active = SparkContext._active_spark_context
     if active is not None and is_stopped(active):
         raise EngineError("the active Spark session is stopping; wait for its stop() to return, and try again.")
@@ -99,13 +122,6 @@ def provide_java_for_spark() -> Path:
     return provide_java(*_JAVA.get(int(__version__.partition(".")[0]), (17, None)))
 
 
-def _connect_error() -> EngineError:
-    return EngineError(
-        "Maggy cannot use a Spark Connect session: workers are tasks of the classic RDD API. Pass a session that has a "
-        "sparkContext, e.g. SparkSession.builder.master('local[2,4]').getOrCreate(), or use engine='local'."
-    )
-
-
 def _start_context(cores: int | None) -> SparkContext:
     from pyspark import SparkConf, SparkContext
 
@@ -119,6 +135,7 @@ def _start_context(cores: int | None) -> SparkContext:
         # Four failures, as on a cluster: with the usual one a single killed worker ends the job of all.
         conf.setMaster(f"local[{cores or available_cores()},4]").setAppName("maggy")
         conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1").setIfMissing("spark.driver.host", "127.0.0.1")
+        conf.setIfMissing("spark.scheduler.mode", "FAIR")  # for trials that run jobs of their own
         conf.setIfMissing("spark.log.level", "ERROR").setIfMissing("spark.ui.enabled", "false")
     return SparkContext.getOrCreate(conf)
 
@@ -148,13 +165,7 @@ class SparkCluster:
             cpus=int(self.setting("spark.task.cpus", "1")),
             gpus=float(self.setting("spark.task.resource.gpu.amount", "0")),
         )
-        idle_timeout = re.match(r"\d+", self.setting("spark.python.worker.idleTimeoutSeconds"))
-        if idle_timeout and int(idle_timeout[0]) and self.setting("spark.python.worker.killOnIdleTimeout") == "true":
-            raise EngineError(
-                "this Spark session kills Python workers that send it nothing for "
-                f"{idle_timeout[0]} s, and Maggy's workers never do. Start it with "
-                "spark.python.worker.killOnIdleTimeout=false, or with spark.python.worker.idleTimeoutSeconds=0."
-            )
+        refuse_impatience(self.setting)
 
     def setting(self, key: str, default: str = "") -> str:
         """A setting of the context; `default` where nobody has set it."""
@@ -309,6 +320,21 @@ class SparkCluster:
 
     def _scala(self) -> Any:
         return self.context._jsc.sc()
+
+
+def refuse_impatience(setting: Callable[[str, str], str | None]) -> None:
+    """Raises EngineError where Spark takes a worker of Maggy's for a stuck one.
+
+    setting  the value of a setting, with a default
+    """
+    idle_timeout = re.match(r"\d+", setting("spark.python.worker.idleTimeoutSeconds", "") or "")
+    kills = setting("spark.python.worker.killOnIdleTimeout", "") == "true"
+    if idle_timeout and int(idle_timeout[0]) and kills:
+        raise EngineError(
+            "this Spark session kills Python workers that send it nothing for "
+            f"{idle_timeout[0]} s, and Maggy's workers never do. Start it with "
+            "spark.python.worker.killOnIdleTimeout=false, or with spark.python.worker.idleTimeoutSeconds=0."
+        )
 
 
 def java_message(error: BaseException) -> str:

@@ -71,7 +71,8 @@ class EngineContract:
 
     def test_it_says_what_it_offers(self) -> None:
         assert self.engine.name
-        assert self.engine.slots({}) >= 1
+        slots = self.engine.slots({})
+        assert slots is None or slots >= 1
         assert self.engine.describe().strip()
 
     def test_the_text_of_an_exception_arrives_and_the_next_trial_runs(self) -> None:
@@ -99,7 +100,7 @@ class EngineContract:
         def press() -> None:
             seen.append(self.lobby.next())
             seen[0].tell(order)
-            seen.extend(self.lobby.next() for _ in range(min(2, self.engine.slots({}))))
+            seen.extend(self.lobby.next() for _ in range(min(2, self.engine.slots({}) or 2)))
             signal.pthread_kill(main.ident or 0, signal.SIGINT)
 
         main = threading.current_thread()

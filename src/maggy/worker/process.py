@@ -19,7 +19,7 @@ from maggy.context import Probe, Task, unpack
 from maggy.context.distributed import is_peer_error
 from maggy.context.metric import as_number, as_outputs
 from maggy.errors import EarlyStopException, MetricValueError
-from maggy.ticket import Ticket
+from maggy.ticket import MarkJobs, Ticket
 from maggy.wire import connect
 from maggy.wire.address import own_address
 from maggy.wire.messages import (
@@ -43,9 +43,10 @@ from maggy.wire.messages import (
 )
 from maggy.worker.checkpoints import Checkpoints
 from maggy.worker.gang import WorkerGang
+from maggy.worker.jobs import Jobs
 from maggy.worker.reporter import Flusher, Reporter, sendable
 from maggy.worker.running import made_known
-from maggy.worker.streams import captured
+from maggy.worker.streams import captured, captured_in_thread
 from maggy.worker.surroundings import Surroundings
 
 _TRACEBACK_LIMIT = 20_000  # characters; a deep recursion says nothing new after that
@@ -60,6 +61,7 @@ class Worker:
     echo             show what trials print here too
     on_ready         called once the training function is loaded
     surroundings     what is put back after each trial; None: nothing, the process is the user's own
+    mark_jobs        of a worker beside others in this process: see `MarkJobs`
     """
 
     def __init__(
@@ -71,10 +73,13 @@ class Worker:
         echo: bool,
         on_ready: Callable[[], None] = lambda: None,
         surroundings: Surroundings | None = None,
+        mark_jobs: MarkJobs | None = None,
     ) -> None:
         self._inbox: queue.SimpleQueue[FromDriver | None] = queue.SimpleQueue()  # None: look what has changed
         self._echo, self._on_ready = echo, on_ready
         self._surroundings = surroundings
+        self._experiment, self._mark_jobs = ticket.experiment, mark_jobs
+        self._jobs: Jobs | None = None  # of the running trial
         self._process = os.getpid()
         self._released = self._preempted = False
         self._reporter: Reporter | None = None  # of the running trial
@@ -165,6 +170,9 @@ class Worker:
         checkpoints = Checkpoints(
             self._probe, trial=order.trial, attempt=order.attempt, url=order.checkpoint, gang=self._gang
         )
+        self._jobs = None
+        if self._mark_jobs is not None:
+            self._jobs = Jobs(self._mark_jobs(f"maggy-{self._experiment}-trial-{order.trial}-{order.attempt}"))
         reporter = self._reporter = Reporter(
             self._link.send,
             trial=order.trial,
@@ -172,6 +180,7 @@ class Worker:
             judge_every=order.judge_every,
             checkpoints=checkpoints,
             full=lambda: self._link.full,
+            on_stop=self._jobs.cancel if self._jobs is not None else lambda: None,
         )
         self._flusher.begin(reporter)
         for message in self._told:
@@ -188,6 +197,8 @@ class Worker:
                 _end_child(answer)
             return answer
         finally:
+            if self._jobs is not None:
+                self._jobs.end()
             self._flusher.end()
             reporter.end()
             if self._surroundings is not None and not self._preempted:  # then no other trial follows
@@ -195,8 +206,10 @@ class Worker:
 
     def _attempt(self, task: Task, order: RunTrial, reporter: Reporter) -> ToDriver:
         trial, attempt = order.trial, order.attempt
+        log = reporter.log
+        capture = captured(log, echo=self._echo) if self._jobs is None else captured_in_thread(log)
         try:
-            with captured(reporter.log, echo=self._echo), made_known(reporter):
+            with capture, made_known(reporter):
                 metric, outputs = task.run(order.params, reporter, self._gang)
             return stopped(order, reporter.last) if reporter.cut_short else Finished(trial, attempt, metric, outputs)
         except EarlyStopException as stop:
@@ -204,6 +217,8 @@ class Worker:
         except BaseException as error:  # sys.exit() in user code ends a trial, not the worker
             if isinstance(error, KeyboardInterrupt) and self._echo:
                 raise
+            if self._jobs is not None and self._jobs.cancelled:  # it is to stop: this is how it got to know
+                return stopped(order, reporter.last)
             return failure(order, error)
 
     def _conclude(self, order: RunTrial, answer: ToDriver) -> None:

@@ -56,9 +56,11 @@ class Reporter:
         judge_every: int = 0,
         full: Callable[[], bool] = lambda: False,
         checkpoints: Checkpoints | None = None,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._checkpoints = checkpoints or Checkpoints()
         self._send, self._trial, self._attempt, self._judge_every = send, trial, attempt, judge_every
+        self._on_stop = on_stop  # called as soon as it is known that the trial is to stop, from any thread
         self._full = full  # whether the driver takes nothing at present
         self._held = False  # points wait here because of that, and so does whoever reports more
         self._unsaid = 0  # lines that were dropped because of that
@@ -261,6 +263,7 @@ class Reporter:
         self._stop = True
         self._answered.set()
         self._word.set()
+        self._on_stop()
         with self._interrupting:
             if self._interrupted is not None:
                 thread, error = self._interrupted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
@@ -96,6 +97,69 @@ def captured(log: Callable[[str], None], *, echo: bool) -> Iterator[None]:
         for name, stream in streams.items():
             stream.end()
             setattr(sys, name, _living(getattr(sys, name, None)))
+
+
+class ThreadStreams(io.TextIOBase):
+    """Stands in for `sys.stdout` or `sys.stderr` while trials run in several threads: each writes to a stream of its
+    own, and the threads of the program to the real one."""
+
+    def __init__(self, real: TextIO) -> None:
+        self.real = real
+        self.of_thread: dict[int, TrialStream] = {}
+
+    def write(self, text: str) -> int:
+        return self._own.write(text)
+
+    def flush(self) -> None:
+        self._own.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._own.isatty()
+
+    def fileno(self) -> int:
+        return self.real.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # the base class has a plain attribute
+        return self.real.encoding
+
+    @property
+    def buffer(self) -> io.BufferedIOBase:
+        return self.real.buffer  # type: ignore[return-value]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    @property
+    def _own(self) -> TrialStream | TextIO:
+        return self.of_thread.get(threading.get_ident(), self.real)
+
+
+_replacing = threading.Lock()
+
+
+@contextmanager
+def captured_in_thread(log: Callable[[str], None]) -> Iterator[None]:
+    """Send what Python prints in this thread to `log`, line by line, and leave that of other threads alone."""
+    thread = threading.get_ident()
+    streams: dict[str, ThreadStreams] = {}
+    with _replacing:
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            streams[name] = switch = stream if isinstance(stream, ThreadStreams) else ThreadStreams(stream)
+            switch.of_thread[thread] = TrialStream(log, switch.real, echo=False)
+            setattr(sys, name, switch)
+    try:
+        yield
+    finally:
+        with _replacing:
+            for name, switch in streams.items():
+                switch.of_thread.pop(thread).end()
+                if not switch.of_thread and getattr(sys, name) is switch:
+                    setattr(sys, name, switch.real)
 
 
 def _living(stream: Any) -> Any:

@@ -44,6 +44,7 @@ def materialise(
     written: MutableMapping[int, Handle] | None = None,
     *,
     anew: bool = False,
+    in_place: bool = False,
 ) -> Any:
     """A handle for data of a config, which are written to the experiment's folder; a factory and None as they are.
 
@@ -55,13 +56,14 @@ def materialise(
                 written to the end, and what another one has left, is written again
     written     what other arguments have had written, by the id of the object, so that it is written once
     anew        write what is given in any case: it may have changed
+    in_place    leave a Spark DataFrame as it is: the training function runs where its session is
 
     Call it before workers take the slots of a Spark cluster: Spark could not write a DataFrame afterwards.
 
     Raises ConfigError if the value cannot travel, ExperimentDirError if the folder cannot be written.
     """
     written = {} if written is None else written
-    if value is None or is_factory(value):
+    if value is None or is_factory(value) or (in_place and is_spark_table(value)):
         return value
     if isinstance(value, Handle):
         return _found_again(name, value, folder_url)
@@ -70,7 +72,7 @@ def materialise(
     if holds_data(value):
         items = value.values() if isinstance(value, dict) else value
         each = [
-            materialise(f"{name}-{at}", item, folder_url, experiment, written, anew=anew)
+            materialise(f"{name}-{at}", item, folder_url, experiment, written, anew=anew, in_place=in_place)
             for at, item in enumerate(items)
         ]
         return dict(zip(value, each, strict=True)) if isinstance(value, dict) else like(value, each)
