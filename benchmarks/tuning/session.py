@@ -21,14 +21,15 @@ def main(tune: Any) -> None:
     """
     engine, partitions = sys.argv[1], int(sys.argv[2])
     logging.disable(logging.WARNING)
-    session = spark() if engine == "spark" else engine
-    first_s, _ = timed(tune, session, 2)
-    seconds, best = timed(tune, session, partitions)
+    if engine == "spark":
+        start_spark()
+    first_s, _ = timed(tune, engine, 2)
+    seconds, best = timed(tune, engine, partitions)
     told = {"seconds": seconds, "first_s": first_s, "candidates": partitions * len(SHIFTS), "best": best}
     print(json.dumps(told | {"load": os.getloadavg()[0]}))
 
 
-def timed(tune: Any, engine: Any, partitions: int) -> tuple[float, str]:
+def timed(tune: Any, engine: str, partitions: int) -> tuple[float, str]:
     """Seconds that the call takes, and what it has found."""
     rows = frame(partitions)
     with TemporaryDirectory() as folder:
@@ -46,8 +47,8 @@ def timed(tune: Any, engine: Any, partitions: int) -> tuple[float, str]:
     return seconds, digest((report.trial.keys[0], report.params.simple_value["shift"]) for report in reports)
 
 
-def spark() -> Any:
-    """A session with two cores. `spark.sql.shuffle.partitions` is 200 by default, a handicap on so few."""
+def start_spark() -> None:
+    """The session that both will find. `spark.sql.shuffle.partitions` is 200 by default, a handicap on two cores."""
     os.environ["PYSPARK_PYTHON"] = sys.executable  # else Spark's workers are another Python
     from pyspark.sql import SparkSession
 
@@ -59,4 +60,3 @@ def spark() -> Any:
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("OFF")
-    return session
