@@ -602,3 +602,15 @@ def test_a_stop_at_the_last_moment_raises_within_or_not_at_all():
                 pass
             stopping.join()
             sum(range(1000))
+
+
+def test_what_follows_a_function_that_could_be_interrupted_can_be_profiled(desk):
+    assert desk.reporter.interruptibly(lambda: 5, Interrupted) == 5
+    calls = []
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: calls.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        found = (lambda: 7)()
+    finally:
+        sys.setprofile(before)
+    assert found == 7 and "<lambda>" in calls
