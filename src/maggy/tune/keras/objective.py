@@ -21,8 +21,8 @@ class KerasObjective(IterativeObjectiveFunc):
 
     specs  classes of these, by the dotted path that a candidate names
 
-    First weights, and the order of the rows in a rung, follow from the trial and the number of epochs before, so that a
-    search repeats, and training that goes on from a checkpoint is what it would have been without a pause.
+    First weights, dropout and the order of the rows follow from the trial and the number of the epoch, so that a search
+    repeats, and training that goes on from a checkpoint is what it would have been without a pause.
 
     Source: Fugue-Tune's class of this name.
     """
@@ -46,16 +46,20 @@ class KerasObjective(IterativeObjectiveFunc):
     def initialize(self) -> None:
         params = self.current_trial.params.simple_value
         self._spec = self._specs[params.pop(SPACE_MODEL_NAME)](params, self.current_trial.dfs)
-        with self._seeded("model"):
+        with self._own_chance():
             self._spec.compile_model()
 
     def run_single_rung(self, budget: float) -> TrialReport:
         epochs = round(budget)
         if epochs < 1:
             raise ConfigError(f"the budget of a rung is a number of epochs, from 1 up, got {budget}")
-        quiet = {} if "verbose" in self.spec.get_fit_params()[1] else {"verbose": 0}
-        with self._seeded("epoch"):
-            history = self.spec.fit(initial_epoch=self._epoch, epochs=self._epoch + epochs, **quiet)
+        import keras
+
+        seeding = keras.callbacks.LambdaCallback(on_epoch_begin=self._begin_epoch)
+        with self._own_chance():
+            history = self.spec.fit(
+                initial_epoch=self._epoch, epochs=self._epoch + epochs, callbacks=seeding, verbose=0
+            )
         self._epoch += epochs
         return TrialReport(self.current_trial, self.spec.get_fit_metric(history), cost=epochs)
 
@@ -71,14 +75,26 @@ class KerasObjective(IterativeObjectiveFunc):
         if self._spec is not None:
             self._spec.finalize()
 
-    @contextmanager
-    def _seeded(self, what: str) -> Iterator[None]:
-        """Keras draws from a seed. Python's and numpy's streams are put back, the backend's are not."""
+    def _begin_epoch(self, epoch: int, logs: object = None) -> None:
+        seed = self._seed(epoch)
+        for index, variable in enumerate(self.spec.model.variables):
+            if variable.name == "seed_generator_state":  # of dropout and the like, which no checkpoint has
+                variable.assign([seed, index])
+
+    def _seed(self, epoch: int) -> int:
         import keras
+
+        seed = seed_of(0, self.current_trial.trial_id, epoch)
+        keras.utils.set_random_seed(seed)
+        return seed
+
+    @contextmanager
+    def _own_chance(self) -> Iterator[None]:
+        """Puts Python's and numpy's global streams back afterwards; those of the backend stay seeded."""
         import numpy as np
 
         before = random.getstate(), np.random.get_state()  # noqa: NPY002
-        keras.utils.set_random_seed(seed_of(0, f"{self.current_trial.trial_id} {what}", self._epoch))
+        self._seed(self._epoch)
         try:
             yield
         finally:

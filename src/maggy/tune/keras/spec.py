@@ -83,10 +83,11 @@ class KerasTrainingSpec(ABC):
     def fit(self, **overrides: Any) -> keras.callbacks.History:
         """Fit the model.
 
-        overrides  arguments of `fit`, beside those of `get_fit_params` or in their place
+        overrides  arguments of `fit`, beside those of `get_fit_params` or in their place; callbacks are always beside
         """
         args, named = self.get_fit_params()
-        return self.model.fit(*args, **{**named, **overrides})
+        callbacks = [each for given in (named, overrides) for each in _several(given.get("callbacks"))]
+        return self.model.fit(*args, **{**named, **overrides, "callbacks": callbacks})
 
     def compute_sort_metric(self, **overrides: Any) -> float:
         """Train a new model, here, from end to end, as a trial would: the check before any scale.
@@ -99,3 +100,9 @@ class KerasTrainingSpec(ABC):
         finally:
             self.finalize()
         return float(self.generate_sort_metric(float(self.get_fit_metric(history))))
+
+
+def _several(callbacks: Any) -> list[Any]:
+    if callbacks is None:
+        return []
+    return list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]

@@ -52,8 +52,9 @@ def suggest_keras_models_by_sha(
 
     Source: Fugue-Tune's function of this name.
     """
+    space = Space(space)
     return suggest_by_sha(
-        _objective(space),
+        KerasObjective(models_of(space, "keras_space")),
         space,
         plan,
         train_df,
@@ -87,8 +88,9 @@ def suggest_keras_models_by_hyperband(
 
     Source: Fugue-Tune's function of this name.
     """
+    space = Space(space)
     return suggest_by_hyperband(
-        _objective(space),
+        KerasObjective(models_of(space, "keras_space")),
         space,
         plans,
         train_df,
@@ -121,8 +123,9 @@ def suggest_keras_models_by_continuous_asha(
 
     Source: Fugue-Tune's function of this name.
     """
+    space = Space(space)
     return suggest_by_continuous_asha(
-        _objective(space),
+        KerasObjective(models_of(space, "keras_space")),
         space,
         plan,
         train_df,
@@ -134,7 +137,3 @@ def suggest_keras_models_by_continuous_asha(
         execution_engine_conf,
         **settings,
     )
-
-
-def _objective(space: SpaceLike) -> KerasObjective:
-    return KerasObjective(models_of(Space(space), "keras_space"))
