@@ -69,7 +69,8 @@ class KerasObjective(IterativeObjectiveFunc):
 
     def load_checkpoint(self, fs: CheckpointFolder) -> None:
         self._epoch = int(fs.readtext(_EPOCH))
-        self.spec.load_checkpoint(fs, self.spec.model)
+        with self._own_chance():
+            self.spec.load_checkpoint(fs, self.spec.model)
 
     def finalize(self) -> None:
         if self._spec is not None:

@@ -59,7 +59,7 @@ class KerasTrainingSpec(ABC):
     def load_checkpoint(self, fs: CheckpointFolder, model: keras.Model) -> None:
         """Go on from what `save_checkpoint` has written, with a model that is compiled."""
         if not model.built:
-            self.fit(epochs=0, verbose=0)  # the first rows say how large it is
+            self._build(model)
         model.optimizer.build(model.trainable_variables)
         model.load_weights(fs.getsyspath(_WEIGHTS))
 
@@ -100,6 +100,12 @@ class KerasTrainingSpec(ABC):
         finally:
             self.finalize()
         return float(self.generate_sort_metric(float(self.get_fit_metric(history))))
+
+    def _build(self, model: keras.Model) -> None:
+        """One step, so that a model without an input sees from the rows how large it is; its effect is overwritten."""
+        args, named = self.get_fit_params()
+        others = {"callbacks": None, "validation_data": None, "validation_split": 0.0}
+        model.fit(*args, **{**named, **others, "epochs": 1, "steps_per_epoch": 1, "verbose": 0})
 
 
 def _several(callbacks: Any) -> list[Any]:
