@@ -20,7 +20,9 @@ from maggy.tune.dataset import TuneDataset, TuneDatasetBuilder
 from maggy.tune.iterative import IterativeObjectiveFunc, validate_iterative_objective
 from maggy.tune.judging import RungHeap
 from maggy.tune.local_optimizer import (
+    HyperoptLocalOptimizer,
     NonIterativeObjectiveLocalOptimizer,
+    OptunaLocalOptimizer,
     SamplerLocalOptimizer,
     validate_noniterative_objective,
 )
@@ -57,6 +59,7 @@ __all__ = [
     "Choice",
     "FuncParam",
     "Grid",
+    "HyperoptLocalOptimizer",
     "IterativeObjectiveFunc",
     "Monitor",
     "NonIterativeObjectiveFunc",
@@ -67,6 +70,7 @@ __all__ = [
     "NotebookSimpleHist",
     "NotebookSimpleRungs",
     "NotebookSimpleTimeSeries",
+    "OptunaLocalOptimizer",
     "PrintBest",
     "Rand",
     "RandInt",

@@ -80,7 +80,7 @@ def suggest_for_noniterative_objective(
         stopper=stopper,
         stop_check_interval=stop_check_interval,
         execution_engine=to_engine(execution_engine, execution_engine_conf, df=df, distributed=distributed),
-        **_with_path(settings, temp_path),
+        **with_path(settings, temp_path),
     )
     return study.result(top_n)
 
@@ -117,7 +117,7 @@ def suggest_by_sha(
         plan,
         monitor=monitor,
         execution_engine=to_engine(execution_engine, execution_engine_conf, df=train_df, distributed=distributed),
-        **_with_path(settings, temp_path),
+        **with_path(settings, temp_path),
     )
     return study.result(top_n)
 
@@ -151,7 +151,7 @@ def suggest_by_hyperband(
         plans,
         monitor=monitor,
         execution_engine=to_engine(execution_engine, execution_engine_conf, df=train_df, distributed=distributed),
-        **_with_path(settings, temp_path),
+        **with_path(settings, temp_path),
     )
     return study.result(top_n)
 
@@ -183,7 +183,7 @@ def suggest_by_continuous_asha(
         plan,
         monitor=monitor,
         execution_engine=to_engine(execution_engine, execution_engine_conf, df=train_df),
-        **_with_path(settings, temp_path),
+        **with_path(settings, temp_path),
     )
     return study.result(top_n)
 
@@ -203,7 +203,7 @@ def _dataset(
     return builder.build(partition_keys or (), shuffle=shuffle)
 
 
-def _with_path(settings: Mapping[str, Any], temp_path: str) -> dict[str, Any]:
+def with_path(settings: Mapping[str, Any], temp_path: str) -> dict[str, Any]:
     """The experiment lies where tables do, unless it is said."""
     path = TUNE_OBJECT_FACTORY.get_path_or_temp(temp_path)
     return {"experiment_dir": TUNE_OBJECT_FACTORY.fresh(path), **settings} if path else dict(settings)

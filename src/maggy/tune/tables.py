@@ -117,6 +117,11 @@ def to_arrow(name: str, df: Any) -> pa.Table:
     raise ConfigError(f"{name} has to be a table of pandas, Arrow, Polars, Spark or Dask, got {type(df).__name__}")
 
 
+def columns_of(df: Any) -> list[str]:
+    """The names of a table's columns, whatever library it is of."""
+    return list(map(str, getattr(df, "column_names", None) or df.columns))
+
+
 def _write_arrow(table: pa.Table, path: str, keys: Sequence[str]) -> list[Key]:
     """One group of rows for each key, so that a worker reads no more than it needs."""
     import pyarrow.parquet as pq

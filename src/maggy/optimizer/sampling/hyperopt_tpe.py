@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from maggy.optimizer.history import History, Observation
+from maggy.optimizer.sampling.hyperopt_space import HyperoptSpace
 from maggy.optimizer.sampling.libraries import require
 from maggy.optimizer.sampling.model import FEWEST, ModelSampler, share, whole
-from maggy.searchspace import Parameter, Space
-from maggy.searchspace.listed import Categorical
+from maggy.searchspace import Space
 from maggy.trial import Params
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class HyperoptTPE(ModelSampler):
         if self._domain is None:
             import hyperopt
 
-            expressions = {name: _expression(name, parameter) for name, parameter in self._space.parameters.items()}
-            self._domain = hyperopt.Domain(None, expressions)
+            self._translated = HyperoptSpace(self._space)
+            self._domain = hyperopt.Domain(None, self._translated.expressions)
 
     def _proposals(
         self, history: History, known: Sequence[Observation], pending: Sequence[Params], rng: np.random.Generator
@@ -82,17 +82,14 @@ class HyperoptTPE(ModelSampler):
                 gamma=self._gamma,
                 verbose=False,
             )
-            params = self._params({name: values[0] for name, values in answer[0]["misc"]["vals"].items()})
+            params = self._translated.asked({name: values[0] for name, values in answer[0]["misc"]["vals"].items()})
             documents = [*documents, self._document(number, params, None)]
             yield params
 
     def _document(self, number: int, params: Params, loss: float | None) -> dict[str, Any]:
         """A trial as Hyperopt keeps it; one without a loss counts as infinitely bad."""
-        flat = self._space.flat(params)
-        values = {
-            name: [_inward(parameter, flat[name])] if name in flat else []
-            for name, parameter in self._space.parameters.items()
-        }
+        told = self._translated.told(params)
+        values = {name: [told[name]] if name in told else [] for name in self._space.parameters}
         return {
             "tid": number,
             "state": 2,
@@ -111,29 +108,3 @@ class HyperoptTPE(ModelSampler):
                 "idxs": {name: [number] * len(value) for name, value in values.items()},
             },
         }
-
-    def _params(self, values: Mapping[str, Any]) -> Params:
-        flat: dict[str, Any] = {}
-        for name, parameter in self._space.parameters.items():
-            if self._space.is_active(name, flat):
-                flat[name] = _outward(parameter, values[name])
-        return self._space.nested(flat)
-
-
-def _expression(name: str, parameter: Parameter) -> Any:
-    from hyperopt import hp
-
-    if isinstance(parameter, Categorical):
-        return hp.randint(name, len(parameter.choices))
-    return hp.uniform(name, 0.0, 1.0)
-
-
-def _inward(parameter: Parameter, value: Any) -> float | int:
-    unit = parameter.to_unit(value)
-    return int(unit * len(parameter.choices)) if isinstance(parameter, Categorical) else unit
-
-
-def _outward(parameter: Parameter, value: float | int) -> Any:
-    if isinstance(parameter, Categorical):
-        return parameter.from_unit((int(value) + 0.5) / len(parameter.choices))
-    return parameter.from_unit(min(max(float(value), 0.0), 1.0))
