@@ -155,6 +155,61 @@ if __name__ == "__main__":  # Dask starts its processes with `spawn`
 """
 
 
+LOSES_ITS_CLUSTER = """
+import sys
+import threading
+from pathlib import Path
+from maggy import lagom
+
+
+def train():
+    Path("stuck").touch()
+    threading.Event().wait()
+
+
+def shut_down():
+    while not Path("stuck").exists():
+        threading.Event().wait(0.01)
+    if engine == "ray":
+        ray.shutdown()
+    else:
+        client.close()
+
+
+if __name__ == "__main__":
+    engine = sys.argv[1]
+    if engine == "ray":
+        import ray
+
+        ray.init(address="local", num_cpus=1, include_dashboard=False, object_store_memory=100 << 20,
+                 log_to_driver=False, logging_level="ERROR")
+    else:
+        from distributed import Client, LocalCluster
+
+        client = Client(LocalCluster(n_workers=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"))
+    threading.Thread(target=shut_down).start()
+    try:
+        lagom(train, engine=engine, verbose=0)
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("dask", "EngineError the connection to Dask's scheduler is lost, the client is closed"),
+        ("ray", "EngineError the Ray session of the workers was shut down; start another one."),
+    ],
+)
+def test_an_experiment_whose_cluster_is_taken_away_ends_with_an_error_and_starts_no_other(name, says, tmp_path):
+    (tmp_path / "script.py").write_text(LOSES_ITS_CLUSTER)
+    done = subprocess.run(
+        [sys.executable, "script.py", name], cwd=tmp_path, capture_output=True, text=True, timeout=2 * PATIENCE_S
+    )
+    assert done.stdout == f"{says}\n", done.stderr
+
+
 @pytest.mark.parametrize("name", ["dask", "ray"])
 def test_ctrl_c_in_a_terminal_ends_the_experiment_and_the_own_cluster_leaves_nothing_behind(name, tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)

@@ -95,11 +95,15 @@ class DaskEngine(Engine):
         return slots
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
+        self._workers()  # an error where the connection is lost
         with _dask_errors_are_engine_errors():
             return _Tasks(self._client, tickets, *_size(resources), on_exit)
 
     def describe(self) -> str:
-        workers = self._workers().values()
+        try:
+            workers = self._workers().values()
+        except EngineError as error:
+            return str(error)
         threads = sum(worker["nthreads"] for worker in workers)
         gpus = sum(worker["resources"].get("GPU", 0) for worker in workers)
         return (
@@ -108,7 +112,9 @@ class DaskEngine(Engine):
         )
 
     def _workers(self) -> Mapping[str, Any]:
-        """What Dask says of its workers, by address."""
+        """What Dask says of its workers, by address. Raises EngineError where it says nothing any more."""
+        if self._client.status != "running":
+            raise EngineError(f"the connection to Dask's scheduler is lost, the client is {self._client.status}")
         with _dask_errors_are_engine_errors():
             workers: Mapping[str, Any] = self._client.scheduler_info(n_workers=-1)["workers"]
         return workers
@@ -145,14 +151,19 @@ class _Tasks(Launched):
             _log.warning("cannot ask Dask to end its tasks %s: %s", self._name, error)
         self._thread.join(_KILL_S)
 
-    def _homes(self, number: int) -> list[str]:
-        """A Dask worker for each seat: that with the most threads left. To Dask, any task is one thread."""
+    def _homes(self, number: int) -> list[str | None]:
+        """A Dask worker for each seat: that with the most threads left. To Dask, any task is one thread.
+
+        None while there is none: Dask waits for one.
+        """
         tasks = self._client.processing()
         left = {address: threads - len(tasks.get(address, ())) for address, threads in self._client.nthreads().items()}
-        homes = []
+        homes: list[str | None] = []
         for _ in range(number):
-            homes.append(max(left, key=left.__getitem__))
-            left[homes[-1]] -= self._cpus
+            home = max(left, key=left.__getitem__, default=None)
+            homes.append(home)
+            if home is not None:
+                left[home] -= self._cpus
         return homes
 
     def _submit(self, ticket: Ticket, home: str | None = None) -> Future:

@@ -43,27 +43,16 @@ class RayEngine(Engine):
         self.start_timeout_s = start_timeout_s
 
     @property
-    def _ray(self) -> Any:
-        """The module, with a session."""
-        if importlib.util.find_spec("ray") is None:
-            raise EngineError("engine 'ray' needs ray: pip install 'maggy[ray]'")
-        import ray
-
-        if not ray.is_initialized():
-            _connect(ray, self._address or os.environ.get("RAY_ADDRESS") or "local")
-        return ray
-
-    @property
     def bind_host(self) -> str:
         if self._driver_host is not None:
             return self._driver_host
-        ray = self._ray
+        ray = self._session()
         own = ray.get_runtime_context().gcs_address in _own
         return "127.0.0.1" if own else str(ray.util.get_node_ip_address())
 
     def slots(self, resources: Mapping[str, float]) -> int:
         need = _needs(resources)
-        slots = sum(_room(node, need) for node in self._nodes())
+        slots = sum(_room(node, need) for node in _nodes(self._session()))
         if slots == 0:
             raise EngineError(
                 f"a worker needs {need['CPU']:g} CPUs and {need['GPU']:g} GPUs, and no node is that large: "
@@ -72,19 +61,38 @@ class RayEngine(Engine):
         return slots
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
-        return _Tasks(self._ray, tickets, _needs(resources), on_exit)
+        import ray
+
+        if not ray.is_initialized():  # a launch that makes up for lost workers starts no other cluster
+            raise EngineError("the Ray session of the workers was shut down; start another one.")
+        return _Tasks(ray, tickets, _needs(resources), on_exit)
 
     def describe(self) -> str:
-        nodes = self._nodes()
+        import ray
+
+        if not ray.is_initialized():
+            return "the Ray session was shut down"
+        nodes = _nodes(ray)
         cpus, gpus = (sum(node.get(kind, 0) for node in nodes) for kind in ("CPU", "GPU"))
         return (
-            f"Ray {self._ray.__version__}: {len(nodes)} nodes with {cpus:g} CPUs and {gpus:g} GPUs, which have to "
-            f"reach this process at {self.bind_host}"
+            f"Ray {ray.__version__}: {len(nodes)} nodes with {cpus:g} CPUs and {gpus:g} GPUs, which have to reach this "
+            f"process at {self.bind_host}"
         )
 
-    def _nodes(self) -> list[dict[str, float]]:
-        """What each node has."""
-        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+    def _session(self) -> Any:
+        """Ray, with a session."""
+        if importlib.util.find_spec("ray") is None:
+            raise EngineError("engine 'ray' needs ray: pip install 'maggy[ray]'")
+        import ray
+
+        if not ray.is_initialized():
+            _connect(ray, self._address or os.environ.get("RAY_ADDRESS") or "local")
+        if ray.util.client.ray.is_connected():
+            raise EngineError(
+                "Maggy cannot use a session of Ray Client (ray://): workers connect to this process. Run it on a node "
+                "of the cluster, e.g. with `ray job submit`."
+            )
+        return ray
 
 
 class _Tasks(Launched):
@@ -105,7 +113,7 @@ class _Tasks(Launched):
     def stop(self, grace_s: float) -> None:
         self._stop_asked.set()
         self._thread.join(max(0.0, grace_s))
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._ray.is_initialized():
             for ref in self._refs:
                 self._ray.cancel(ref, force=True)
             self._thread.join(_KILL_S)
@@ -115,9 +123,11 @@ class _Tasks(Launched):
     def _watch(self) -> None:
         reason: EngineError | None = None
         for ref in self._refs:
+            if not self._ray.is_initialized():  # Ray would start another session to answer
+                break
             try:
                 self._ray.get(ref)
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # SystemExit in all threads that wait when a session is shut down
                 reason = EngineError(f"Ray gave up a task that holds a worker: {error}")
                 reason.__cause__ = error
         self._on_exit(None if self._stop_asked.is_set() else reason)
@@ -140,6 +150,11 @@ def _connect(ray: Any, address: str) -> None:
 def _needs(resources: Mapping[str, float]) -> dict[str, float]:
     """What one worker takes, under Ray's names."""
     return {"CPU": resources.get("cpu", 1), "GPU": gpu_amount(resources)}
+
+
+def _nodes(ray: Any) -> list[dict[str, float]]:
+    """What each node has."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _room(node: Mapping[str, float], need: Mapping[str, float]) -> int:
