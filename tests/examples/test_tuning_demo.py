@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbclient
@@ -20,6 +21,15 @@ def test_the_demonstration_gets_better_step_by_step_and_is_the_same_on_spark(tmp
 
     resources = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, kernel_name="python3", timeout=300, resources=resources).execute()
+
+    *_, watched = (cell for cell in notebook.cells if 'monitor="rungs"' in cell.source and cell.cell_type == "code")
+    chart = "".join(output.data["text/plain"] for output in watched.outputs if "data" in output)
+    assert re.findall(r"^(\d) +█+ +(\d+)", chart, re.MULTILINE)[-4:] == [
+        ("0", "16"),
+        ("1", "8"),
+        ("2", "4"),
+        ("3", "2"),
+    ]
 
     printed = next(output.text for output in notebook.cells[-1].outputs if output.output_type == "stream")
     found = {name: float(metric) for name, metric in map(str.split, printed.splitlines())}

@@ -195,6 +195,13 @@ def test_text_names_an_optimizer_and_its_number_of_runs():
             OptunaLocalOptimizer(wrong)
 
 
+def test_a_library_that_is_not_there_is_named_with_its_extra_before_anything_starts(monkeypatch):
+    monkeypatch.setattr("maggy.optimizer.sampling.libraries.find_spec", lambda library: None)
+    for name, extra in (("hyperopt", "hyperopt"), ("optuna", "search")):
+        with pytest.raises(ConfigError, match=rf"LocalOptimizer needs {name}: pip install 'maggy\[{extra}\]'"):
+            suggest_for_noniterative_objective(lambda x: x, {"x": Rand(0, 1)}, local_optimizer=name)
+
+
 @pytest.mark.parametrize("name", ["hyperopt", "optuna", "tpe"])
 @pytest.mark.parametrize("engine", ["native", "local"])
 def test_each_cell_of_a_space_is_searched_on_its_own(name, engine, tmp_path):

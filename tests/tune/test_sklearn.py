@@ -20,7 +20,7 @@ from sklearn.model_selection import KFold, TimeSeriesSplit, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from maggy.errors import ConfigError
+from maggy.errors import ConfigError, ExperimentFailedError
 from maggy.tune import TUNE_OBJECT_FACTORY, Choice, Grid, Rand, RandInt, Space
 from maggy.tune.sklearn import sk_space, suggest_sk_models, suggest_sk_models_by_cv, suggest_sk_stacking_model
 
@@ -276,21 +276,25 @@ def test_folds_that_run_in_parallel_give_what_folds_in_turn_give(cv, save_model,
 def test_a_candidate_without_one_of_its_folds_has_failed(diabetes):
     class Picky(LinearRegression):
         def fit(self, features, labels):
-            if self.fit_intercept is False and 0 in features.index:
+            if not self.fit_intercept and 0 in features.index:
                 raise ValueError("not with the first row")
             return super().fit(features, labels)
 
-    reports = suggest_sk_models_by_cv(
-        sk_space(Picky, fit_intercept=Grid(True, False)),
-        diabetes,
-        "r2",
-        cv=2,
-        top_n=0,
-        execution_engine="local",
-        num_workers=3,
-        verbose=0,
-    )
+    said = {"cv": 2, "top_n": 0, "execution_engine": "local", "verbose": 0}
+    space = sk_space(Picky, fit_intercept=Grid(True, False))
+    reports = suggest_sk_models_by_cv(space, diabetes, "r2", **said, num_workers=3)
     assert [report.params.simple_value["fit_intercept"] for report in reports] == [True]
+
+    with pytest.raises(ExperimentFailedError, match=r"every candidate has a fold that failed.*not with the first row"):
+        suggest_sk_models_by_cv(sk_space(Picky, fit_intercept=False), diabetes, "r2", **said, num_workers=2)
+
+
+@pytest.mark.parametrize("name", ["xgboost.XGBRegressor", "lightgbm.LGBMRegressor"])
+def test_models_of_other_libraries_with_the_same_interface_are_tuned_too(name, halves):
+    space = sk_space(name, n_estimators=Grid(5, 10), n_jobs=1, verbosity=0 if "xg" in name else -1)
+    first, second = suggest_sk_models(space, *halves, "r2", top_n=0, verbose=0)
+    assert first.metadata["model"].endswith("Regressor")
+    assert 0.1 < second.metric < first.metric < 0.6
 
 
 def test_an_estimator_that_exists_here_alone_reaches_the_workers(diabetes):

@@ -119,7 +119,7 @@ def to_arrow(name: str, df: Any) -> pa.Table:
 
 def columns_of(df: Any) -> list[str]:
     """The names of a table's columns, whatever library it is of."""
-    return list(map(str, getattr(df, "column_names", None) or df.columns))
+    return list(map(str, df.column_names if is_a(df, "pyarrow", "Table") else df.columns))
 
 
 def _write_arrow(table: pa.Table, path: str, keys: Sequence[str]) -> list[Key]:

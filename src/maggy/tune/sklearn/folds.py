@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from maggy.engine.base import Engine
+from maggy.errors import ExperimentFailedError
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.local_optimizer import NonIterativeObjectiveLocalOptimizer
 from maggy.tune.optimize import optimize_noniterative
@@ -51,7 +52,7 @@ def cross_validate(
 def _workers(engine: Engine, settings: Mapping[str, Any]) -> int:
     if engine.bind_host is None:
         return 1
-    return settings.get("num_workers") or engine.slots(settings.get("resources_per_worker") or {})
+    return settings.get("num_workers") or engine.slots(settings.get("resources_per_worker") or {}) or 1
 
 
 def _fold_by_fold(
@@ -76,7 +77,21 @@ def _fold_by_fold(
         for trial in dataset.trials
         if len(found[trial.trial_id]) == len(numbers)  # without one of its folds a candidate has failed
     ]
+    if not reports:
+        _raise_failed(study)
     return StudyResult(dataset, reports, study.lagom)
+
+
+def _raise_failed(study: StudyResult) -> None:
+    """Where no candidate is left because folds have failed, say so, as a search does in which everything fails."""
+    failed = [trial for trial in study.lagom.trials if trial.error] if study.lagom is not None else []
+    if failed:
+        raise ExperimentFailedError(
+            f"every candidate has a fold that failed: {failed[0].error}\n{failed[0].traceback or ''}".rstrip(),
+            error=failed[0].error or "",
+            traceback=failed[0].traceback or "",
+            failed=len(failed),
+        )
 
 
 def _joined(objective: SKCVObjective, trial: Trial, parts: Mapping[int, TrialReport]) -> TrialReport:
