@@ -9,9 +9,10 @@ VENV_TENSORFLOW := .venv-tensorflow
 VENV_JAX := .venv-jax
 VENV_ENGINES := .venv-engines
 VENV_PEERS := .venv-peers
+VENV_FUGUE := .venv-fugue
 VENV_STORES := .venv-stores
 VENV_TRACKERS := .venv-trackers
-environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_ENGINES) $(VENV_PEERS) $(VENV_STORES) \
+environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_ENGINES) $(VENV_PEERS) $(VENV_FUGUE) $(VENV_STORES) \
 	$(VENV_TRACKERS)
 
 comma := ,
@@ -31,7 +32,7 @@ bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo demo-ablation test test-docs test-distributed test-tensorflow test-jax test-engines test-trackers check bench bench-full peers soak docs clean
+.PHONY: help demo demo-ablation test test-docs test-distributed test-tensorflow test-jax test-engines test-trackers check bench bench-full peers tuning-peer soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +85,8 @@ bench-full: $(VENV)/.installed-$(bench_extras) $(VENV_PEERS)/.installed ## run w
 	$(bin)/python -m benchmarks.search_quality.report
 	$(bin)/python -m benchmarks.page
 
+tuning-peer: $(VENV_FUGUE)/.installed ## install Fugue-Tune, into an environment of its own
+
 peers: $(VENV_PEERS)/.installed ## install Optuna, Hyperopt and Syne Tune, into an environment of their own
 
 soak: $(VENV)/.installed-$(test_extras) $(VENV_SPARK35)/.installed $(VENV_STORES)/.installed ## run the tests that take minutes, the Spark tests on pyspark 3.5, and those of feature stores
@@ -129,6 +132,11 @@ $(VENV_ENGINES)/.installed: pyproject.toml | $(VENV_ENGINES)/bin/pip
 $(VENV_PEERS)/.installed: benchmarks/search_quality/peers-requirements.txt | $(VENV_PEERS)/bin/pip
 	@echo "installing the peers into $(VENV_PEERS); this takes minutes"
 	@$(VENV_PEERS)/bin/python -m pip install --quiet --requirement $<
+	@touch $@
+
+$(VENV_FUGUE)/.installed: benchmarks/tuning/fugue-requirements.txt | $(VENV_FUGUE)/bin/pip
+	@echo "installing Fugue-Tune into $(VENV_FUGUE); this takes minutes"
+	@$(VENV_FUGUE)/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
 $(VENV_STORES)/.installed: pyproject.toml | $(VENV_STORES)/bin/pip

@@ -170,15 +170,30 @@ def test_random_parts_have_to_be_sampled_first():
             suggest(Descent(), Space(a=Rand(0, 1)), plan)
 
 
-@pytest.mark.parametrize("plan", [[], [(0, 1)], [(1, 0)], [(1,)], "abc", None])
+@pytest.mark.parametrize("plan", [[], [(0, 1)], [(1, 0)], [(1, 1.5)], [(1,)], "abc", None])
 def test_what_is_no_plan_is_said(plan):
-    with pytest.raises(ConfigError, match=r"plan|keep"):
+    with pytest.raises(ConfigError, match=r"a plan is a list of \(budget, keep\), what each rung adds"):
         suggest_by_sha(Descent(), EIGHT, plan)
 
 
 def test_what_is_no_iterative_objective_is_said():
     with pytest.raises(ConfigError, match="IterativeObjectiveFunc"):
         suggest_by_sha(lambda a: a, EIGHT, HALVING)
+
+
+def test_a_candidate_that_fails_in_the_last_rung_has_no_report_of_one_before():
+    class Breaking(Descent):
+        def copy(self):
+            return Breaking()
+
+        def run_single_iteration(self):
+            if self.step == 3 and self.current_trial.params["a"] == 3:
+                raise ValueError("too good to be true")
+            return super().run_single_iteration()
+
+    reports = suggest_by_sha(Breaking(), EIGHT, HALVING, top_n=0, verbose=0)
+    assert [report.rung for report in reports] == [2]
+    assert reports[0].params["a"] in (2, 4)
 
 
 # --- Hyperband

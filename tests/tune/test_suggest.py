@@ -58,6 +58,10 @@ def test_the_best_one_is_returned_unless_more_are_asked_for():
     assert len(suggest(bowl, space, top_n=100)) == 4
 
 
+def test_a_candidate_that_two_parts_of_a_union_share_is_tried_once():
+    assert values(suggest(bowl, Space(a=Grid(0, 1), b=0.5) + Space(a=Grid(1, 2), b=0.5), top_n=0)) == [1, 0, 2]
+
+
 def test_samples_of_random_parts_are_candidates_and_the_same_again_for_a_seed():
     space = Space(a=Grid(0, 1), b=Rand(0, 1)).sample(3, seed=7)
     first, second = (suggest(bowl, space, top_n=0) for _ in range(2))
@@ -240,6 +244,11 @@ def test_a_column_that_does_not_exist_is_said_before_anything_starts():
         suggest(distance, Space(a=1), df=rows(), partition_keys=["zz"])
     with pytest.raises(ConfigError, match="partition_keys need a table"):
         suggest(distance, Space(a=1), partition_keys=["k"])
+
+
+def test_a_table_and_a_parameter_cannot_have_one_name():
+    with pytest.raises(ConfigError, match="'v' is both a parameter and a table"):
+        suggest(distance, Space(v=1), df=rows(), df_name="v")
 
 
 def test_tables_with_the_same_keys_are_joined_and_others_stand_beside_each():

@@ -85,18 +85,22 @@ class TuneDatasetBuilder:
         shuffle         try the candidates of a partition in an order of chance, the same each time
         trial_metadata  metadata of every trial
 
-        Raises ConfigError where a table has not got these columns.
+        Raises ConfigError where a table has not got these columns, or the name of a parameter.
         """
+        for name, _, _ in self._given:
+            if name in self._space:
+                raise ConfigError(f"{name!r} is both a parameter and a table: rename one (df_name)")
         tables = self._tables(tuple(sorted(partition_keys)))
         templates = [TuningParametersTemplate(cell) for cell in self._space.cells()]
         if not templates:
             raise ConfigError("the space has no candidate: everything in it is forbidden")
-        trials = []
+        trials: list[Trial] = []
         for key in [()] if tables is None else tables.keys:
             order = list(templates)
             if shuffle:
                 random.Random(_SHUFFLE_SEED).shuffle(order)
-            trials += [Trial.of(template, key, trial_metadata) for template in order]
+            made = [Trial.of(template, key, trial_metadata) for template in order]
+            trials += {trial.trial_id: trial for trial in made}.values()  # parts of a union may share a candidate
         return TuneDataset(trials, tables)
 
     def _tables(self, partition_keys: tuple[str, ...]) -> Tables | None:

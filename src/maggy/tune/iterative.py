@@ -14,6 +14,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from maggy.errors import ConfigError
+from maggy.tune.monitor import Monitor
 from maggy.tune.trial import Trial, TrialReport
 
 
@@ -170,6 +171,7 @@ def validate_iterative_objective(
     validator: Callable[[Sequence[TrialReport]], None],
     continuous: bool = False,
     checkpoint_path: str = "",
+    monitor: Monitor | None = None,
 ) -> None:
     """Run an objective through rungs of these budgets, here, checkpoints included, before any scale.
 
@@ -177,6 +179,7 @@ def validate_iterative_objective(
     validator        is given the report of each rung, and raises where they are not as they should be
     continuous       run all rungs in one go, as continuous ASHA does; else each from the checkpoint of the one before
     checkpoint_path  a folder for the checkpoints, which stay there; "" for a temporary one
+    monitor          is told of each report
 
     Source: Fugue-Tune's function of this name.
 
@@ -198,6 +201,8 @@ def validate_iterative_objective(
 
         def judge(report: TrialReport) -> bool:
             reports.append(report)
+            if monitor is not None:
+                monitor.on_report(report)
             return continuous and len(reports) < len(budgets)
 
         while len(reports) < len(budgets):

@@ -16,6 +16,7 @@ from maggy.optimizer.sampling.hyperopt_space import HyperoptSpace
 from maggy.optimizer.sampling.libraries import require
 from maggy.optimizer.sampling.optuna_space import OptunaSpace
 from maggy.optimizer.sampling.optuna_tools import quiet
+from maggy.tracking.metric_logger import MetricLogger
 from maggy.trial import Params
 from maggy.tune.objective import NonIterativeObjectiveFunc, to_noniterative_objective
 from maggy.tune.trial import Trial, TrialReport
@@ -210,17 +211,22 @@ def validate_noniterative_objective(
     trial: Trial,
     validator: Callable[[TrialReport], None],
     optimizer: str | NonIterativeObjectiveLocalOptimizer | None = None,
+    logger: MetricLogger | None = None,
 ) -> None:
     """Run an objective once, here, the way workers run it, before any scale.
 
     validator  is given the report, and raises where it is not as it should be
     optimizer  a local optimizer, where the trial leaves something to choose
+    logger     is given the report too
 
     Source: Fugue-Tune's function of this name.
 
     Raises whatever the objective and the validator raise.
     """
-    validator(evaluate(to_noniterative_objective(func), trial, to_local_optimizer(optimizer)))
+    report = evaluate(to_noniterative_objective(func), trial, to_local_optimizer(optimizer))
+    if logger is not None:
+        logger.log_report(report)
+    validator(report)
 
 
 def evaluate(

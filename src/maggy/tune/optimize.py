@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError
 from maggy.optimizer import Hyperband, Optimizer, SuccessiveHalving
 from maggy.optimizer import Plan as TotalPlan
+from maggy.trial import Trial
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.engines import to_engine
 from maggy.tune.iterative import to_iterative_objective
@@ -151,13 +153,30 @@ def _by_rungs(
     _refuse_random(dataset)
     trackers = to_trackers(dataset, monitor)
     result = run(dataset, rungs(dataset, func), make, engine, trackers=trackers, **{"name": "tune", **settings})
-    through = [trial for trial in result.trials if result.interrupted or not trial.resumable]
+    through = [trial for trial in result.trials if result.interrupted or _is_through(trial)]
     return StudyResult(dataset, reports_of(dataset, through), result)
+
+
+def _is_through(trial: Trial) -> bool:
+    """Whether it has run the last rung of its plan; one that failed there shows what it had come to before."""
+    return not trial.resumable and (trial.metric_dict or {}).get("rung") == trial.rung
 
 
 def totals_of(plan: Plan) -> TotalPlan:
     """A plan of increments as one of totals. Raises ConfigError for what is no plan."""
+    given: list[Any] = list(plan) if isinstance(plan, Iterable) else []
+    for rung in given or [plan]:
+        good = isinstance(rung, tuple | list) and len(rung) == 2 and all(map(_is_number, rung))
+        if not (good and rung[0] > 0 and rung[1] >= 1 and rung[1] == int(rung[1])):
+            raise ConfigError(
+                f"a plan is a list of (budget, keep), what each rung adds and how many go on from it, e.g. "
+                f"[(1, 8), (2, 4)], got {rung!r}"
+            )
     return TotalPlan.from_increments(plan)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _refuse_random(dataset: TuneDataset) -> None:

@@ -13,7 +13,8 @@ from maggy.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.dataset as pads
+
+_FILE = "part-0.parquet"
 
 Key = tuple[Any, ...]
 """The values of the partition keys."""
@@ -26,44 +27,57 @@ HOW = ("inner", "left_outer", "full_outer", "cross")
 class Table:
     """One table in a file, or in a folder of files.
 
-    path   of Parquet files, seen by all workers
-    keys   the columns by which it is cut; none for a table that is read whole
+    path    of Parquet files, seen by all workers
+    keys    the columns by which it is cut; none for a table that is read whole
+    groups  the number of each key's row group, where there is one file with a row group for each; None: the rows of a
+            key are looked for
     """
 
     path: str
     keys: Sequence[str] = ()
+    groups: Mapping[Key, int] | None = None
     _opened: Any = field(default=None, repr=False, compare=False)
     _last: tuple[Key, Any] | None = field(default=None, repr=False, compare=False)
 
     def rows(self, key: Key) -> pd.DataFrame:
         """The rows of one key, or all; a copy, so that whoever changes it changes nothing for the next."""
         if self._last is None or self._last[0] != key:
-            table = self._dataset().to_table(filter=self._filter(key))
+            table = self._found(key) if self.groups is None else self._group(self.groups.get(key))
             self._last = key, table.to_pandas()
         frame: pd.DataFrame = self._last[1].copy()
         return frame
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "keys": self.keys, "_opened": None, "_last": None}
+        return self.__dict__ | {"_opened": None, "_last": None}
 
-    def _dataset(self) -> pads.Dataset:
+    def _group(self, number: int | None) -> pa.Table:
+        """The rows of a key that has a row group of its own; none where the table has not got it."""
+        if self._opened is None:
+            import pyarrow.parquet as pq
+            from fsspec.core import url_to_fs
+
+            filesystem, path = url_to_fs(f"{self.path}/{_FILE}")
+            self._opened = pq.ParquetFile(path, filesystem=filesystem)
+        if number is None:
+            return self._opened.schema_arrow.empty_table()
+        return self._opened.read_row_group(number)
+
+    def _found(self, key: Key) -> pa.Table:
+        """The rows of a key, wherever they are."""
+        import pyarrow.compute as pc
+
         if self._opened is None:
             import pyarrow.dataset as pads
             from fsspec.core import url_to_fs
 
             filesystem, path = url_to_fs(self.path)
             self._opened = pads.dataset(path, format="parquet", filesystem=filesystem)
-        return self._opened
-
-    def _filter(self, key: Key) -> Any:
-        import pyarrow.compute as pc
-
         condition = None
         for name, value in zip(self.keys, key, strict=True):
             column = pc.field(name)
             same = column.is_null() if value is None else column == value
             condition = same if condition is None else condition & same
-        return condition
+        return self._opened.to_table(filter=condition)
 
 
 @dataclass
@@ -93,13 +107,14 @@ def write(name: str, df: Any, folder: str, partition_keys: Sequence[str]) -> tup
     Raises ConfigError where it has not got these columns, or is no table.
     """
     path = f"{folder.rstrip('/')}/{name}-{uuid.uuid4().hex[:8]}"
-    table = Table(path, tuple(partition_keys))
+    keys = tuple(partition_keys)
     if is_spark_table(df):
-        _check(name, df.columns, partition_keys)
-        return table, _write_spark(df, path, partition_keys)
+        _check(name, df.columns, keys)
+        return Table(path, keys), _write_spark(df, path, keys)
     arrow = to_arrow(name, df)
-    _check(name, arrow.column_names, partition_keys)
-    return table, _write_arrow(arrow, path, partition_keys)
+    _check(name, arrow.column_names, keys)
+    found = _write_arrow(arrow, path, keys)
+    return Table(path, keys, {key: number for number, key in enumerate(found)} if keys else None), found
 
 
 def to_arrow(name: str, df: Any) -> pa.Table:
@@ -133,7 +148,7 @@ def _write_arrow(table: pa.Table, path: str, keys: Sequence[str]) -> list[Key]:
     if keys:
         table = table.sort_by([(key, "ascending") for key in keys])
     with (
-        filesystem.open(f"{place}/part-0.parquet", "wb") as file,
+        filesystem.open(f"{place}/{_FILE}", "wb") as file,
         pq.ParquetWriter(file, table.schema) as writer,
     ):
         for key, start, length in _runs(table, keys) if keys else [((), 0, table.num_rows)]:

@@ -127,6 +127,11 @@ class TrialReport:
         """The same report with another number to sort by, smaller is better."""
         return self._with(sort_metric=float(sort_metric))
 
+    def generate_sort_metric(self, min_better: bool, digits: int) -> TrialReport:
+        """The same report, sorted by its metric, rounded; larger is better where `min_better` is False."""
+        metric = round(self.metric, digits)
+        return self._with(sort_metric=metric if min_better else -metric)
+
     def reset_log_time(self) -> TrialReport:
         """The same report, of now."""
         return self._with(log_time=datetime.now())
