@@ -159,7 +159,7 @@ def _by_rungs(
 
 def _is_through(trial: Trial) -> bool:
     """Whether it has run the last rung of its plan; one that failed there shows what it had come to before."""
-    return not trial.resumable and (trial.metric_dict or {}).get("rung") == trial.rung
+    return not trial.resumable and trial.error is None
 
 
 def totals_of(plan: Plan) -> TotalPlan:
