@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
 import threading
@@ -24,6 +23,7 @@ from maggy.errors import (
 )
 from maggy.wire.messages import CheckpointSaved, Log, Metrics, ToDriver
 from maggy.worker.checkpoints import Checkpoints
+from maggy.worker.interruption import Interruption
 
 _T = TypeVar("_T")
 
@@ -87,8 +87,7 @@ class Reporter:
         self._holding = False  # nobody comes back from a broadcast until it is said where all ranks leave
         self._leave_at: int | None = None
         self._word = threading.Event()
-        self._interrupting = threading.Lock()
-        self._interrupted: tuple[int, type[BaseException]] | None = None  # what a stop raises, and in which thread
+        self._interruption = Interruption()
         self._step_times: deque[float] = deque(maxlen=11)
         self._judged_step, self._resumed_at = -1, perf_counter()
 
@@ -217,24 +216,7 @@ class Reporter:
 
         Between two instructions of Python: what a library computes on its own, or waits for, ends first.
         """
-        try:
-            try:
-                with self._interrupting:
-                    if self._stop:
-                        raise error
-                    self._interrupted = threading.get_ident(), error
-                return function()
-            finally:
-                with self._interrupting:
-                    self._interrupted = None
-        finally:
-            # One that came too late must not hit what follows. It is raised here, as it cannot well be taken back:
-            # Python 3.11 would then look for it at every call, and loop for ever under a profiler or debugger.
-            try:
-                for _ in range(100):
-                    pass
-            except error:
-                pass
+        return self._interruption.call(function, error)
 
     # --- for the worker
 
@@ -270,11 +252,7 @@ class Reporter:
         self._answered.set()
         self._word.set()
         self._on_stop()
-        with self._interrupting:
-            if self._interrupted is not None:
-                thread, error = self._interrupted
-                self._interrupted = None
-                _raise_in(thread, error)
+        self._interruption.stop()
 
     def hold(self, trial: int, attempt: int) -> int:
         """The driver says: wait at the next broadcast, until it is known where all ranks leave. From any thread.
@@ -436,11 +414,6 @@ class Flusher(threading.Thread):
 def sendable(text: str) -> str:
     """The text without the halves of characters that UTF-8 cannot hold; file names and bad decoding bring them."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _raise_in(thread: int, error: type[BaseException]) -> None:
-    """Raise an error in another thread, at its next instruction."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
 
 
 def _number(metric: object) -> float:
