@@ -292,7 +292,7 @@ def test_a_link_that_is_refused_for_its_version_lets_its_owner_leave(experiment,
     assert experiment.take()[1] == WrongVersion(theirs=1, ours=PROTOCOL)
     assert told.get(timeout=PATIENCE_S) == Release(grace_s=0.0)
     assert link.error == (
-        "this worker speaks version 1 of Maggy's protocol and the driver version 3: "
+        f"this worker speaks version 1 of Maggy's protocol and the driver version {PROTOCOL}: "
         "install the same version of Maggy where the workers run"
     )
 
