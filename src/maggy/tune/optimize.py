@@ -8,9 +8,10 @@ from math import isfinite
 from typing import Any
 
 from maggy.engine.base import Engine
-from maggy.errors import ConfigError
+from maggy.errors import ConfigError, ExperimentFailedError
 from maggy.optimizer import Hyperband, Optimizer, SuccessiveHalving
 from maggy.optimizer import Plan as TotalPlan
+from maggy.result import Result
 from maggy.trial import Trial
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.engines import to_engine
@@ -59,7 +60,7 @@ def optimize_noniterative(
         trackers=to_trackers(dataset, monitor, logger),
         **{"name": "tune", **settings},
     )
-    return StudyResult(dataset, reports_of(dataset, result.trials), result)
+    return _study(dataset, result.trials, result)
 
 
 def optimize_by_sha(
@@ -137,7 +138,7 @@ def optimize_by_continuous_asha(
         trackers=to_trackers(dataset, monitor, plan=plan),
         **{"name": "tune-asha", **settings},
     )
-    return StudyResult(dataset, reports_of(dataset, result.trials), result)
+    return _study(dataset, result.trials, result)
 
 
 def _by_rungs(
@@ -154,7 +155,22 @@ def _by_rungs(
     trackers = to_trackers(dataset, monitor)
     result = run(dataset, rungs(dataset, func), make, engine, trackers=trackers, **{"name": "tune", **settings})
     through = [trial for trial in result.trials if result.interrupted or _is_through(trial)]
-    return StudyResult(dataset, reports_of(dataset, through), result)
+    return _study(dataset, through, result)
+
+
+def _study(dataset: TuneDataset, trials: Iterable[Trial], result: Result) -> StudyResult:
+    """What the reports of these trials come to. Raises ExperimentFailedError where all that were tried have failed."""
+    reports = reports_of(dataset, trials)
+    failed = [trial for trial in result.trials if trial.error]
+    if failed and not reports and not result.interrupted:
+        raise ExperimentFailedError(
+            f"no candidate came to a result, as {len(failed)} have failed: {failed[0].error}\n"
+            f"{failed[0].traceback or ''}".rstrip(),
+            error=failed[0].error or "",
+            traceback=failed[0].traceback or "",
+            failed=len(failed),
+        )
+    return StudyResult(dataset, reports, result)
 
 
 def _is_through(trial: Trial) -> bool:

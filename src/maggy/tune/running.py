@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from maggy.config import HyperparameterOptConfig
 from maggy.context.checkpoint import load_checkpoint
+from maggy.context.metric import as_outputs
 from maggy.engine.base import Engine
-from maggy.errors import EarlyStopException
+from maggy.errors import EarlyStopException, MetricValueError
 from maggy.experiment import lagom
 from maggy.optimizer import Optimizer
 from maggy.result import Result
@@ -31,6 +33,7 @@ Plan = Sequence[tuple[float, int]]
 """Rungs as pairs of what a rung adds to the budget, and how many go on from it."""
 
 _SORT_METRIC = "Metric"
+_TAKEN = {"hparams", "reporter"}  # what the training functions here ask for
 
 
 def run(
@@ -54,11 +57,7 @@ def run(
     force     resume although the objective has changed
     settings  further fields of `HyperparameterOptConfig`
     """
-    names = dataset.keys
-    shown = [
-        {CANDIDATE: index, **dict(zip(names, map(_plain, trial.keys), strict=True)), **trial.params.describe()}
-        for index, trial in enumerate(dataset.trials)
-    ]
+    shown = [_shown(dataset.keys, index, trial) for index, trial in enumerate(dataset.trials)]
     studies = Candidates([[shown[index] for index in study] for study in dataset.studies()])
     ids = hashlib.sha256("".join(trial.trial_id for trial in dataset.trials).encode()).hexdigest()[:12]
     about = f"{len(dataset.trials)} candidates in {len(studies.studies)} studies ({ids}) of {train.__name__}"
@@ -74,6 +73,15 @@ def run(
     if resume is not None:
         config.experiment_dir = None
     return lagom(train, config, engine=engine, track=trackers, verbose=verbose, resume=resume, force=force)
+
+
+def _shown(names: Sequence[str], index: int, trial: Trial) -> dict[str, Any]:
+    """What journals and people see of a candidate: its number, by which workers know it, keys and parameters."""
+    keys = {name: key if _is_plain(key) else str(key) for name, key in zip(names, trial.keys, strict=True)}
+    seen = {CANDIDATE: index, **keys, **trial.params.describe()}
+    for name in _TAKEN & seen.keys():
+        seen[f"{name}_"] = seen.pop(name)
+    return {**seen, CANDIDATE: index}
 
 
 # --- on a worker
@@ -166,7 +174,13 @@ def _candidate(dataset: TuneDataset, hparams: Mapping[str, Any]) -> Trial:
 
 
 def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
-    """A report as what a training function returns. Metadata that no message can hold goes into a checkpoint."""
+    """A report as what a training function returns.
+
+    reporter  puts metadata that no message can hold into a checkpoint; None for an objective whose checkpoints are its
+              own: such values are kept as text, and what is too large is left out
+    """
+    if not isfinite(report.sort_metric):
+        raise MetricValueError(f"the objective came to {report.sort_metric}, which is no result")
     said = {
         _SORT_METRIC: report.sort_metric,
         "metric": report.metric,
@@ -176,7 +190,9 @@ def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
         "params": report.params.simple_value,
         "metadata": _plain(report.metadata),
     }
-    if reporter is not None and not _is_plain(said["metadata"]):
+    if reporter is None:
+        said["metadata"] = as_outputs(said["metadata"])
+    elif not _is_plain(said["metadata"]):
         reporter.save_checkpoint(report.metadata)
         said["metadata"] = None
     return said
@@ -187,11 +203,12 @@ def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
 
 def report_of(dataset: TuneDataset, params: Mapping[str, Any], outputs: Mapping[str, Any]) -> TrialReport:
     """The report that a trial of these parameters returned."""
+    metadata = outputs["metadata"]
     return TrialReport(
         dataset.trials[params[CANDIDATE]],
         outputs["metric"],
         params=outputs["params"],
-        metadata=outputs["metadata"],
+        metadata=metadata if isinstance(metadata, Mapping) else None,
         cost=outputs["cost"],
         rung=outputs["rung"],
         sort_metric=outputs[_SORT_METRIC],
@@ -222,8 +239,10 @@ def _plain(value: Any) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
+    """Whether a message holds it as it is."""
     try:
         json.dumps(value)
     except (TypeError, ValueError):
         return False
-    return True
+    said = {"": value}
+    return as_outputs(said) == said
