@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from tune.objectives import Descent
 
-from maggy.errors import ConfigError, ExperimentFailedError
+from maggy.errors import ConfigError, ExperimentFailedError, ResumeError
 from maggy.tune import (
     Grid,
     Rand,
@@ -259,6 +259,33 @@ def test_metadata_that_is_too_large_is_left_out_and_costs_no_result(search):
     assert best.params["a"] == 3
     assert "dropped" in best.metadata["log"]
     assert best.metadata["step"] == 2
+
+
+@pytest.mark.parametrize("search", [suggest_by_sha, suggest_by_continuous_asha])
+def test_a_worker_that_dies_when_it_has_saved_costs_no_result(search, tmp_path):
+    class Fragile(Descent):
+        def copy(self):
+            return Fragile()
+
+        def finalize(self):
+            mark = tmp_path / f"died-{self.current_trial.params['a']}"
+            if self.current_trial.params["a"] in (3, 4) and not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    space, plan = Space(a=Grid(2, 3, 4)), [(1, 3), (1, 3)]
+    reports = search(Fragile(), space, plan, top_n=0, execution_engine="local", num_workers=1, verbose=0)
+    assert len(list(tmp_path.glob("died-*"))) == 2
+    assert sorted(report.params["a"] for report in reports) == [2, 3, 4]
+    assert {(report.rung, report.metadata["step"]) for report in reports} == {(1, 2)}
+
+
+@pytest.mark.parametrize("search", [suggest_by_sha, suggest_by_continuous_asha])
+def test_a_study_is_not_resumed_with_another_plan(search, tmp_path):
+    search(Descent(), EIGHT, HALVING, experiment_dir=tmp_path / "experiment", verbose=0)
+    with pytest.raises(ResumeError, match="optimizer"):
+        search(Descent(), EIGHT, [(1, 4), (5, 2)], resume=tmp_path / "experiment", verbose=0)
+    assert search(Descent(), EIGHT, HALVING, resume=tmp_path / "experiment", verbose=0)[0].rung == 2
 
 
 def test_hyperband_shares_the_candidates_between_its_plans():

@@ -349,9 +349,6 @@ def test_tables_and_experiment_go_where_the_call_or_the_factory_says(tmp_path):
     assert not (tmp_path / "maggy-runs").exists()
 
 
-# --- studies that are cut short
-
-
 @pytest.mark.parametrize("path", ["{}/with space/", "file://{}/url", "memory://"])
 def test_a_path_may_be_a_url_or_end_with_a_slash(path, tmp_path):
     df = pd.DataFrame({"key": [1, 2, 2]})
@@ -359,6 +356,9 @@ def test_a_path_may_be_a_url_or_end_with_a_slash(path, tmp_path):
     reports = suggest(lambda df, a: len(df), Space(a=1), df=df, partition_keys=["key"], top_n=0, temp_path=path)
     assert [report.metric for report in reports] == [1, 2]
     assert not list(tmp_path.glob("*:"))
+
+
+# --- studies that are cut short
 
 
 def test_ctrl_c_returns_what_has_finished_and_resume_tries_the_rest(tmp_path):
@@ -387,6 +387,8 @@ def test_a_study_is_not_resumed_with_other_candidates(tmp_path):
     suggest(bowl, Space(a=Grid(1, 2), b=0.5), experiment_dir=tmp_path / "experiment")
     with pytest.raises(ResumeError, match="optimizer"):
         suggest(bowl, Space(a=Grid(1, 3), b=0.5), resume=tmp_path / "experiment")
+    with pytest.raises(ResumeError, match="optimizer"):
+        suggest(bowl, Space(a=Grid(1, 2), b=0.5), local_optimizer="tpe:2", resume=tmp_path / "experiment")
 
 
 # --- studies

@@ -57,6 +57,7 @@ def optimize_noniterative(
         once(dataset, func, local),
         lambda: Once(stopper, lambda trial: report_of(dataset, trial.params, trial.metric_dict or {})),
         to_engine(execution_engine, distributed=distributed),
+        how=local,
         trackers=to_trackers(dataset, monitor, logger),
         **{"name": "tune", **settings},
     )
@@ -80,7 +81,7 @@ def optimize_by_sha(
     """
     totals = totals_of(plan)
     engine = to_engine(execution_engine, distributed=distributed)
-    return _by_rungs(objective, dataset, lambda: SuccessiveHalving(totals), monitor, engine, settings)
+    return _by_rungs(objective, dataset, lambda: SuccessiveHalving(totals), plan, monitor, engine, settings)
 
 
 def optimize_by_hyperband(
@@ -103,7 +104,7 @@ def optimize_by_hyperband(
         trials += [dataset.trials[index] for index in study]
     shuffled = TuneDataset(trials, dataset.tables)
     engine = to_engine(execution_engine, distributed=distributed)
-    return _by_rungs(objective, shuffled, lambda: Hyperband(plans=totals), monitor, engine, settings)
+    return _by_rungs(objective, shuffled, lambda: Hyperband(plans=totals), plans, monitor, engine, settings)
 
 
 def optimize_by_continuous_asha(
@@ -135,6 +136,7 @@ def optimize_by_continuous_asha(
         continuous_rungs(dataset, func, plan, always_checkpoint=always_checkpoint),
         lambda: JudgedAsha(dataset, plan, study_early_stop, trial_early_stop),
         to_engine(execution_engine),
+        how=plan,
         trackers=to_trackers(dataset, monitor, plan=plan),
         **{"name": "tune-asha", **settings},
     )
@@ -145,6 +147,7 @@ def _by_rungs(
     objective: Any,
     dataset: TuneDataset,
     make: Callable[[], Optimizer],
+    plans: Sequence[Any],
     monitor: Any,
     engine: Engine,
     settings: Mapping[str, Any],
@@ -153,7 +156,9 @@ def _by_rungs(
     func = to_iterative_objective(objective)
     _refuse_random(dataset)
     trackers = to_trackers(dataset, monitor)
-    result = run(dataset, rungs(dataset, func), make, engine, trackers=trackers, **{"name": "tune", **settings})
+    result = run(
+        dataset, rungs(dataset, func), make, engine, how=plans, trackers=trackers, **{"name": "tune", **settings}
+    )
     through = [trial for trial in result.trials if result.interrupted or _is_through(trial)]
     return _study(dataset, through, result)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -42,6 +43,7 @@ def run(
     make: Callable[[], Optimizer],
     engine: str | Engine,
     *,
+    how: object,
     name: str,
     trackers: Sequence[Tracker] = (),
     verbose: int = 1,
@@ -53,6 +55,7 @@ def run(
 
     train     the training function, made by `once`, `rungs` or `continuous_rungs`
     make      makes the optimizer of one study
+    how       by which plan or local optimizer; with another one an experiment is not resumed
     resume    folder of an experiment that was killed or interrupted, to go on with; see `lagom`
     force     resume although the objective has changed
     settings  further fields of `HyperparameterOptConfig`
@@ -63,7 +66,7 @@ def run(
     about = f"{len(dataset.trials)} candidates in {len(studies.studies)} studies ({ids}) of {train.__name__}"
     config = HyperparameterOptConfig(
         num_trials=len(dataset.trials),
-        optimizer=Studies(make, studies, about),
+        optimizer=Studies(make, studies, about, how),
         searchspace=Searchspace(),
         optimization_key=_SORT_METRIC,
         direction="min",
@@ -107,14 +110,26 @@ def rungs(dataset: TuneDataset, objective: IterativeObjectiveFunc) -> Callable[.
 
     def train(hparams: dict[str, Any], budget: float, reporter: Any) -> dict[str, Any]:
         before = reporter.load_checkpoint()
-        done, rung = (0.0, 0) if before is None else json.loads((Path(before) / _STATE).read_text())
+        saved = _state_in(before)
+        if saved.budget >= budget:  # a worker was lost when it had saved, and not yet returned
+            return saved.said
+        newest: list[TrialReport] = []
+
+        def judge(report: TrialReport) -> bool:
+            newest[:] = [report]
+            return False
 
         def save(folder: Path) -> None:
-            (folder / _STATE).write_text(json.dumps([budget, rung + 1]))
-            reporter.save_checkpoint(str(folder), step=rung)
+            _State(budget, saved.rungs + 1, _said(newest[0], None)).write(folder)
+            reporter.save_checkpoint(str(folder), step=saved.rungs)
 
         report = objective.run(
-            _candidate(dataset, hparams), lambda _: budget - done, lambda _: False, begin=before, save=save, rung=rung
+            _candidate(dataset, hparams),
+            lambda _: budget - saved.budget,
+            judge,
+            begin=before,
+            save=save,
+            rung=saved.rungs,
         )
         return _said(report, None)
 
@@ -128,18 +143,27 @@ def continuous_rungs(
 
     def train(hparams: dict[str, Any], reporter: Any) -> dict[str, Any]:
         newest: list[TrialReport] = []
+        stopped = False
         before = reporter.load_checkpoint()  # of a worker that was lost
-        first = 0 if before is None else json.loads((Path(before) / _STATE).read_text())[1]
+        saved = _state_in(before)
+        if saved.over:
+            return saved.said
 
         def judge(report: TrialReport) -> bool:
+            nonlocal stopped
             newest[:] = [report]
-            reporter.broadcast(report.sort_metric, step=report.rung + 1, wait=True)
+            try:
+                reporter.broadcast(report.sort_metric, step=report.rung + 1, wait=True)
+            except EarlyStopException:
+                stopped = True
+                raise
             return report.rung + 1 < len(plan)
 
         def save(folder: Path) -> None:
-            rung = newest[0].rung + 1
-            (folder / _STATE).write_text(json.dumps([sum(budget for budget, _ in plan[:rung]), rung]))
-            reporter.save_checkpoint(str(folder), step=rung)
+            rungs = newest[0].rung + 1
+            spent = sum(budget for budget, _ in plan[:rungs])
+            _State(spent, rungs, _said(newest[0], None), over=stopped or rungs == len(plan)).write(folder)
+            reporter.save_checkpoint(str(folder), step=rungs)
 
         try:
             report = objective.run(
@@ -148,7 +172,7 @@ def continuous_rungs(
                 judge,
                 begin=before,
                 save=save,
-                rung=first,
+                rung=saved.rungs,
                 always_checkpoint=always_checkpoint,
             )
         except EarlyStopException as stop:
@@ -160,7 +184,30 @@ def continuous_rungs(
     return _named_after(objective, train)
 
 
+@dataclass
+class _State:
+    """How far a candidate has come: lies in its checkpoint, beside what the objective has saved.
+
+    budget  that it has spent
+    rungs   how many it has run
+    said    its report, as a training function returns it
+    over    whether it goes no further
+    """
+
+    budget: float = 0.0
+    rungs: int = 0
+    said: dict[str, Any] = field(default_factory=dict)
+    over: bool = False
+
+    def write(self, folder: Path) -> None:
+        (folder / _STATE).write_text(json.dumps(asdict(self)))
+
+
 _STATE = "__RUNG__"
+
+
+def _state_in(checkpoint: Any) -> _State:
+    return _State() if checkpoint is None else _State(**json.loads((Path(checkpoint) / _STATE).read_text()))
 
 
 def _named_after(objective: Any, train: Callable[..., Any]) -> Callable[..., Any]:
