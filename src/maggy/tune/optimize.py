@@ -46,6 +46,8 @@ def optimize_noniterative(
     optimizer  the local optimizer
     """
     func, local = to_noniterative_objective(objective), to_local_optimizer(optimizer)
+    if not isinstance(stopper, NonIterativeStopper | None):
+        raise ConfigError(f"stopper is e.g. n_samples(10), or SimpleNonIterativeStopper(function), got {stopper!r}")
     for trial in dataset.trials if local is None else ():
         if not trial.params.empty:
             raise ConfigError(

@@ -237,11 +237,11 @@ def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
         "params": report.params.simple_value,
         "metadata": _plain(report.metadata),
     }
-    if reporter is None:
-        said["metadata"] = as_outputs(said["metadata"])
-    elif not _is_plain(said["metadata"]):
-        reporter.save_checkpoint(report.metadata)
-        said["metadata"] = None
+    if not _is_plain(said["metadata"]):
+        said["metadata"] = as_outputs(said["metadata"])  # loggers and monitors see this much
+        if reporter is not None:
+            reporter.save_checkpoint(report.metadata)
+            said["saved"] = True
     return said
 
 
@@ -270,7 +270,7 @@ def reports_of(dataset: TuneDataset, trials: Iterable[LagomTrial]) -> list[Trial
         if not trial.state.has_result or trial.metric_dict is None:
             continue
         report = report_of(dataset, trial.params, trial.metric_dict)
-        if trial.metric_dict["metadata"] is None and trial.checkpoint is not None:
+        if trial.metric_dict.get("saved") and trial.checkpoint is not None:
             report.metadata = load_checkpoint(trial.checkpoint)
         reports.append(report)
     return reports
