@@ -57,6 +57,17 @@ def test_one_that_fails_is_said_once_and_the_experiment_goes_on(tmp_path, capsys
     assert not any(isinstance(event, ev.TrialFinished) for event in notes.events)
 
 
+def test_one_that_cannot_show_itself_is_said_once(tmp_path, capsys):
+    class Shapeless(Notes):
+        def view(self):
+            raise ValueError("no shape")
+
+    notes = Shapeless()
+    experiment(tmp_path, notes)
+    assert capsys.readouterr().err.count("Shapeless failed") == 1
+    assert notes.ended == 1
+
+
 def test_it_is_told_of_the_end_where_the_experiment_fails(tmp_path):
     def train(x):
         raise ValueError("never")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from tune.objectives import Descent
 
-from maggy.errors import ConfigError
+from maggy.errors import ConfigError, ExperimentFailedError, ResumeError
 from maggy.tune import (
     Grid,
     Rand,
@@ -66,6 +68,24 @@ def test_validation_finds_a_checkpoint_that_does_not_work():
 
     with pytest.raises(FileNotFoundError):
         validate_iterative_objective(Forgetful(), Trial("t", {"a": 3}), [1, 2], print)
+
+
+def test_a_checkpoint_has_the_names_of_file_systems_of_fugue_tune():
+    class Old(Descent):
+        def save_checkpoint(self, fs):
+            fs.makedir("deep")
+            fs.opendir("deep").writetext("STEP", str(self.step))
+            fs.writefile("FILE", io.BytesIO(b"written"))
+            assert Path(fs.getsyspath("/FILE")).is_file()
+
+        def load_checkpoint(self, fs):
+            with fs.openbin("/FILE") as file:
+                assert file.read() == b"written"
+            self.step = int(fs.opendir("deep").readtext("STEP"))
+
+    seen = []
+    validate_iterative_objective(Old, Trial("t", {"a": 3}), [1, 2], seen.extend)
+    assert [report.metadata["step"] for report in seen] == [1, 3]
 
 
 def test_validation_keeps_checkpoints_where_it_is_told_to(tmp_path):
@@ -197,6 +217,75 @@ def test_a_candidate_that_fails_in_the_last_rung_has_no_report_of_one_before():
 
 
 # --- Hyperband
+
+
+@pytest.mark.parametrize("search", [suggest_by_sha, suggest_by_continuous_asha])
+def test_where_nobody_comes_to_a_result_that_is_said(search):
+    class Broken(Descent):
+        def copy(self):
+            return Broken()
+
+        def finalize(self):
+            raise OSError("the disk is gone")
+
+    with pytest.raises(ExperimentFailedError, match="the disk is gone"):
+        search(Broken(), EIGHT, [(1, 2), (1, 1)], verbose=0)
+
+
+def test_an_iteration_that_costs_nothing_is_an_error_and_not_endless():
+    class Free(Descent):
+        def run_single_iteration(self):
+            return super().run_single_iteration().with_cost(0)
+
+        def copy(self):
+            return Free()
+
+    with pytest.raises(ExperimentFailedError, match="cost of 0"):
+        suggest_by_sha(Free(), EIGHT, HALVING, verbose=0)
+
+
+@pytest.mark.parametrize("search", [suggest_by_sha, suggest_by_continuous_asha])
+def test_metadata_that_is_too_large_is_left_out_and_costs_no_result(search):
+    class Talkative(Descent):
+        def copy(self):
+            return Talkative()
+
+        def run_single_iteration(self):
+            report = super().run_single_iteration()
+            report.metadata["log"] = "x" * 3_000_000
+            return report
+
+    [best] = search(Talkative(), Space(a=Grid(1, 2, 3)), [(1, 3), (1, 3)], verbose=0)
+    assert best.params["a"] == 3
+    assert "dropped" in best.metadata["log"]
+    assert best.metadata["step"] == 2
+
+
+@pytest.mark.parametrize("search", [suggest_by_sha, suggest_by_continuous_asha])
+def test_a_worker_that_dies_when_it_has_saved_costs_no_result(search, tmp_path):
+    class Fragile(Descent):
+        def copy(self):
+            return Fragile()
+
+        def finalize(self):
+            mark = tmp_path / f"died-{self.current_trial.params['a']}"
+            if self.current_trial.params["a"] in (3, 4) and not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    space, plan = Space(a=Grid(2, 3, 4)), [(1, 3), (1, 3)]
+    reports = search(Fragile(), space, plan, top_n=0, execution_engine="local", num_workers=1, verbose=0)
+    assert len(list(tmp_path.glob("died-*"))) == 2
+    assert sorted(report.params["a"] for report in reports) == [2, 3, 4]
+    assert {(report.rung, report.metadata["step"]) for report in reports} == {(1, 2)}
+
+
+@pytest.mark.parametrize("search", [suggest_by_sha, suggest_by_continuous_asha])
+def test_a_study_is_not_resumed_with_another_plan(search, tmp_path):
+    search(Descent(), EIGHT, HALVING, experiment_dir=tmp_path / "experiment", verbose=0)
+    with pytest.raises(ResumeError, match="optimizer"):
+        search(Descent(), EIGHT, [(1, 4), (5, 2)], resume=tmp_path / "experiment", verbose=0)
+    assert search(Descent(), EIGHT, HALVING, resume=tmp_path / "experiment", verbose=0)[0].rung == 2
 
 
 def test_hyperband_shares_the_candidates_between_its_plans():

@@ -65,6 +65,13 @@ def test_each_candidate_is_a_run_and_the_best_is_in_that_of_the_study():
     assert len({study.unique_id, *(child.unique_id for child in study.children)}) == 5
 
 
+def test_metadata_that_no_message_can_hold_is_written_down_as_text():
+    study = Kept()
+    [report] = suggest(lambda a: (float(a), {"model": "m", "seen": {a}}), Space(a=1), logger=study)
+    assert report.metadata == {"model": "m", "seen": {1}}
+    assert study.children[0].metadata == {"model": "m", "seen": "{1}"}
+
+
 def test_a_candidate_that_fails_is_a_run_that_has_failed():
     def objective(a):
         if a == 2:

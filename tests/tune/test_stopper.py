@@ -106,6 +106,11 @@ def temporary(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def test_what_is_no_stopper_is_said_before_anything_starts():
+    with pytest.raises(ConfigError, match="SimpleNonIterativeStopper"):
+        suggest_for_noniterative_objective(lambda a: a, Space(a=1), stopper=lambda *seen: True)
+
+
 def test_each_partition_stops_on_its_own_and_again_in_the_next_study():
     frame = pd.DataFrame({"k": ["x", "y"]})
     stopper = n_samples(2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from datetime import date
+from decimal import Decimal
 
 import pandas as pd
 import pyarrow as pa
@@ -116,6 +118,44 @@ def test_nested_expressions_and_computed_values_reach_the_objective():
 def test_a_pair_of_metric_and_metadata_is_kept_apart():
     [report] = suggest(lambda a: (a, {"note": "fine", "parts": [a, 2]}), Space(a=3))
     assert (report.metric, report.metadata) == (3.0, {"note": "fine", "parts": [3, 2]})
+
+
+@pytest.mark.parametrize("name", ["reporter", "hparams", "budget", "seed", "#"])
+def test_parameters_and_keys_may_be_called_like_anything_of_ours(name):
+    def objective(**given):
+        return given[name] + (len(given["df"]) if "df" in given else 0)
+
+    space = Space({name: Grid(5, 6)})
+    assert values(suggest(objective, space, top_n=0), name) == [5, 6]
+    df = pd.DataFrame({name: [7, 8, 8]})
+    reports = suggest(objective, space, df=df, partition_keys=[name], top_n=0)
+    assert [(report.trial.keys, report.metric) for report in reports] == [([7], 6), ([7], 7), ([8], 7), ([8], 8)]
+
+
+@pytest.mark.parametrize("returned", [None, "text", (1, 2), 10**400])
+def test_what_is_no_result_is_said_with_the_name_of_the_objective(returned):
+    def lost(a):
+        return returned
+
+    with pytest.raises(ExperimentFailedError, match="lost has to return a number"):
+        suggest(lost, Space(a=Grid(1, 2)))
+
+
+def test_an_object_that_can_be_called_keeps_its_attributes_to_itself():
+    class Model:
+        def __init__(self):
+            self.function, self.min_better, self.run = "a parabola", "who knows", 3
+
+        def __call__(self, a):
+            return (a - 1) ** 2
+
+    assert values(suggest(Model(), Space(a=Grid(0, 1, 2)))) == [1]
+
+
+@pytest.mark.parametrize("metadata", [{"text": "x" * 3_000_000}, {1: 2}, {"huge": 2**70}], ids=["large", "int", "huge"])
+def test_metadata_arrives_as_it_was(metadata):
+    [report] = suggest(lambda a: (1.0, metadata), Space(a=1))
+    assert report.metadata == metadata
 
 
 def test_metadata_that_no_message_can_hold_arrives_all_the_same():
@@ -239,6 +279,41 @@ def test_a_missing_key_is_a_key_of_its_own():
     assert {report.trial.keys[0]: report.metric for report in reports} == {"x": 4.0, None: 2.0}
 
 
+def test_keys_may_be_of_any_type_that_can_be_sorted():
+    columns = [
+        pd.to_datetime([1, 2, 1]),  # nanoseconds: no type of Python's own holds them
+        pd.Categorical(["b", "a", "b"], categories=["b", "a", "never"]),
+        [Decimal("1.10"), Decimal("2.2"), Decimal("1.10")],
+        [date(2020, 1, 1), date(2020, 1, 2), date(2020, 1, 1)],
+        [None, "None", None],
+    ]
+    for column in columns:
+        df = pd.DataFrame({"key": column})
+        reports = suggest(lambda df, a: len(df), Space(a=1), df=df, partition_keys="key", top_n=0)
+        assert sorted(report.metric for report in reports) == [1.0, 2.0], column
+        assert len({report.trial_id for report in reports}) == 2
+
+
+def test_nan_is_one_key_as_any_missing_value_is():
+    df = pa.table({"key": [1.0, float("nan"), float("nan")]})
+    reports = suggest(lambda df, a: len(df), Space(a=1), df=df, partition_keys=["key"], top_n=0)
+    assert [(report.trial.keys, report.metric) for report in reports] == [([1.0], 1.0), ([None], 2.0)]
+
+
+@pytest.mark.parametrize(
+    "df",
+    [
+        pd.DataFrame([[1, 2, 3]], columns=["key", "x", "x"]),
+        pd.DataFrame({"key": [1, "a"]}),
+        pd.DataFrame({"key": [[1], [2]]}),
+    ],
+    ids=["a name twice", "mixed types", "lists as keys"],
+)
+def test_a_table_that_cannot_be_cut_is_said_with_its_name(df):
+    with pytest.raises(ConfigError, match="sales cannot be written"):
+        suggest(bowl, Space(a=1, b=2), df=df, df_name="sales", partition_keys=["key"])
+
+
 def test_a_column_that_does_not_exist_is_said_before_anything_starts():
     with pytest.raises(ConfigError, match="no column 'zz'"):
         suggest(distance, Space(a=1), df=rows(), partition_keys=["zz"])
@@ -274,6 +349,15 @@ def test_tables_and_experiment_go_where_the_call_or_the_factory_says(tmp_path):
     assert not (tmp_path / "maggy-runs").exists()
 
 
+@pytest.mark.parametrize("path", ["{}/with space/", "file://{}/url", "memory://"])
+def test_a_path_may_be_a_url_or_end_with_a_slash(path, tmp_path):
+    df = pd.DataFrame({"key": [1, 2, 2]})
+    path = path.format(tmp_path)
+    reports = suggest(lambda df, a: len(df), Space(a=1), df=df, partition_keys=["key"], top_n=0, temp_path=path)
+    assert [report.metric for report in reports] == [1, 2]
+    assert not list(tmp_path.glob("*:"))
+
+
 # --- studies that are cut short
 
 
@@ -303,6 +387,8 @@ def test_a_study_is_not_resumed_with_other_candidates(tmp_path):
     suggest(bowl, Space(a=Grid(1, 2), b=0.5), experiment_dir=tmp_path / "experiment")
     with pytest.raises(ResumeError, match="optimizer"):
         suggest(bowl, Space(a=Grid(1, 3), b=0.5), resume=tmp_path / "experiment")
+    with pytest.raises(ResumeError, match="optimizer"):
+        suggest(bowl, Space(a=Grid(1, 2), b=0.5), local_optimizer="tpe:2", resume=tmp_path / "experiment")
 
 
 # --- studies
@@ -315,6 +401,19 @@ def test_the_best_of_one_study_are_the_candidates_of_the_next():
     assert sorted(values(again.result())) in ([0, 1], [1, 2])
     again.union_with(study)
     assert len(again.result()) == 6
+
+
+def test_the_best_of_several_partitions_are_one_study_for_each():
+    df = pd.DataFrame({"key": ["x", "y"]})
+    dataset = TuneDatasetBuilder(Space(a=Grid(*range(4)))).add_df("df", df).build(["key"])
+    study = optimize_noniterative(lambda a, df: a, dataset, verbose=0)
+    following = study.next_tune_dataset(2)
+    assert [[following.trials[index].keys for index in each] for each in following.studies()] == [
+        [["x"], ["x"]],
+        [["y"], ["y"]],
+    ]
+    with pytest.raises(ConfigError, match="by the same keys"):
+        study.union_with(optimize_noniterative(bowl, TuneDatasetBuilder(Space(a=1, b=2)).build(), verbose=0))
 
 
 def test_trials_of_several_processes_run_at_the_same_time():

@@ -66,6 +66,7 @@ class Tracking:
         self._thread.join()
 
     def _track(self) -> None:
+        works = True
         try:
             over = False
             while not over:
@@ -75,11 +76,13 @@ class Tracking:
                 self._tracker.refresh()
                 self._look()
         except Exception as error:
+            works = False
             self._failed(error)
             self._over.wait()
         try:
             self._tracker.end()
-            self._look()
+            if works:
+                self._look()
         except Exception as error:
             self._failed(error)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import shutil
 import tempfile
@@ -24,7 +23,7 @@ _SHUFFLE_SEED = 0
 class TuneDataset:
     """Candidates, in the order in which they are tried, and the tables that they are tried on.
 
-    trials  those of one partition follow each other
+    trials  those of one partition are a study
     tables  None where there are none
     """
 
@@ -38,10 +37,10 @@ class TuneDataset:
 
     def studies(self) -> list[list[int]]:
         """The numbers of the candidates of each partition."""
-        return [
-            [index for index, _ in group]
-            for _, group in itertools.groupby(enumerate(self.trials), key=lambda each: tuple(each[1].keys))
-        ]
+        found: dict[Key, list[int]] = {}
+        for index, trial in enumerate(self.trials):
+            found.setdefault(tuple(trial.keys), []).append(index)
+        return list(found.values())
 
 
 class TuneDatasetBuilder:
@@ -73,7 +72,7 @@ class TuneDatasetBuilder:
 
     def build(
         self,
-        partition_keys: Sequence[str] = (),
+        partition_keys: str | Sequence[str] = (),
         *,
         shuffle: bool = True,
         trial_metadata: Mapping[str, Any] | None = None,
@@ -90,7 +89,8 @@ class TuneDatasetBuilder:
         for name, _, _ in self._given:
             if name in self._space:
                 raise ConfigError(f"{name!r} is both a parameter and a table: rename one (df_name)")
-        tables = self._tables(tuple(sorted(partition_keys)))
+        names = [partition_keys] if isinstance(partition_keys, str) else partition_keys
+        tables = self._tables(tuple(sorted(set(map(str, names)))))
         templates = [TuningParametersTemplate(cell) for cell in self._space.cells()]
         if not templates:
             raise ConfigError("the space has no candidate: everything in it is forbidden")

@@ -8,7 +8,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
@@ -21,12 +21,12 @@ from maggy.tune.trial import Trial, TrialReport
 class CheckpointFolder(DirFileSystem):  # type: ignore[misc]  # fsspec has no types
     """A checkpoint's folder on this machine, as a file system of fsspec: paths are relative to it.
 
-    It also has the names of PyFilesystem, which earlier versions of Fugue-Tune gave.
+    It also has the names of PyFilesystem that objectives of Fugue-Tune call most.
     """
 
     def getsyspath(self, path: str) -> str:
         """The path on this machine, for libraries that want one."""
-        return str(Path(self.path) / path)
+        return str(Path(self.path) / path.lstrip("/"))
 
     def writetext(self, path: str, text: str) -> None:
         self.write_text(path, text)
@@ -36,6 +36,16 @@ class CheckpointFolder(DirFileSystem):  # type: ignore[misc]  # fsspec has no ty
 
     def writebytes(self, path: str, data: bytes) -> None:
         self.pipe_file(path, data)
+
+    def writefile(self, path: str, file: IO[bytes]) -> None:
+        with self.open(path, "wb") as written:
+            shutil.copyfileobj(file, written)
+
+    def openbin(self, path: str, mode: str = "r") -> Any:
+        return self.open(path, f"{mode.replace('b', '')}b")
+
+    def opendir(self, path: str) -> CheckpointFolder:
+        return CheckpointFolder(path=self.getsyspath(path), fs=self.fs)
 
     def readbytes(self, path: str) -> bytes:
         return bytes(self.cat_file(path))
@@ -86,7 +96,9 @@ class IterativeObjectiveFunc(ABC):
         report: TrialReport | None = None
         used = 0.0
         while used < budget:
-            report = self.run_single_iteration()
+            report = self._checked(self.run_single_iteration())
+            if not report.cost > 0:
+                raise ValueError(f"{type(self).__name__} reported a cost of {report.cost}, which uses up no budget")
             used += report.cost
         if report is None:
             raise ConfigError(f"a rung needs a budget above 0, got {budget}")
@@ -141,10 +153,13 @@ class IterativeObjectiveFunc(ABC):
             func.finalize()
 
     def _report(self, budget: float) -> TrialReport:
-        report = self.run_single_rung(budget)
+        report = self._checked(self.run_single_rung(budget))
+        return report.with_sort_metric(self.generate_sort_metric(report.metric)).with_rung(self._rung)
+
+    def _checked(self, report: object) -> TrialReport:
         if not isinstance(report, TrialReport):
             raise TypeError(f"{type(self).__name__} has to return a TrialReport, got {type(report).__name__}")
-        return report.with_sort_metric(self.generate_sort_metric(report.metric)).with_rung(self._rung)
+        return report
 
     def _save(self, save: Callable[[Path], None]) -> None:
         folder = Path(tempfile.mkdtemp(prefix="maggy-rung-"))

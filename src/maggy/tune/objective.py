@@ -46,8 +46,8 @@ class FunctionObjective(NonIterativeObjectiveFunc):
     def __init__(self, function: Callable[..., Any], min_better: bool = True) -> None:
         if not callable(function):
             raise ConfigError(f"an objective is a function, or a NonIterativeObjectiveFunc, got {function!r}")
+        update_wrapper(self, function, updated=())  # what an object has beside its name is its own
         self.function, self.min_better = function, min_better
-        update_wrapper(self, function)
         self._trial_argument = _argument_of(function, Trial)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -65,7 +65,13 @@ class FunctionObjective(NonIterativeObjectiveFunc):
             return value
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], Mapping):
             return TrialReport(trial, value[0], metadata=value[1])
-        return TrialReport(trial, value)
+        try:
+            return TrialReport(trial, value)
+        except (TypeError, ValueError, OverflowError):
+            name = getattr(self, "__name__", type(self.function).__name__)
+            raise TypeError(
+                f"{name} has to return a number, or a pair of a number and a dict of metadata, got {value!r:.200}"
+            ) from None
 
 
 @overload

@@ -8,9 +8,10 @@ from math import isfinite
 from typing import Any
 
 from maggy.engine.base import Engine
-from maggy.errors import ConfigError
+from maggy.errors import ConfigError, ExperimentFailedError
 from maggy.optimizer import Hyperband, Optimizer, SuccessiveHalving
 from maggy.optimizer import Plan as TotalPlan
+from maggy.result import Result
 from maggy.trial import Trial
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.engines import to_engine
@@ -45,6 +46,8 @@ def optimize_noniterative(
     optimizer  the local optimizer
     """
     func, local = to_noniterative_objective(objective), to_local_optimizer(optimizer)
+    if not isinstance(stopper, NonIterativeStopper | None):
+        raise ConfigError(f"stopper is e.g. n_samples(10), or SimpleNonIterativeStopper(function), got {stopper!r}")
     for trial in dataset.trials if local is None else ():
         if not trial.params.empty:
             raise ConfigError(
@@ -56,10 +59,11 @@ def optimize_noniterative(
         once(dataset, func, local),
         lambda: Once(stopper, lambda trial: report_of(dataset, trial.params, trial.metric_dict or {})),
         to_engine(execution_engine, distributed=distributed),
+        how=local,
         trackers=to_trackers(dataset, monitor, logger),
         **{"name": "tune", **settings},
     )
-    return StudyResult(dataset, reports_of(dataset, result.trials), result)
+    return _study(dataset, result.trials, result)
 
 
 def optimize_by_sha(
@@ -79,7 +83,7 @@ def optimize_by_sha(
     """
     totals = totals_of(plan)
     engine = to_engine(execution_engine, distributed=distributed)
-    return _by_rungs(objective, dataset, lambda: SuccessiveHalving(totals), monitor, engine, settings)
+    return _by_rungs(objective, dataset, lambda: SuccessiveHalving(totals), plan, monitor, engine, settings)
 
 
 def optimize_by_hyperband(
@@ -102,7 +106,7 @@ def optimize_by_hyperband(
         trials += [dataset.trials[index] for index in study]
     shuffled = TuneDataset(trials, dataset.tables)
     engine = to_engine(execution_engine, distributed=distributed)
-    return _by_rungs(objective, shuffled, lambda: Hyperband(plans=totals), monitor, engine, settings)
+    return _by_rungs(objective, shuffled, lambda: Hyperband(plans=totals), plans, monitor, engine, settings)
 
 
 def optimize_by_continuous_asha(
@@ -134,16 +138,18 @@ def optimize_by_continuous_asha(
         continuous_rungs(dataset, func, plan, always_checkpoint=always_checkpoint),
         lambda: JudgedAsha(dataset, plan, study_early_stop, trial_early_stop),
         to_engine(execution_engine),
+        how=plan,
         trackers=to_trackers(dataset, monitor, plan=plan),
         **{"name": "tune-asha", **settings},
     )
-    return StudyResult(dataset, reports_of(dataset, result.trials), result)
+    return _study(dataset, result.trials, result)
 
 
 def _by_rungs(
     objective: Any,
     dataset: TuneDataset,
     make: Callable[[], Optimizer],
+    plans: Sequence[Any],
     monitor: Any,
     engine: Engine,
     settings: Mapping[str, Any],
@@ -152,9 +158,26 @@ def _by_rungs(
     func = to_iterative_objective(objective)
     _refuse_random(dataset)
     trackers = to_trackers(dataset, monitor)
-    result = run(dataset, rungs(dataset, func), make, engine, trackers=trackers, **{"name": "tune", **settings})
+    result = run(
+        dataset, rungs(dataset, func), make, engine, how=plans, trackers=trackers, **{"name": "tune", **settings}
+    )
     through = [trial for trial in result.trials if result.interrupted or _is_through(trial)]
-    return StudyResult(dataset, reports_of(dataset, through), result)
+    return _study(dataset, through, result)
+
+
+def _study(dataset: TuneDataset, trials: Iterable[Trial], result: Result) -> StudyResult:
+    """What the reports of these trials come to. Raises ExperimentFailedError where all that were tried have failed."""
+    reports = reports_of(dataset, trials)
+    failed = [trial for trial in result.trials if trial.error]
+    if failed and not reports and not result.interrupted:
+        raise ExperimentFailedError(
+            f"no candidate came to a result, as {len(failed)} have failed: {failed[0].error}\n"
+            f"{failed[0].traceback or ''}".rstrip(),
+            error=failed[0].error or "",
+            traceback=failed[0].traceback or "",
+            failed=len(failed),
+        )
+    return StudyResult(dataset, reports, result)
 
 
 def _is_through(trial: Trial) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from maggy.config import HyperparameterOptConfig
 from maggy.context.checkpoint import load_checkpoint
+from maggy.context.metric import as_outputs
 from maggy.engine.base import Engine
-from maggy.errors import EarlyStopException
+from maggy.errors import EarlyStopException, MetricValueError
 from maggy.experiment import lagom
 from maggy.optimizer import Optimizer
 from maggy.result import Result
@@ -31,6 +34,7 @@ Plan = Sequence[tuple[float, int]]
 """Rungs as pairs of what a rung adds to the budget, and how many go on from it."""
 
 _SORT_METRIC = "Metric"
+_TAKEN = {"hparams", "reporter"}  # what the training functions here ask for
 
 
 def run(
@@ -39,6 +43,7 @@ def run(
     make: Callable[[], Optimizer],
     engine: str | Engine,
     *,
+    how: object,
     name: str,
     trackers: Sequence[Tracker] = (),
     verbose: int = 1,
@@ -50,21 +55,18 @@ def run(
 
     train     the training function, made by `once`, `rungs` or `continuous_rungs`
     make      makes the optimizer of one study
+    how       by which plan or local optimizer; with another one an experiment is not resumed
     resume    folder of an experiment that was killed or interrupted, to go on with; see `lagom`
     force     resume although the objective has changed
     settings  further fields of `HyperparameterOptConfig`
     """
-    names = dataset.keys
-    shown = [
-        {CANDIDATE: index, **dict(zip(names, map(_plain, trial.keys), strict=True)), **trial.params.describe()}
-        for index, trial in enumerate(dataset.trials)
-    ]
+    shown = [_shown(dataset.keys, index, trial) for index, trial in enumerate(dataset.trials)]
     studies = Candidates([[shown[index] for index in study] for study in dataset.studies()])
     ids = hashlib.sha256("".join(trial.trial_id for trial in dataset.trials).encode()).hexdigest()[:12]
     about = f"{len(dataset.trials)} candidates in {len(studies.studies)} studies ({ids}) of {train.__name__}"
     config = HyperparameterOptConfig(
         num_trials=len(dataset.trials),
-        optimizer=Studies(make, studies, about),
+        optimizer=Studies(make, studies, about, how),
         searchspace=Searchspace(),
         optimization_key=_SORT_METRIC,
         direction="min",
@@ -74,6 +76,15 @@ def run(
     if resume is not None:
         config.experiment_dir = None
     return lagom(train, config, engine=engine, track=trackers, verbose=verbose, resume=resume, force=force)
+
+
+def _shown(names: Sequence[str], index: int, trial: Trial) -> dict[str, Any]:
+    """What journals and people see of a candidate: its number, by which workers know it, keys and parameters."""
+    keys = {name: key if _is_plain(key) else str(key) for name, key in zip(names, trial.keys, strict=True)}
+    seen = {CANDIDATE: index, **keys, **trial.params.describe()}
+    for name in _TAKEN & seen.keys():
+        seen[f"{name}_"] = seen.pop(name)
+    return {**seen, CANDIDATE: index}
 
 
 # --- on a worker
@@ -99,14 +110,26 @@ def rungs(dataset: TuneDataset, objective: IterativeObjectiveFunc) -> Callable[.
 
     def train(hparams: dict[str, Any], budget: float, reporter: Any) -> dict[str, Any]:
         before = reporter.load_checkpoint()
-        done, rung = (0.0, 0) if before is None else json.loads((Path(before) / _STATE).read_text())
+        saved = _state_in(before)
+        if saved.budget >= budget:  # a worker was lost when it had saved, and not yet returned
+            return saved.said
+        newest: list[TrialReport] = []
+
+        def judge(report: TrialReport) -> bool:
+            newest[:] = [report]
+            return False
 
         def save(folder: Path) -> None:
-            (folder / _STATE).write_text(json.dumps([budget, rung + 1]))
-            reporter.save_checkpoint(str(folder), step=rung)
+            _State(budget, saved.rungs + 1, _said(newest[0], None)).write(folder)
+            reporter.save_checkpoint(str(folder), step=saved.rungs)
 
         report = objective.run(
-            _candidate(dataset, hparams), lambda _: budget - done, lambda _: False, begin=before, save=save, rung=rung
+            _candidate(dataset, hparams),
+            lambda _: budget - saved.budget,
+            judge,
+            begin=before,
+            save=save,
+            rung=saved.rungs,
         )
         return _said(report, None)
 
@@ -120,18 +143,27 @@ def continuous_rungs(
 
     def train(hparams: dict[str, Any], reporter: Any) -> dict[str, Any]:
         newest: list[TrialReport] = []
+        stopped = False
         before = reporter.load_checkpoint()  # of a worker that was lost
-        first = 0 if before is None else json.loads((Path(before) / _STATE).read_text())[1]
+        saved = _state_in(before)
+        if saved.over:
+            return saved.said
 
         def judge(report: TrialReport) -> bool:
+            nonlocal stopped
             newest[:] = [report]
-            reporter.broadcast(report.sort_metric, step=report.rung + 1, wait=True)
+            try:
+                reporter.broadcast(report.sort_metric, step=report.rung + 1, wait=True)
+            except EarlyStopException:
+                stopped = True
+                raise
             return report.rung + 1 < len(plan)
 
         def save(folder: Path) -> None:
-            rung = newest[0].rung + 1
-            (folder / _STATE).write_text(json.dumps([sum(budget for budget, _ in plan[:rung]), rung]))
-            reporter.save_checkpoint(str(folder), step=rung)
+            rungs = newest[0].rung + 1
+            spent = sum(budget for budget, _ in plan[:rungs])
+            _State(spent, rungs, _said(newest[0], None), over=stopped or rungs == len(plan)).write(folder)
+            reporter.save_checkpoint(str(folder), step=rungs)
 
         try:
             report = objective.run(
@@ -140,7 +172,7 @@ def continuous_rungs(
                 judge,
                 begin=before,
                 save=save,
-                rung=first,
+                rung=saved.rungs,
                 always_checkpoint=always_checkpoint,
             )
         except EarlyStopException as stop:
@@ -152,7 +184,30 @@ def continuous_rungs(
     return _named_after(objective, train)
 
 
+@dataclass
+class _State:
+    """How far a candidate has come: lies in its checkpoint, beside what the objective has saved.
+
+    budget  that it has spent
+    rungs   how many it has run
+    said    its report, as a training function returns it
+    over    whether it goes no further
+    """
+
+    budget: float = 0.0
+    rungs: int = 0
+    said: dict[str, Any] = field(default_factory=dict)
+    over: bool = False
+
+    def write(self, folder: Path) -> None:
+        (folder / _STATE).write_text(json.dumps(asdict(self)))
+
+
 _STATE = "__RUNG__"
+
+
+def _state_in(checkpoint: Any) -> _State:
+    return _State() if checkpoint is None else _State(**json.loads((Path(checkpoint) / _STATE).read_text()))
 
 
 def _named_after(objective: Any, train: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,7 +221,13 @@ def _candidate(dataset: TuneDataset, hparams: Mapping[str, Any]) -> Trial:
 
 
 def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
-    """A report as what a training function returns. Metadata that no message can hold goes into a checkpoint."""
+    """A report as what a training function returns.
+
+    reporter  puts metadata that no message can hold into a checkpoint; None for an objective whose checkpoints are its
+              own: such values are kept as text, and what is too large is left out
+    """
+    if not isfinite(report.sort_metric):
+        raise MetricValueError(f"the objective came to {report.sort_metric}, which is no result")
     said = {
         _SORT_METRIC: report.sort_metric,
         "metric": report.metric,
@@ -176,9 +237,11 @@ def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
         "params": report.params.simple_value,
         "metadata": _plain(report.metadata),
     }
-    if reporter is not None and not _is_plain(said["metadata"]):
-        reporter.save_checkpoint(report.metadata)
-        said["metadata"] = None
+    if not _is_plain(said["metadata"]):
+        said["metadata"] = as_outputs(said["metadata"])  # loggers and monitors see this much
+        if reporter is not None:
+            reporter.save_checkpoint(report.metadata)
+            said["saved"] = True
     return said
 
 
@@ -187,11 +250,12 @@ def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
 
 def report_of(dataset: TuneDataset, params: Mapping[str, Any], outputs: Mapping[str, Any]) -> TrialReport:
     """The report that a trial of these parameters returned."""
+    metadata = outputs["metadata"]
     return TrialReport(
         dataset.trials[params[CANDIDATE]],
         outputs["metric"],
         params=outputs["params"],
-        metadata=outputs["metadata"],
+        metadata=metadata if isinstance(metadata, Mapping) else None,
         cost=outputs["cost"],
         rung=outputs["rung"],
         sort_metric=outputs[_SORT_METRIC],
@@ -206,7 +270,7 @@ def reports_of(dataset: TuneDataset, trials: Iterable[LagomTrial]) -> list[Trial
         if not trial.state.has_result or trial.metric_dict is None:
             continue
         report = report_of(dataset, trial.params, trial.metric_dict)
-        if trial.metric_dict["metadata"] is None and trial.checkpoint is not None:
+        if trial.metric_dict.get("saved") and trial.checkpoint is not None:
             report.metadata = load_checkpoint(trial.checkpoint)
         reports.append(report)
     return reports
@@ -222,8 +286,10 @@ def _plain(value: Any) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
+    """Whether a message holds it as it is."""
     try:
         json.dumps(value)
     except (TypeError, ValueError):
         return False
-    return True
+    said = {"": value}
+    return as_outputs(said) == said

@@ -49,14 +49,17 @@ class Studies(Optimizer):
 
     make        makes the optimizer of a study; it draws nothing but its candidates
     candidates  of each study
-    about       what is tried, in one line; by it a study that is resumed is known again
+    about       what is tried, in one line
+    how         by which plan or local optimizer; by both a study that is resumed is known again
     """
 
     needs_curves: ClassVar[bool] = True
     objectives = "one"
 
-    def __init__(self, make: Callable[[], Optimizer], candidates: Candidates, about: str = "") -> None:
-        self._make, self._candidates, self.about = make, candidates, about
+    def __init__(
+        self, make: Callable[[], Optimizer], candidates: Candidates, about: str = "", how: object = None
+    ) -> None:
+        self._make, self._candidates, self.about, self.how = make, candidates, about, how
 
     def prepare(self, setting: Setting) -> int:
         super().prepare(setting)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from maggy.errors import ConfigError
 from maggy.result import Result
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.trial import TrialReport
@@ -74,7 +75,15 @@ class StudyResult:
         return TuneDataset([report.trial for report in self.result(best_n)], self.dataset.tables)
 
     def union_with(self, other: StudyResult) -> None:
-        """Take in the reports of another study; of a candidate that both have, the better one."""
+        """Take in the reports of another study; of a candidate that both have, the better one.
+
+        Raises ConfigError where the other is partitioned by other keys.
+        """
+        if other.dataset.keys != self.dataset.keys:
+            raise ConfigError(
+                f"studies can be united that are partitioned by the same keys, got {self.dataset.keys} and "
+                f"{other.dataset.keys}"
+            )
         best = {report.trial_id: report for report in self.reports}
         for report in other.reports:
             known = best.get(report.trial_id)

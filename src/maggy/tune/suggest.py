@@ -29,7 +29,7 @@ def suggest_for_noniterative_objective(
     df: Any = None,
     df_name: str = TUNE_DATASET_DF_DEFAULT_NAME,
     temp_path: str = "",
-    partition_keys: Sequence[str] | None = None,
+    partition_keys: str | Sequence[str] | None = None,
     top_n: int = 1,
     local_optimizer: str | NonIterativeObjectiveLocalOptimizer | None = None,
     logger: Any = None,
@@ -48,7 +48,7 @@ def suggest_for_noniterative_objective(
                       number and a dict of metadata; smaller is better, unless `noniterative_objective` says otherwise.
                       Or an object of `NonIterativeObjectiveFunc`
     space             grids and samples are candidates; what they leave to choose is for the local optimizer
-    df                a table, of pandas, Arrow, Polars or Spark, that the objective gets
+    df                a table, of pandas, Arrow, Polars, Dask or Spark, that the objective gets
     df_name           the name of the argument
     temp_path         a folder or URL, seen by all workers, for the table and the experiment
     partition_keys    columns of the table: each value of them is a study of its own, over its rows
@@ -57,7 +57,7 @@ def suggest_for_noniterative_objective(
     logger            see `maggy.tune.loggers`
     monitor           "hist", "rungs", "ts", "text", a `Monitor`, or several
     stopper           ends the search of a partition early
-    stop_check_interval  how long a trial may go on that was running when its partition stopped; None: to its end
+    stop_check_interval  taken for compatibility: what runs is interrupted at once
     distributed       False: in this thread, whatever the engine
     shuffle_candidates  try the candidates in an order of chance, the same each time
     execution_engine  see `to_engine`; None: this thread, or Spark for a table of Spark
@@ -91,7 +91,7 @@ def suggest_by_sha(
     plan: Plan,
     train_df: Any = None,
     temp_path: str = "",
-    partition_keys: Sequence[str] | None = None,
+    partition_keys: str | Sequence[str] | None = None,
     top_n: int = 1,
     monitor: Any = None,
     distributed: bool | None = None,
@@ -128,7 +128,7 @@ def suggest_by_hyperband(
     plans: Sequence[Plan],
     train_df: Any = None,
     temp_path: str = "",
-    partition_keys: Sequence[str] | None = None,
+    partition_keys: str | Sequence[str] | None = None,
     top_n: int = 1,
     monitor: Any = None,
     distributed: bool | None = None,
@@ -162,7 +162,7 @@ def suggest_by_continuous_asha(
     plan: Plan,
     train_df: Any = None,
     temp_path: str = "",
-    partition_keys: Sequence[str] | None = None,
+    partition_keys: str | Sequence[str] | None = None,
     top_n: int = 1,
     monitor: Any = None,
     execution_engine: Any = None,
@@ -193,7 +193,7 @@ def _dataset(
     df: Any,
     df_name: str,
     temp_path: str,
-    partition_keys: Sequence[str] | None,
+    partition_keys: str | Sequence[str] | None,
     *,
     shuffle: bool = True,
 ) -> TuneDataset:

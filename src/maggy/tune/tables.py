@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from maggy.context.data.kinds import is_a, is_spark_table
 from maggy.errors import ConfigError
+from maggy.tune.temp import within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,16 +106,17 @@ def write(name: str, df: Any, folder: str, partition_keys: Sequence[str]) -> tup
                     or of Dask
     partition_keys  columns to cut by; none to keep it whole
 
-    Raises ConfigError where it has not got these columns, or is no table.
+    Raises ConfigError where it has not got these columns, is no table, or cannot be written.
     """
-    path = f"{folder.rstrip('/')}/{name}-{uuid.uuid4().hex[:8]}"
+    path = within(folder, f"{name}-{uuid.uuid4().hex[:8]}")
     keys = tuple(partition_keys)
     if is_spark_table(df):
         _check(name, df.columns, keys)
         return Table(path, keys), _write_spark(df, path, keys)
     arrow = to_arrow(name, df)
     _check(name, arrow.column_names, keys)
-    found = _write_arrow(arrow, path, keys)
+    with _named(name):
+        found = _write_arrow(_with_plain_keys(arrow, keys), path, keys)
     return Table(path, keys, {key: number for number, key in enumerate(found)} if keys else None), found
 
 
@@ -128,13 +131,38 @@ def to_arrow(name: str, df: Any) -> pa.Table:
     if is_a(df, "polars", "DataFrame"):
         return df.to_arrow()
     if is_a(df, "pandas", "DataFrame"):
-        return pa.Table.from_pandas(df, preserve_index=False)
+        with _named(name):
+            return pa.Table.from_pandas(df, preserve_index=False)
     raise ConfigError(f"{name} has to be a table of pandas, Arrow, Polars, Spark or Dask, got {type(df).__name__}")
 
 
 def columns_of(df: Any) -> list[str]:
     """The names of a table's columns, whatever library it is of."""
     return list(map(str, df.column_names if is_a(df, "pyarrow", "Table") else df.columns))
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Errors of Arrow's, as ours."""
+    try:
+        yield
+    except (ValueError, TypeError, NotImplementedError) as error:  # Arrow's errors are of these
+        raise ConfigError(f"{name} cannot be written as Parquet and cut by key: {error}") from error
+
+
+def _with_plain_keys(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """The table with keys that can be sorted and compared: categories as their values, NaN as a missing value."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for key in keys:
+        column = table.column(key)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if pa.types.is_floating(column.type):
+            column = pc.if_else(pc.is_nan(column), None, column)
+        table = table.set_column(table.column_names.index(key), key, column)
+    return table
 
 
 def _write_arrow(table: pa.Table, path: str, keys: Sequence[str]) -> list[Key]:

@@ -14,7 +14,7 @@ from maggy.tune.models import SPACE_MODEL_NAME
 from maggy.tune.objective import NonIterativeObjectiveFunc
 from maggy.tune.sklearn.spaces import SEED, Models
 from maggy.tune.tables import columns_of
-from maggy.tune.temp import TUNE_OBJECT_FACTORY
+from maggy.tune.temp import TUNE_OBJECT_FACTORY, within
 from maggy.tune.trial import Trial, TrialReport
 
 if TYPE_CHECKING:
@@ -152,4 +152,4 @@ def folder_for(save_model: bool, temp_path: str) -> str:
     if not save_model:
         return ""
     path = TUNE_OBJECT_FACTORY.get_path_or_temp(temp_path)
-    return f"{path.rstrip('/')}/models" if path else str(Path("maggy-runs", "models").absolute())
+    return within(path, "models") if path else str(Path("maggy-runs", "models").absolute())
