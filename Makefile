@@ -32,7 +32,7 @@ bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo demo-ablation test test-docs test-distributed test-tensorflow test-jax test-engines test-trackers check bench bench-full peers tuning-peer soak docs clean
+.PHONY: help demo demo-ablation test test-docs test-distributed test-sessions test-tensorflow test-jax test-engines test-trackers check bench bench-full peers tuning-peer soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-docs: $(VENV)/.installed-$(test_extras) ## run the code of the documentatio
 
 test-distributed: $(VENV)/.installed-$(test_extras) ## run the tests that train on several processes
 	$(bin)/python -m pytest -m "distributed and not soak"
+
+test-sessions: $(VENV)/.installed-$(test_extras) ## run the tests of Spark Connect, and of trials that start Spark jobs
+	$(bin)/python -m pytest -m "sessions and not soak"
 
 test-tensorflow: $(VENV_TENSORFLOW)/.installed ## run the tests that use Keras again, on TensorFlow
 	KERAS_BACKEND=tensorflow $(VENV_TENSORFLOW)/bin/python -m pytest -m keras $(keras_tests)

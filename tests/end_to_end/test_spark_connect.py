@@ -20,7 +20,7 @@ from maggy.engine.spark import SparkEngine
 from maggy.errors import ConfigError, EngineError, NoWorkersError
 from maggy.trial import TrialState
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.sessions]
 
 X = Searchspace(x=("DOUBLE", [0.0, 1.0]))
 

@@ -18,7 +18,7 @@ from maggy.errors import ConfigError, EngineError, ResumeError
 from maggy.joining import join
 from maggy.trial import TrialState
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.sessions]
 
 X = Searchspace(x=("DOUBLE", [0.0, 1.0]))
 PAIR = Searchspace(x=("DISCRETE", [0, 1]))

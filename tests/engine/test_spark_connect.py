@@ -12,7 +12,7 @@ from maggy.engine.spark import SparkEngine
 from maggy.errors import ConfigError, EngineError
 from maggy.ticket import Ticket
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.sessions]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from maggy.engine.spark import SparkEngine
 from maggy.ticket import Ticket
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.sessions]
 
 
 @pytest.fixture
