@@ -158,6 +158,12 @@ def test_metadata_arrives_as_it_was(metadata):
     assert report.metadata == metadata
 
 
+def test_a_constant_may_be_larger_than_what_a_message_says_of_it():
+    [report] = suggest(lambda a, text: a + len(text), Space(a=1, text="x" * 300_000))
+    assert report.metric == 300_001
+    assert report.params["text"] == "x" * 300_000
+
+
 def test_metadata_that_no_message_can_hold_arrives_all_the_same():
     class Model:
         def __eq__(self, other):
