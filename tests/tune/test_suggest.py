@@ -279,6 +279,13 @@ def test_what_an_objective_does_to_its_table_is_not_seen_by_the_next():
     assert {report.metric for report in suggest(objective, Space(a=Grid(1, 2, 3)), df=rows(), top_n=0)} == {136.0}
 
 
+def test_a_key_that_is_called_like_a_column_of_the_results_is_said():
+    df = pd.DataFrame({"metric": [1, 2]})
+    reports = suggest(lambda df, a: a, Space(a=1), df=df, partition_keys=["metric"], top_n=0)
+    with pytest.raises(ConfigError, match="rename"):
+        reports.to_pandas()
+
+
 def test_a_missing_key_is_a_key_of_its_own():
     frame = pd.DataFrame({"k": ["x", None, "x"], "v": [1.0, 2.0, 3.0]})
     reports = suggest(lambda df, a: df["v"].sum(), Space(a=1), df=frame, partition_keys=["k"])
