@@ -205,6 +205,8 @@ def test_each_key_that_both_tables_have_is_a_study_of_its_own(parted):
         sk_space(Ridge, alpha=Grid(0.1, 1)), train, test, "r2", partition_keys=["where"], top_n=0, verbose=0
     )
     assert [report.trial.keys for report in reports] == [["south"], ["south"]]
+    [again] = suggest_sk_models(sk_space(Ridge), train, test, "r2", partition_keys="where", verbose=0)
+    assert again.trial.keys == ["south"]
 
 
 def test_keys_are_no_features(parted):

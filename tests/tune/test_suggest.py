@@ -158,6 +158,12 @@ def test_metadata_arrives_as_it_was(metadata):
     assert report.metadata == metadata
 
 
+def test_a_constant_may_be_larger_than_what_a_message_says_of_it():
+    [report] = suggest(lambda a, text: a + len(text), Space(a=1, text="x" * 300_000))
+    assert report.metric == 300_001
+    assert report.params["text"] == "x" * 300_000
+
+
 def test_metadata_that_no_message_can_hold_arrives_all_the_same():
     class Model:
         def __eq__(self, other):
@@ -271,6 +277,13 @@ def test_what_an_objective_does_to_its_table_is_not_seen_by_the_next():
         return before
 
     assert {report.metric for report in suggest(objective, Space(a=Grid(1, 2, 3)), df=rows(), top_n=0)} == {136.0}
+
+
+def test_a_key_that_is_called_like_a_column_of_the_results_is_said():
+    df = pd.DataFrame({"metric": [1, 2]})
+    reports = suggest(lambda df, a: a, Space(a=1), df=df, partition_keys=["metric"], top_n=0)
+    with pytest.raises(ConfigError, match="rename"):
+        reports.to_pandas()
 
 
 def test_a_missing_key_is_a_key_of_its_own():

@@ -154,7 +154,7 @@ class Place:
 
     name    the path, dotted
     path    keys and positions from the root
-    before  for each step of the path, the elements that stand before it in the same list
+    before  for each step of the path, the elements that stand before it in the same list and may not exist
     leaf    what stands there
     hidden  whether it stands within a FuncParam, so that a configuration does not show it
     """
@@ -176,9 +176,11 @@ def walk(node: Node, up: Place = _ROOT) -> Iterator[Place]:
         for key, child in node.items():
             yield from walk(child, Place(_below(up.name, key), (*up.path, key), (*up.before, ()), None, hidden))
     elif isinstance(node, list):
+        before: tuple[Node, ...] = ()
         for index, child in enumerate(node):
-            before = tuple(node[:index])
             yield from walk(child, Place(_below(up.name, index), (*up.path, index), (*up.before, before), None, hidden))
+            if isinstance(child, Parameter | FuncParam):
+                before = (*before, child)
     elif isinstance(node, FuncParam):
         yield from walk(node.args, Place(up.name, up.path, up.before, None, hidden))
         yield from walk(node.kwargs, Place(up.name, up.path, up.before, None, hidden))

@@ -8,7 +8,7 @@ TuneCompileError = ConfigError
 """Something cannot work, and is said before anything starts."""
 
 TuneRuntimeError = ExperimentFailedError
-"""The first few trials have all failed in the same way."""
+"""The first few trials have all failed in the same way, or none has come to a result."""
 
 
 class TuneInterrupted(BaseException):

@@ -236,6 +236,8 @@ def evaluate(
 
     Raises SearchspaceError where something is left and there is no optimizer.
     """
-    if optimizer is None or trial.params.empty:
-        return objective.safe_run(trial.with_params(trial.params.simple_value))
+    if trial.params.empty:
+        return objective.safe_run(trial)
+    if optimizer is None:
+        return objective.safe_run(trial.with_params(trial.params.simple_value))  # which raises
     return optimizer.run(objective, trial)

@@ -100,7 +100,7 @@ def once(
     def train(hparams: dict[str, Any], reporter: Any) -> dict[str, Any]:
         trial = _candidate(dataset, hparams)
         report = reporter.interruptibly(lambda: evaluate(objective, trial, optimizer), TuneInterrupted)
-        return _said(report, reporter)
+        return _said(report, trial, reporter)
 
     return _named_after(objective, train)
 
@@ -113,6 +113,7 @@ def rungs(dataset: TuneDataset, objective: IterativeObjectiveFunc) -> Callable[.
         saved = _state_in(before)
         if saved.budget >= budget:  # a worker was lost when it had saved, and not yet returned
             return saved.said
+        candidate = _candidate(dataset, hparams)
         newest: list[TrialReport] = []
 
         def judge(report: TrialReport) -> bool:
@@ -120,18 +121,18 @@ def rungs(dataset: TuneDataset, objective: IterativeObjectiveFunc) -> Callable[.
             return False
 
         def save(folder: Path) -> None:
-            _State(budget, saved.rungs + 1, _said(newest[0], None)).write(folder)
+            _State(budget, saved.rungs + 1, _said(newest[0], candidate)).write(folder)
             reporter.save_checkpoint(str(folder), step=saved.rungs)
 
         report = objective.run(
-            _candidate(dataset, hparams),
+            candidate,
             lambda _: budget - saved.budget,
             judge,
             begin=before,
             save=save,
             rung=saved.rungs,
         )
-        return _said(report, None)
+        return _said(report, candidate)
 
     return _named_after(objective, train)
 
@@ -142,6 +143,7 @@ def continuous_rungs(
     """A training function that runs rung after rung until it is stopped, or has run all."""
 
     def train(hparams: dict[str, Any], reporter: Any) -> dict[str, Any]:
+        candidate = _candidate(dataset, hparams)
         newest: list[TrialReport] = []
         stopped = False
         before = reporter.load_checkpoint()  # of a worker that was lost
@@ -162,12 +164,12 @@ def continuous_rungs(
         def save(folder: Path) -> None:
             rungs = newest[0].rung + 1
             spent = sum(budget for budget, _ in plan[:rungs])
-            _State(spent, rungs, _said(newest[0], None), over=stopped or rungs == len(plan)).write(folder)
+            _State(spent, rungs, _said(newest[0], candidate), over=stopped or rungs == len(plan)).write(folder)
             reporter.save_checkpoint(str(folder), step=rungs)
 
         try:
             report = objective.run(
-                _candidate(dataset, hparams),
+                candidate,
                 lambda rung: plan[rung][0],
                 judge,
                 begin=before,
@@ -177,9 +179,9 @@ def continuous_rungs(
             )
         except EarlyStopException as stop:
             if newest:
-                stop.outputs = dict(_said(newest[0], None))
+                stop.outputs = dict(_said(newest[0], candidate))
             raise
-        return _said(report, None)
+        return _said(report, candidate)
 
     return _named_after(objective, train)
 
@@ -220,11 +222,12 @@ def _candidate(dataset: TuneDataset, hparams: Mapping[str, Any]) -> Trial:
     return trial if dataset.tables is None else trial.with_dfs(dataset.tables.open(tuple(trial.keys)))
 
 
-def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
+def _said(report: TrialReport, candidate: Trial, reporter: Any = None) -> dict[str, Any]:
     """A report as what a training function returns.
 
-    reporter  puts metadata that no message can hold into a checkpoint; None for an objective whose checkpoints are its
-              own: such values are kept as text, and what is too large is left out
+    candidate  what was tried; its own parameters are not said again, as they may be large
+    reporter   puts metadata that no message can hold into a checkpoint; None for an objective whose checkpoints are its
+               own: such values are kept as text, and what is too large is left out
     """
     if not isfinite(report.sort_metric):
         raise MetricValueError(f"the objective came to {report.sort_metric}, which is no result")
@@ -234,7 +237,7 @@ def _said(report: TrialReport, reporter: Any) -> dict[str, Any]:
         "cost": report.cost,
         "rung": report.rung,
         "log_time": report.log_time.timestamp(),
-        "params": report.params.simple_value,
+        "params": None if report.params is candidate.params else report.params.simple_value,
         "metadata": _plain(report.metadata),
     }
     if not _is_plain(said["metadata"]):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_COLUMNS = ("trial_id", "metric", "sort_metric", "rung", "params", "metadata")
+
+
 class TrialReports(list[TrialReport]):
     """Reports, the best first.
 
@@ -26,9 +29,14 @@ class TrialReports(list[TrialReport]):
         self.keys = list(keys)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A table with a row for each: partition keys, trial_id, metric, sort_metric, rung, params and metadata."""
+        """A table with a row for each: partition keys, trial_id, metric, sort_metric, rung, params and metadata.
+
+        Raises ConfigError where a partition key has one of these names.
+        """
         import pandas as pd
 
+        if clash := [key for key in self.keys if key in _COLUMNS]:
+            raise ConfigError(f"the table of results has a column {clash[0]!r} of its own: rename that partition key")
         return pd.DataFrame(
             [
                 {
@@ -42,7 +50,7 @@ class TrialReports(list[TrialReport]):
                 }
                 for report in self
             ],
-            columns=[*self.keys, "trial_id", "metric", "sort_metric", "rung", "params", "metadata"],
+            columns=[*self.keys, *_COLUMNS],
         )
 
 

@@ -44,7 +44,7 @@ class Trial:
     ) -> Trial:
         """The trial of these parameters, with the id that follows from them and the keys."""
         template = to_template(params)
-        name = json.dumps([[repr(key) for key in keys], template.fingerprint])
+        name = json.dumps([[None if key is None else str(key) for key in keys], template.fingerprint])
         return cls(str(uuid.uuid5(uuid.NAMESPACE_OID, name)), template, metadata, keys)
 
     def with_params(self, params: Mapping[str, Any]) -> Trial:

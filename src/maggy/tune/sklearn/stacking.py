@@ -66,7 +66,7 @@ def suggest_sk_stacking_model(
     feature_prefix: str = "",
     label_col: str = "label",
     save_model: bool = False,
-    partition_keys: Sequence[str] | None = None,
+    partition_keys: str | Sequence[str] | None = None,
     top_n: int = 0,
     local_optimizer: str | NonIterativeObjectiveLocalOptimizer | None = None,
     monitor: Any = None,
@@ -99,10 +99,10 @@ def suggest_sk_stacking_model(
     Raises as `suggest_sk_models`.
     """
     space, stack_space = Space(space), Space(stack_space)
-    columns = Columns(label_col, feature_prefix, tuple(partition_keys or ()))
     models, finals = models_of(space, "sk_space"), models_of(stack_space, "sk_space")
     builder = TuneDatasetBuilder(space, TUNE_OBJECT_FACTORY.get_path_or_temp(temp_path)).add_df(TRAIN, train_df)
-    dataset = builder.build(columns.keys)
+    dataset = builder.build(partition_keys or ())
+    columns = Columns(label_col, feature_prefix, tuple(dataset.keys))
     columns.check("train_df", train_df)
     engine = to_engine(execution_engine, execution_engine_conf, df=train_df, distributed=distributed)
     watched = {"monitor": monitor, "stopper": stopper, "stop_check_interval": stop_check_interval}

@@ -29,7 +29,7 @@ def suggest_sk_models(
     feature_prefix: str = "",
     label_col: str = "label",
     save_model: bool = False,
-    partition_keys: Sequence[str] | None = None,
+    partition_keys: str | Sequence[str] | None = None,
     top_n: int = 1,
     local_optimizer: str | NonIterativeObjectiveLocalOptimizer | None = None,
     monitor: Any = None,
@@ -62,11 +62,11 @@ def suggest_sk_models(
     Raises ConfigError where a table lacks the label; what `suggest_for_noniterative_objective` raises.
     """
     space = Space(space)
-    columns = Columns(label_col, feature_prefix, tuple(partition_keys or ()))
     models = Models(models_of(space, "sk_space"))
     builder = TuneDatasetBuilder(space, TUNE_OBJECT_FACTORY.get_path_or_temp(temp_path))
     builder.add_df(TRAIN, train_df).add_df(TEST, test_df)
-    dataset = builder.build(columns.keys)
+    dataset = builder.build(partition_keys or ())
+    columns = Columns(label_col, feature_prefix, tuple(dataset.keys))
     columns.check("train_df", train_df)
     columns.check("test_df", test_df)
     study = optimize_noniterative(
@@ -91,7 +91,7 @@ def suggest_sk_models_by_cv(
     feature_prefix: str = "",
     label_col: str = "label",
     save_model: bool = False,
-    partition_keys: Sequence[str] | None = None,
+    partition_keys: str | Sequence[str] | None = None,
     top_n: int = 1,
     local_optimizer: str | NonIterativeObjectiveLocalOptimizer | None = None,
     monitor: Any = None,
@@ -116,10 +116,10 @@ def suggest_sk_models_by_cv(
     Raises as `suggest_sk_models`.
     """
     space = Space(space)
-    columns = Columns(label_col, feature_prefix, tuple(partition_keys or ()))
     models = Models(models_of(space, "sk_space"))
     builder = TuneDatasetBuilder(space, TUNE_OBJECT_FACTORY.get_path_or_temp(temp_path)).add_df(TRAIN, train_df)
-    dataset = builder.build(columns.keys)
+    dataset = builder.build(partition_keys or ())
+    columns = Columns(label_col, feature_prefix, tuple(dataset.keys))
     columns.check("train_df", train_df)
     study = cross_validate(
         SKCVObjective(models, columns, scoring, cv, folder_for(save_model, temp_path)),
