@@ -95,7 +95,7 @@ def test_the_demo_tunes_a_classifier_and_ends_with_its_accuracy_on_the_test_set(
 def test_the_demo_explains_its_options(tmp_path: Path) -> None:
     done = run("demo.py", "--help", folder=tmp_path)
 
-    for option in ("--engine {local,spark,inline}", "--trials", "--seed"):
+    for option in ("--engine {local,spark,dask,ray,inline}", "--trials", "--seed"):
         assert option in done.stdout
 
 

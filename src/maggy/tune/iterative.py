@@ -74,8 +74,8 @@ class IterativeObjectiveFunc(ABC):
         return self._rung
 
     def copy(self) -> IterativeObjectiveFunc:
-        """The copy that runs a trial."""
-        return copy.copy(self)
+        """The copy that runs a trial; a deep one, so that trials share nothing."""
+        return copy.deepcopy(self)
 
     def initialize(self) -> None:
         """A trial begins, or goes on: called first, with `current_trial` set."""

@@ -50,9 +50,9 @@ class KerasObjective(IterativeObjectiveFunc):
             self._spec.compile_model()
 
     def run_single_rung(self, budget: float) -> TrialReport:
-        epochs = round(budget)
-        if epochs < 1:
-            raise ConfigError(f"the budget of a rung is a number of epochs, from 1 up, got {budget}")
+        epochs = int(budget)
+        if epochs < 1 or epochs != budget:
+            raise ConfigError(f"the budget of a rung is a whole number of epochs, from 1 up, got {budget}")
         import keras
 
         seeding = keras.callbacks.LambdaCallback(on_epoch_begin=self._begin_epoch)
