@@ -227,3 +227,14 @@ def test_an_objective_is_tried_with_its_search_before_any_scale(name):
     trial = Trial("a", {"x": Rand(0, 1)})
     validate_noniterative_objective(lambda x: x, trial, reports.append, optimizer=f"{name}:4")
     assert 0 <= reports[0].metric < 1
+
+
+def test_a_sampler_that_cannot_search_a_candidate_says_so_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def untouched(a):
+        raise AssertionError
+
+    with pytest.raises(ConfigError, match="grid search cannot try every value of a continuous hyperparameter"):
+        suggest_for_noniterative_objective(untouched, Space(a=Rand(0, 1)), local_optimizer="grid:5")
+    assert not (tmp_path / "maggy-runs").exists()

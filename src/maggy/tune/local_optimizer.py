@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ class NonIterativeObjectiveLocalOptimizer(KeepsArguments, ABC):
     def run(self, func: NonIterativeObjectiveFunc, trial: Trial) -> TrialReport:
         """The best that was found; its `params` say where."""
 
+    def check(self, trial: Trial) -> None:
+        """Called before anything starts; raises ConfigError where it cannot search this candidate."""
+
 
 class SamplerLocalOptimizer(NonIterativeObjectiveLocalOptimizer):
     """Any sampler of Maggy.
@@ -50,7 +54,7 @@ class SamplerLocalOptimizer(NonIterativeObjectiveLocalOptimizer):
         self._sampler, self._max_iter, self._seed = sampler_named(sampler), checked(max_iter), seed
 
     def run(self, func: NonIterativeObjectiveFunc, trial: Trial) -> TrialReport:
-        draws = Draws(self._sampler, trial.params.space, seed=self._seed, most=self._max_iter)
+        draws = self._draws(trial)
         best = _Best(func, trial)
         number = 0
         while (draw := draws.fresh()) is not None:
@@ -59,6 +63,12 @@ class SamplerLocalOptimizer(NonIterativeObjectiveLocalOptimizer):
             draws.history.observed(number, None if loss is None else (loss,), None, runs=False)
             number += 1
         return best.report
+
+    def check(self, trial: Trial) -> None:
+        self._draws(trial)
+
+    def _draws(self, trial: Trial) -> Draws:
+        return Draws(deepcopy(self._sampler), trial.params.space, seed=self._seed, most=self._max_iter)
 
 
 class HyperoptLocalOptimizer(NonIterativeObjectiveLocalOptimizer):

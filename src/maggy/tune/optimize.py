@@ -48,12 +48,14 @@ def optimize_noniterative(
     func, local = to_noniterative_objective(objective), to_local_optimizer(optimizer)
     if not isinstance(stopper, NonIterativeStopper | None):
         raise ConfigError(f"stopper is e.g. n_samples(10), or SimpleNonIterativeStopper(function), got {stopper!r}")
-    for trial in dataset.trials if local is None else ():
-        if not trial.params.empty:
+    left = next((trial for trial in dataset.trials if not trial.params.empty), None)
+    if left is not None:
+        if local is None:
             raise ConfigError(
-                f"the candidate {trial.params!r} leaves something to choose: sample the space, space.sample(n), or "
+                f"the candidate {left.params!r} leaves something to choose: sample the space, space.sample(n), or "
                 f"search it with local_optimizer, e.g. 'hyperopt:20'"
             )
+        local.check(left)
     result = run(
         dataset,
         once(dataset, func, local),
