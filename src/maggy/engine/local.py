@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from maggy.engine.base import Engine, Launched, OnExit
 from maggy.engine.cores import available_cores, thread_limits
 from maggy.engine.gpus import available_gpus, gpu_amount, own_gpus, room
+from maggy.engine.seats import start_seats
 from maggy.errors import EngineError
 from maggy.ticket import Ticket
 
@@ -43,30 +44,15 @@ class LocalEngine(Engine):
                 f"{len(tickets)} workers of {need_gpu:g} GPUs each do not fit on this machine's {len(gpus)}: lower "
                 f"num_workers"
             )
-        left = threading.Semaphore(0)
 
         def work(index: int, ticket: Ticket) -> None:
             environment = thread_limits(share)
             if need_gpu:
                 environment["CUDA_VISIBLE_DEVICES"] = ",".join(own_gpus(gpus, need_gpu, index))
-            try:
-                ticket.enter(environment)
-            finally:
-                left.release()
+            ticket.enter(environment)
 
-        def watch() -> None:
-            for _ in tickets:
-                left.acquire()
-            on_exit(None)
-
-        seats = [
-            threading.Thread(target=work, args=(index, ticket), name=f"maggy-seat-{ticket.seat}", daemon=True)
-            for index, ticket in enumerate(tickets)
-        ]
-        threads = [*seats, threading.Thread(target=watch, name="maggy-seats", daemon=True)]
-        for thread in threads:
-            thread.start()
-        return _Supervisors(threads)
+        seats, watcher = start_seats(tickets, work, on_exit)
+        return _Supervisors([*seats, watcher])
 
     def describe(self) -> str:
         return f"This machine has {available_cores()} cores and {len(available_gpus())} GPUs for worker processes."

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import logging
 import socket
-import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from maggy.engine.base import Engine, Launched, OnExit
 from maggy.engine.spark_cluster import find_connect_session, refuse_impatience
-from maggy.engine.spark_executors import fill_seat
+from maggy.engine.spark_launch import SparkLaunch, fill_seat
 from maggy.errors import ConfigError, EngineError
 from maggy.ticket import Ticket
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
-_KILL_S = 30.0  # Spark takes about 4 s to kill a Python task; longer than this, and something is broken
 _DIAL_S = 10.0  # how long an executor tries to reach the driver
 
 
@@ -75,7 +71,7 @@ class ConnectSeats(Engine):
         return self._slots
 
     def launch(self, tickets: Sequence[Ticket], resources: Mapping[str, float], on_exit: OnExit) -> Launched:
-        return _ConnectQuery(find_connect_session(self._given), tickets, on_exit)
+        return _ConnectQuery(find_connect_session(self._given), tickets, on_exit).start()
 
     def describe(self) -> str:
         session = find_connect_session(self._given)
@@ -87,42 +83,26 @@ class ConnectSeats(Engine):
         )
 
 
-class _ConnectQuery(Launched):
-    """One query, and the thread that waits for it."""
+class _ConnectQuery(SparkLaunch):
+    """One query."""
 
     def __init__(self, session: Any, tickets: Sequence[Ticket], on_exit: OnExit) -> None:
-        self._session, self._tickets, self._on_exit = session, tuple(tickets), on_exit
-        self._stop_asked = Event()
-        self._tag = f"maggy-{uuid.uuid4().hex}"
-        self._thread = Thread(target=self._run, name=self._tag, daemon=True)
-        self._thread.start()
+        super().__init__(tickets, on_exit)
+        self._session = session
 
-    def stop(self, grace_s: float) -> None:
-        self._stop_asked.set()
-        self._thread.join(max(0.0, grace_s))
-        deadline = time.monotonic() + _KILL_S
-        while self._thread.is_alive() and time.monotonic() < deadline:
-            self._interrupt()
-            self._thread.join(1.0)  # and again: Spark cannot interrupt a query that it has not seen yet
-        if self._thread.is_alive():
-            _log.warning("Spark did not end the query %s within %g s", self._tag, _KILL_S)
+    def _fill_seats(self) -> None:
+        self._session.addTag(self.name)  # belongs to this thread
+        seats = self._session.range(0, len(self._tickets), 1, len(self._tickets))
+        seats.mapInArrow(partial(_fill_seat, self._tickets), "slot long").collect()
 
-    def _run(self) -> None:
-        reason: EngineError | None = None
+    def _explained(self, error: Exception) -> EngineError:
+        return EngineError(f"Spark gave up the query that holds the workers. {_message(error)}")
+
+    def _cancel(self) -> None:
         try:
-            self._session.addTag(self._tag)  # belongs to this thread
-            seats = self._session.range(0, len(self._tickets), 1, len(self._tickets))
-            seats.mapInArrow(partial(_fill_seat, self._tickets), "slot long").collect()
-        except Exception as error:
-            reason = EngineError(f"Spark gave up the query that holds the workers. {_message(error)}")
-            reason.__cause__ = error
-        self._on_exit(None if self._stop_asked.is_set() else reason)
-
-    def _interrupt(self) -> None:
-        try:
-            self._session.interruptTag(self._tag)
+            self._session.interruptTag(self.name)
         except Exception as error:  # the session was stopped, or the server is gone
-            _log.debug("cannot interrupt the query %s: %s", self._tag, error)
+            _log.debug("cannot interrupt the query %s: %s", self.name, error)
 
 
 def _fill_seat(tickets: Sequence[Ticket], rows: Iterable[Any]) -> Iterator[Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Any
 
 from maggy.engine.base import Engine, Launched, OnExit
+from maggy.engine.seats import start_seats
 from maggy.engine.spark_cluster import (
     SparkCluster,
     connect_is_active,
@@ -151,27 +151,13 @@ def _try(cancel: Callable[[str], Any], name: str) -> None:
 
 
 class _Threads(Launched):
-    """One thread for each seat, and one that waits for all of them."""
+    """One thread for each seat."""
 
     def __init__(self, tickets: Sequence[Ticket], marking: Callable[[int], MarkJobs], on_exit: OnExit) -> None:
-        left = Semaphore(0)
+        def work(index: int, ticket: Ticket) -> None:
+            ticket.enter(mark_jobs=marking(ticket.seat))
 
-        def work(ticket: Ticket) -> None:
-            try:
-                ticket.enter(mark_jobs=marking(ticket.seat))
-            finally:
-                left.release()
-
-        def watch() -> None:
-            for _ in tickets:
-                left.acquire()
-            on_exit(None)
-
-        self._seats = [
-            Thread(target=work, args=[ticket], name=f"maggy-seat-{ticket.seat}", daemon=True) for ticket in tickets
-        ]
-        for thread in [*self._seats, Thread(target=watch, name="maggy-seats", daemon=True)]:
-            thread.start()
+        self._seats, _ = start_seats(tickets, work, on_exit)
 
     def stop(self, grace_s: float) -> None:
         deadline = time.monotonic() + grace_s

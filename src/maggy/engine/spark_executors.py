@@ -11,15 +11,12 @@ from __future__ import annotations
 import logging
 import socket
 import time
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import inf
-from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from maggy.engine.base import Engine, Launched, OnExit
-from maggy.engine.cores import thread_limits
 from maggy.engine.spark_cluster import (
     SparkCluster,
     TaskSize,
@@ -28,6 +25,7 @@ from maggy.engine.spark_cluster import (
     java_message,
     stop_is_an_engine_error,
 )
+from maggy.engine.spark_launch import KILL_S, SparkLaunch, fill_seat
 from maggy.errors import EngineError
 from maggy.ticket import Ticket
 
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _log = logging.getLogger(__name__)
-_KILL_S = 30.0  # Spark takes about 4 s to kill a Python task; longer than this, and something is broken
 
 
 class ExecutorSeats(Engine):
@@ -104,14 +101,14 @@ class ExecutorSeats(Engine):
                 f"{self.describe()}. Lower num_workers, or start the session with more executors."
             )
         together_s = self.start_timeout_s if self._barrier else None
-        return _SparkJob(cluster, tickets, size.cpus, cluster.profile(size), together_s, on_exit)
+        return _SparkJob(cluster, tickets, size.cpus, cluster.profile(size), together_s, on_exit).start()
 
     def describe(self) -> str:
         return self._cluster.describe()
 
 
-class _SparkJob(Launched):
-    """One job of Spark, and the thread that waits for it.
+class _SparkJob(SparkLaunch):
+    """One job of Spark.
 
     together_s  where all tasks start at once: how long to wait for room for them; None: each starts when it can
     """
@@ -125,46 +122,24 @@ class _SparkJob(Launched):
         together_s: float | None,
         on_exit: OnExit,
     ) -> None:
-        self._stop_asked = Event()
-        self._cluster, self._context, self._tickets, self._cpus = cluster, cluster.context, tuple(tickets), cpus
-        self._profile, self._together_s, self._on_exit = profile, together_s, on_exit
-        self._group = f"maggy-{uuid.uuid4().hex}"
-        self._thread = Thread(target=self._run, name=self._group, daemon=True)
-        self._thread.start()
+        super().__init__(tickets, on_exit)
+        self._cluster, self._context, self._cpus = cluster, cluster.context, cpus
+        self._profile, self._together_s = profile, together_s
 
-    def stop(self, grace_s: float) -> None:
-        self._stop_asked.set()
-        self._thread.join(max(0.0, grace_s))
-        deadline = time.monotonic() + _KILL_S
-        while self._thread.is_alive() and time.monotonic() < deadline:
-            self._cancel()
-            self._thread.join(1.0)  # and again: Spark cannot cancel a job that it has not seen yet
-        if self._thread.is_alive():
-            _log.warning("Spark did not end the tasks of job group %s within %g s", self._group, _KILL_S)
-
-    def _run(self) -> None:
-        reason: EngineError | None = None
-        try:
-            if self._together_s is None or self._has_room(self._together_s):
-                self._fill_seats()
-        except EngineError as error:
-            reason = error
-        except Exception as error:
-            reason = EngineError(
-                f"Spark gave up the job that holds the workers, which run {self._context.pythonExec!r} (PYSPARK_PYTHON "
-                f"chooses another). {java_message(error)}"
-            )
-            reason.__cause__ = error
-        self._wait_for_tasks()
-        self._on_exit(None if self._stop_asked.is_set() else reason)
+    def _explained(self, error: Exception) -> EngineError:
+        return EngineError(
+            f"Spark gave up the job that holds the workers, which run {self._context.pythonExec!r} (PYSPARK_PYTHON "
+            f"chooses another). {java_message(error)}"
+        )
 
     def _fill_seats(self) -> None:
-        """Return when the job is over. Raises what Spark raises where it gives it up."""
+        if self._together_s is not None and not self._has_room(self._together_s):
+            return
         # Pool and group belong to a thread.
         if self._cluster.pool is not None:
             self._context.setLocalProperty("spark.scheduler.pool", self._cluster.pool)
         description = f"Maggy experiment {self._tickets[0].experiment}"
-        self._context.setJobGroup(self._group, description, interruptOnCancel=True)
+        self._context.setJobGroup(self.name, description, interruptOnCancel=True)
         seats = self._context.parallelize(range(len(self._tickets)), len(self._tickets))
         if self._profile is not None:
             seats = seats.withResources(self._profile)
@@ -198,7 +173,7 @@ class _SparkJob(Launched):
         For Spark a job is over before that: when it was cancelled, when one task has failed too often, and when
         speculation had started a twin. No event says so outside of its JVM, hence looks, further and further apart.
         """
-        deadline = time.monotonic() + _KILL_S
+        deadline = time.monotonic() + KILL_S
         pause_s = 0.01
         while self._running_tasks() and time.monotonic() < deadline:
             time.sleep(pause_s)
@@ -206,9 +181,9 @@ class _SparkJob(Launched):
 
     def _cancel(self) -> None:
         try:
-            self._context.cancelJobGroup(self._group)
+            self._context.cancelJobGroup(self.name)
         except Exception as error:  # the context was stopped, or its JVM is dead: so are the tasks
-            _log.debug("cannot cancel job group %s: %s", self._group, error)
+            _log.debug("cannot cancel job group %s: %s", self.name, error)
 
     def _running_tasks(self) -> int:
         """Tasks of the job that still run, as far as Spark knows; 0 where it knows nothing any more."""
@@ -218,24 +193,9 @@ class _SparkJob(Launched):
             _log.debug("cannot wait for Spark's own news: %s", error)
         try:
             tracker = self._context.statusTracker()
-            jobs = [job for number in tracker.getJobIdsForGroup(self._group) if (job := tracker.getJobInfo(number))]
+            jobs = [job for number in tracker.getJobIdsForGroup(self.name) if (job := tracker.getJobInfo(number))]
             stages = [stage for job in jobs for number in job.stageIds if (stage := tracker.getStageInfo(number))]
         except Exception as error:
             _log.debug("cannot ask Spark for its tasks: %s", error)
             return 0
         return sum(stage.numActiveTasks for stage in stages) + sum(job.status == "RUNNING" for job in jobs)
-
-
-def fill_seat(tickets: Sequence[Ticket], cpus: int | None, _: Iterable[int]) -> None:
-    """What a task does, on an executor.
-
-    cpus  that the worker may use; None for those of the task
-    """
-    from pyspark import TaskContext
-
-    task = TaskContext.get()
-    assert task is not None
-    environment = thread_limits(cpus or task.cpus())
-    if gpu := task.resources().get("gpu"):
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpu.addresses)
-    tickets[task.partitionId()].enter(environment)
