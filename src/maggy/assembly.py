@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from maggy.ablating import plan
 from maggy.brain.events import DriverStarted
 from maggy.config import AblationConfig, GangConfig, HyperparameterOptConfig, LagomConfig
+from maggy.context.data.kinds import is_a
 from maggy.driver import Advisor
 from maggy.earlystop import NoStoppingRule
 from maggy.earlystop import resolve as resolve_rule
@@ -174,12 +175,11 @@ def _engine_named(name: str) -> Engine | None:
 
 def _engine_of(handle: Any) -> Engine | None:
     """The engine on a Spark session or a Dask client. Imports neither of them."""
-    kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(handle).__mro__}
-    if ("pyspark", "SparkSession") in kinds:
+    if is_a(handle, "pyspark", "SparkSession"):
         from maggy.engine.spark import SparkEngine
 
         return SparkEngine(handle)
-    if ("distributed", "Client") in kinds:
+    if is_a(handle, "distributed", "Client"):
         from maggy.engine.dask import DaskEngine
 
         return DaskEngine(handle)

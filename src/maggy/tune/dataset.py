@@ -35,6 +35,11 @@ class TuneDataset:
         """Names of the partition keys."""
         return [] if self.tables is None else list(self.tables.partition_keys)
 
+    @property
+    def unfilled(self) -> Trial | None:
+        """The first candidate that leaves something to choose; None if each is known to the last value."""
+        return next((trial for trial in self.trials if not trial.params.empty), None)
+
     def studies(self) -> list[list[int]]:
         """The numbers of the candidates of each partition."""
         found: dict[Key, list[int]] = {}

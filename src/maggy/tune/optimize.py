@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import isfinite
 from typing import Any
 
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, ExperimentFailedError
 from maggy.optimizer import Hyperband, Optimizer, SuccessiveHalving
 from maggy.optimizer import Plan as TotalPlan
+from maggy.optimizer.budgeted.budgets import is_number
 from maggy.result import Result
 from maggy.trial import Trial
 from maggy.tune.dataset import TuneDataset
@@ -48,7 +48,7 @@ def optimize_noniterative(
     func, local = to_noniterative_objective(objective), to_local_optimizer(optimizer)
     if not isinstance(stopper, NonIterativeStopper | None):
         raise ConfigError(f"stopper is e.g. n_samples(10), or SimpleNonIterativeStopper(function), got {stopper!r}")
-    left = next((trial for trial in dataset.trials if not trial.params.empty), None)
+    left = dataset.unfilled
     if left is not None:
         if local is None:
             raise ConfigError(
@@ -191,7 +191,7 @@ def totals_of(plan: Plan) -> TotalPlan:
     """A plan of increments as one of totals. Raises ConfigError for what is no plan."""
     given: list[Any] = list(plan) if isinstance(plan, Iterable) else []
     for rung in given or [plan]:
-        good = isinstance(rung, tuple | list) and len(rung) == 2 and all(map(_is_number, rung))
+        good = isinstance(rung, tuple | list) and len(rung) == 2 and all(map(is_number, rung))
         if not (good and rung[0] > 0 and rung[1] >= 1 and rung[1] == int(rung[1])):
             raise ConfigError(
                 f"a plan is a list of (budget, keep), what each rung adds and how many go on from it, e.g. "
@@ -200,14 +200,9 @@ def totals_of(plan: Plan) -> TotalPlan:
     return TotalPlan.from_increments(plan)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
 def _refuse_random(dataset: TuneDataset) -> None:
-    for trial in dataset.trials:
-        if not trial.params.empty:
-            raise ConfigError(
-                f"the candidate {trial.params!r} leaves something to choose, and an iterative objective has no local "
-                f"optimizer: sample the space first, space.sample(16)"
-            )
+    if dataset.unfilled is not None:
+        raise ConfigError(
+            f"the candidate {dataset.unfilled.params!r} leaves something to choose, and an iterative objective has no "
+            f"local optimizer: sample the space first, space.sample(16)"
+        )

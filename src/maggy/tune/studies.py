@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
@@ -64,7 +63,7 @@ class Studies(Optimizer):
     def prepare(self, setting: Setting) -> int:
         super().prepare(setting)
         self._begun: dict[int, Optimizer] = {}
-        self._open = deque(range(len(self._candidates.studies)))
+        self._open = dict.fromkeys(range(len(self._candidates.studies)))  # an ordered set
         self._study = {
             params[CANDIDATE]: index for index, study in enumerate(self._candidates.studies) for params in study
         }
@@ -74,16 +73,19 @@ class Studies(Optimizer):
         return sum(map(len, self._candidates.studies))
 
     def suggest(self, n: int, rng: np.random.Generator) -> Suggestion:
-        waiting = False
-        for index in list(self._open):
+        answer: Suggestion = None
+        ended = []
+        for index in self._open:
             suggestion = self._optimizer(index).suggest(n, rng)
             if suggestion is None:
-                self._open.remove(index)
-            elif suggestion == IDLE:
-                waiting = True
+                ended.append(index)
             else:
-                return suggestion
-        return IDLE if waiting else None
+                answer = suggestion
+                if suggestion != IDLE:
+                    break
+        for index in ended:
+            del self._open[index]
+        return answer
 
     def judge(self, trial: Trial, step: int, loss: float) -> str | None:
         return self._of(trial).judge(trial, step, loss)
