@@ -11,21 +11,26 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import msgspec
 
 from maggy import context
 from maggy.ablating import Ablating, with_ablator
 from maggy.assembly import driver_started, find_engine, gang_size, make_advisor, objectives_of, seats_for, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
+from maggy.chronicle import About, Tally
 from maggy.compat import changed_config, config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, AblationConfig, GangConfig, HyperparameterOptConfig, LagomConfig
 from maggy.context.distributed import needs_fresh_process
 from maggy.driver import AheadDraws, Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
 from maggy.errors import ConfigError, ExperimentDirError, FencedError, JournalError
+from maggy.handle import Run
 from maggy.joining import inviting
 from maggy.journal import ExperimentFolder, JournalWriter, Record, read
+from maggy.journal.control import Obeying, Request
 from maggy.journal.folder import to_json
 from maggy.journal.writer import SYNC_S, UPLOAD_S
 from maggy.launching import run_workers
@@ -36,8 +41,8 @@ from maggy.resuming import Begun
 from maggy.searchspace import Space
 from maggy.ticket import THREAD_WORKER
 from maggy.tracking.progress import Progress
+from maggy.tracking.standing import Standing
 from maggy.tracking.summary import summary
-from maggy.tracking.tally import Tally
 from maggy.tracking.tracker import Tracker, Tracking
 from maggy.wire.opening import open_channel
 
@@ -53,6 +58,18 @@ _LARGE_DATA_BYTES = 100 << 20
 _PATIENCE_BEATS, _LEAST_PATIENCE_S = 10, 30.0
 
 
+@overload
+def lagom(
+    train_fn: Callable[..., Any] | None = ..., config: Any = ..., *, block: Literal[True] = ..., **keywords: Any
+) -> Result: ...
+
+
+@overload
+def lagom(
+    train_fn: Callable[..., Any] | None = ..., config: Any = ..., *, block: Literal[False], **keywords: Any
+) -> Run: ...
+
+
 def lagom(
     train_fn: Callable[..., Any] | None = None,
     config: LagomConfig | Space | str | None = None,
@@ -61,10 +78,11 @@ def lagom(
     resume: str | os.PathLike[str] | None = None,
     force: bool = False,
     track: Tracker | Sequence[Tracker] | None = None,
+    block: bool = True,
     verbose: int = 1,
     map_fun: Callable[..., Any] | None = None,
     **keywords: Any,
-) -> Result:
+) -> Result | Run:
     """Run the training function: once, or as many asynchronous trials; on this machine or on a cluster.
 
     train_fn  the training function. Its arguments are filled by name: any hyperparameter, `hparams` (all of them as
@@ -80,6 +98,7 @@ def lagom(
               place of a config change it, e.g. `lagom(resume=path, force=True, num_trials=50)`
     force     resume although the function, the search space or the config has changed
     track     a `Tracker`, or several, that see every event as it happens
+    block     False: return a `Run` at once, and work in the background: `run.status()`, `run.stop()`, `run.result()`
     verbose   0: say nothing; 1: progress and a summary; 2: also what trials log and print, as it comes
     map_fun, **keywords  the flat form of the versions before 1.0, e.g.
               `lagom(map_fun=f, searchspace=sp, optimizer="randomsearch", direction="max", num_trials=15, name="MNIST")`
@@ -99,7 +118,7 @@ def lagom(
         if force:
             raise ConfigError("force=True goes with resume=: lagom(train_fn, config, resume=path, force=True)")
         settings = config_from_keywords(config, keywords)
-        return _Experiment(function, settings, find_engine(engine), verbose, trackers=trackers).run()
+        return _begun(_Experiment(function, settings, find_engine(engine), verbose, trackers=trackers), block)
     begun = Begun.read(resume)
     unchanged: set[str] = set()
     if function is None or config is None:
@@ -117,10 +136,18 @@ def lagom(
     experiment = _Experiment(
         function, settings, find_engine(engine), verbose, begun, unchanged, force=force, trackers=trackers
     )
-    return experiment.run()
+    return _begun(experiment, block)
 
 
-def launch(*args: Any, **keywords: Any) -> Result:
+def _begun(experiment: _Experiment, block: bool) -> Result | Run:
+    if block:
+        return experiment.run()
+    standing = Standing()
+    experiment.trackers.append(standing)
+    return Run(experiment, standing)
+
+
+def launch(*args: Any, **keywords: Any) -> Any:
     """`lagom` under its name in Maggy 0.1."""
     return lagom(*args, **keywords)
 
@@ -147,7 +174,11 @@ class _Experiment:
         """
         assert function is not None
         self._function, self._config, self._engine, self._verbose = function, config, engine, verbose
-        self._begun, self._force, self._trackers = begun, force, trackers
+        self._begun, self._force = begun, force
+        self.trackers = list(trackers)
+        self.url: str | None = None
+        self._driver: Driver | None = None
+        self._unwanted: str | None = None  # why, where somebody has said so before there was a driver
         own_seed = secrets.randbits(32) if begun is None else begun.seed
         self._seed = own_seed if config.seed is None else int(config.seed)
         self._past: list[Record] = []  # what trackers have to see first, of an experiment that is resumed
@@ -207,6 +238,12 @@ class _Experiment:
             self._about |= {name: begun.about[name] for name in {*unchanged, "started"}}
             begun.refuse_changes(self._about, force=force)
 
+    def interrupt(self, reason: str) -> None:
+        """End it and keep what has finished; from any thread."""
+        self._unwanted = reason
+        if (driver := self._driver) is not None:
+            driver.interrupt(reason)
+
     def run(self) -> Result:
         """Run it to the end."""
         begun = self._begun
@@ -214,6 +251,7 @@ class _Experiment:
             folder = ExperimentFolder.create(self._config.experiment_dir, self._config.name)
         else:
             folder = ExperimentFolder.resume(begun.url)
+        self.url = folder.url
         patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * self._config.hb_interval) if self._supervised else inf
         delay_s = 3 * (UPLOAD_S if folder.is_remote else SYNC_S)
         janitor = Janitor(folder.url.rstrip("/"), delay_s, lambda line: self._say(line))
@@ -257,7 +295,7 @@ class _Experiment:
         interrupted = True
         try:
             journal = JournalWriter(folder, first=told.records)
-            with self._showing(journal, tally) as show:
+            with self._showing(folder, journal, tally) as show:
                 logs = Logs(folder.local, show if self._verbose >= 2 else None)
                 try:
                     interrupted = self._drive(decider, begin, journal, logs, janitor, task, folder)
@@ -331,8 +369,8 @@ class _Experiment:
 
         def records() -> Iterator[Record]:
             for record in read(folder):
-                tally.add(record.event)
-                if self._trackers:
+                tally.add(record)
+                if self.trackers:
                     self._past.append(record)
                 yield record
 
@@ -390,8 +428,11 @@ class _Experiment:
             combine=getattr(config, "combine", "mean"),
             gang_timeout_s=getattr(config, "collective_timeout_s", inf),
         )
+        self._driver = driver
+        if self._unwanted is not None:
+            driver.interrupt(self._unwanted)
         self._say_spare()
-        with inviting(folder.url, tickets[0], self._resources):
+        with inviting(folder.url, tickets[0], self._resources), Obeying(folder, partial(_obey, driver)):
             interrupted = run_workers(engine, tickets, self._resources, driver)
         if isinstance(driver.error, JournalError) and not isinstance(driver.error, FencedError):
             self._say(f"ended early, with what is known here: {driver.error}")
@@ -405,10 +446,14 @@ class _Experiment:
         return interrupted
 
     @contextmanager
-    def _showing(self, journal: JournalWriter, tally: Tally) -> Iterator[Callable[[str], None]]:
+    def _showing(
+        self, folder: ExperimentFolder, journal: JournalWriter, tally: Tally
+    ) -> Iterator[Callable[[str], None]]:
+        about = About.of(folder.url, msgspec.json.decode(to_json(self._about)))
         with ExitStack() as stack:
             trackings = [
-                Tracking(tracker, _fed(journal, self._past), lambda line: self._say(line)) for tracker in self._trackers
+                Tracking(tracker, about, _fed(journal, self._past), lambda line: self._say(line))
+                for tracker in self.trackers
             ]
             if self._verbose:
                 progress = stack.enter_context(Progress(self._config.name, tally, _fed(journal), trackings))
@@ -434,6 +479,15 @@ class _Experiment:
             result["effects"] = result.effects.to_dict()
         result.study_stopped = self._advisor.watch.stopped
         return result
+
+
+def _obey(driver: Driver, request: Request) -> None:
+    """Do what somebody asks by a file under `control/`."""
+    reason = f"asked for by {request.by or 'somebody'}"
+    if request.trial is None:
+        driver.interrupt(reason)
+    else:
+        driver.stop_trial(request.trial, reason)
 
 
 def _fed(journal: JournalWriter, past: Sequence[Record] = ()) -> deque[Record]:

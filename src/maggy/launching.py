@@ -20,7 +20,7 @@ _RELAUNCHES = 3  # how often in a row, without the end of a trial in between, an
 
 
 def run_workers(engine: Engine, tickets: Sequence[Ticket], resources: Mapping[str, float], driver: Driver) -> bool:
-    """Start driver and workers, wait for the end, leave nothing running. Returns whether Ctrl-C ended it.
+    """Start driver and workers, wait for the end, leave nothing running. Returns whether somebody ended it.
 
     Raises KeyboardInterrupt at a second Ctrl-C, and SystemExit where SIGTERM has ended it: nobody waits for a result.
     """
@@ -43,7 +43,7 @@ def run_workers(engine: Engine, tickets: Sequence[Ticket], resources: Mapping[st
                 driver.close()
     if signal.SIGTERM in came:
         raise SystemExit(128 + signal.SIGTERM)
-    return bool(came)
+    return bool(came) or driver.interrupted
 
 
 class _Launch:

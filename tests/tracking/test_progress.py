@@ -10,10 +10,10 @@ from contextlib import redirect_stderr
 
 from brain.helpers import Failed, Finished, Joined, Judged, Left, Suggested
 
+from maggy.chronicle.tally import Tally
 from maggy.journal import Record
 from maggy.tracking import progress as module
 from maggy.tracking.progress import Progress, show_params
-from maggy.tracking.tally import Tally
 
 PATIENCE_S = 30
 

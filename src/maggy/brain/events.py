@@ -166,6 +166,16 @@ class Judged(Event):
     probability: float | None = None
 
 
+class StopAsked(Event):
+    """Somebody asked for the end of one trial, which is told to stop if it runs.
+
+    reason  who, and how
+    """
+
+    trial: int
+    reason: str
+
+
 class StudyStopped(Event):
     """A study-level stopper says that it is enough: nothing begins any more, and what runs is told to stop.
 
@@ -255,6 +265,7 @@ AnyEvent = (
     | RetryFell
     | MetricsReported
     | Judged
+    | StopAsked
     | StudyStopped
     | TrialFinished
     | TrialStopped

@@ -63,6 +63,7 @@ class Brain:
             ev.RetryFell: self._retry,
             ev.MetricsReported: self._reported,
             ev.Judged: self._judged,
+            ev.StopAsked: self._stop_asked,
             ev.StudyStopped: self._study_stopped,
             ev.TrialFinished: self._finished,
             ev.TrialStopped: self._left,
@@ -293,12 +294,18 @@ class Brain:
 
     def _study_stopped(self, event: ev.StudyStopped, now: float) -> list[AnyCommand]:
         self._study_over = True  # what waits for a worker goes on waiting, for a driver that resumes
-        commands: list[AnyCommand] = []
-        for trial, live in self.live.items():
-            if live.state is TrialState.RUNNING and live.worker is not None:
-                self._move(trial, Cause.JUDGED, now)
-                commands.append(Stop(worker=live.worker, trial=trial, attempt=live.attempt, reason=event.reason))
-        return commands
+        return [command for trial in self.live for command in self._stop(trial, event.reason, now)]
+
+    def _stop_asked(self, event: ev.StopAsked, now: float) -> list[AnyCommand]:
+        return self._stop(event.trial, event.reason, now)
+
+    def _stop(self, trial: int, reason: str, now: float) -> list[AnyCommand]:
+        """Tell a trial to stop, if it runs."""
+        live = self.live.get(trial)
+        if live is None or live.state is not TrialState.RUNNING or live.worker is None:
+            return []
+        self._move(trial, Cause.JUDGED, now)
+        return [Stop(worker=live.worker, trial=trial, attempt=live.attempt, reason=reason)]
 
     # --- news of trials
 
@@ -321,10 +328,7 @@ class Brain:
         assert worker is not None
         if not event.stop:
             return [GoOn(worker=worker, trial=event.trial, attempt=event.attempt, step=event.step)]
-        if live.state is TrialState.STOPPING:
-            return []
-        self._move(event.trial, Cause.JUDGED, now)
-        return [Stop(worker=worker, trial=event.trial, attempt=event.attempt, reason=event.reason)]
+        return self._stop(event.trial, event.reason, now)
 
     def _finished(self, event: ev.TrialFinished, now: float) -> list[AnyCommand]:
         return self._end(event.trial, event.attempt, Cause.RETURNED, now)

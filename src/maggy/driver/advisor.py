@@ -8,7 +8,7 @@ from math import inf
 from typing import TypeVar
 
 from maggy.brain.events import Answer, Exhausted, Idled, Judged, Promoted, Suggested
-from maggy.driver.book import Book, params_of
+from maggy.chronicle.book import Book, params_of, trial_of
 from maggy.driver.watch import Watch
 from maggy.earlystop import GO_ON, StoppingPolicy, TrialView, Verdict
 from maggy.errors import ConfigError
@@ -146,13 +146,7 @@ class Advisor:
 
     def take(self, answer: Suggested) -> None:
         """An answer has become a fact: what `ask` gave, or what the journal says that it gave before."""
-        trial = self._suggested.pop(answer.ask, None) or Trial(answer.params)
-        trial.params = answer.params
-        trial.budget, trial.rung, trial.bracket = answer.budget, answer.rung, answer.bracket
-        trial.resumable, trial.parent = answer.resumable, answer.parent
-        trial.origin, trial.saw = answer.origin, answer.saw
-        trial.notes = [answer.reason] if answer.reason else []
-        self.book.open(answer.trial, trial)
+        self.book.open(answer.trial, trial_of(answer, self._suggested.pop(answer.ask, None)))
         self.draws.history.began(answer.trial, answer.params)
 
     def promote(self, answer: Promoted) -> None:

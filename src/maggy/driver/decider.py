@@ -60,20 +60,9 @@ class Decider:
                 self.keeper.saved(event, self.advisor.book.running[event.trial] if counts else None)
             case ev.CheckpointDropped():
                 self.keeper.dropped(event)
-        if not isinstance(event, ev.MetricsReported | ev.TrialFinished | ev.TrialStopped | ev.TrialFailed):
-            return
-        if not self.brain.holds(event.trial, event.attempt):
-            return
-        book = self.advisor.book
-        match event:
-            case ev.MetricsReported():
-                book.report(event.trial, event.steps, [float(value) for value in event.values])
-            case ev.TrialFinished():
-                book.note(event.trial, final_metric=event.metric, metric_dict=event.outputs)
-            case ev.TrialStopped():
-                book.note(event.trial, final_metric=event.metric, metric_dict=event.outputs)
-            case ev.TrialFailed():
-                book.note(event.trial, error=event.error, traceback=event.traceback)
+            case ev.MetricsReported() | ev.TrialFinished() | ev.TrialStopped() | ev.TrialFailed():
+                if self.brain.holds(event.trial, event.attempt):
+                    self.advisor.book.hear(event)
 
     def _carry_out(self, command: do.AnyCommand, t: float) -> ev.Answer | None:
         """The part of a command that concerns policies and book."""
@@ -82,15 +71,12 @@ class Decider:
                 return self.advisor.ask(command.number)
             case do.Judge():
                 return self.advisor.judge(command.trial, command.attempt, command.step)
-            case do.Run():
-                self.advisor.book.start(command.trial, command.attempt, command.gang or (command.worker,), t)
-            case do.Stop():
-                self.advisor.book.note(command.trial, reason=command.reason)
             case do.Settle():
-                budget = self.advisor.book.running[command.trial].budget
-                trial = self.advisor.book.settle(
-                    command.trial, command.state, command.error, t, fell_back=command.fell_back
-                )
+                trial = self.advisor.book.running[command.trial]
+                budget = trial.budget
+                self.advisor.book.carry_out(command, t)
                 self.keeper.ended(trial, fell_back=command.fell_back)
                 self.advisor.observe(trial, t, budget=budget, fell_back=command.fell_back)
+            case _:
+                self.advisor.book.carry_out(command, t)
         return None

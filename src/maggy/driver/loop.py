@@ -130,6 +130,10 @@ class Driver(threading.Thread):
         self._wants_out.set()
         self._post(lambda: self._interrupt(reason))
 
+    def stop_trial(self, trial: int, reason: str) -> None:
+        """Tell one trial to stop, if it runs; what it has reported last is its result."""
+        self._post(lambda: self._stop_trial(trial, reason))
+
     def hurry(self) -> None:
         """End the experiment at once: workers get no time to leave."""
         self._post(lambda: self._release_all(grace_s=0.0))
@@ -148,6 +152,11 @@ class Driver(threading.Thread):
         self._listener.wake()
         if self.is_alive():
             self.join()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody has ended the experiment before it was complete."""
+        return self.brain.ending is do.Ending.INTERRUPTED
 
     @property
     def trials_ended(self) -> int:
@@ -258,7 +267,7 @@ class Driver(threading.Thread):
 
     def _explain(self, event: ev.AnyEvent, commands: Sequence[do.AnyCommand]) -> None:
         """Write into a trial's log why it was promoted, stopped, or begun with what it was; say for what it waits."""
-        if isinstance(event, ev.Suggested | ev.Promoted | ev.Judged) and event.reason:
+        if isinstance(event, ev.Suggested | ev.Promoted | ev.Judged | ev.StopAsked) and event.reason:
             self._logs.trial(event.trial, [f"[maggy] {event.reason}"])
         elif isinstance(event, ev.WorkerLost | ev.GangBroke):
             for command in commands:
@@ -305,6 +314,10 @@ class Driver(threading.Thread):
     def _interrupt(self, reason: str) -> None:
         if not self._ended:
             self._happen(ev.Interrupted(reason=reason))
+
+    def _stop_trial(self, trial: int, reason: str) -> None:
+        if not self._ended and trial in self.brain.live:
+            self._happen(ev.StopAsked(trial=trial, reason=reason))
 
     def _give_up(self, error: BaseException) -> None:
         if not self._ended:

@@ -78,11 +78,17 @@ class Epoch:
     claim: Claim
     segments: dict[str, int]
 
-    def lines(self) -> Iterator[bytes]:
-        """Whole lines, without their line feed; what follows the last one is left out."""
+    def lines(self, start: int = 0) -> Iterator[bytes]:
+        """Whole lines, without their line feed; what follows the last one is left out.
+
+        start  how many bytes to skip: the end of a line
+        """
         rest = b""
-        for name in self.segments:
-            for block in self.place.blocks(name):
+        for name, size in self.segments.items():
+            skipped, start = min(start, size), max(0, start - size)
+            if skipped == size:
+                continue
+            for block in self.place.blocks(name, skipped):
                 *lines, rest = (rest + block).split(b"\n")
                 yield from lines
 

@@ -26,8 +26,8 @@ class Place(Protocol):
     def read(self, name: str) -> bytes:
         """A whole file. Raises FileNotFoundError."""
 
-    def blocks(self, name: str) -> Iterator[bytes]:
-        """A whole file, piece by piece. Raises FileNotFoundError."""
+    def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
+        """A file from a byte on, piece by piece. Raises FileNotFoundError."""
 
     def sizes(self, folder: str) -> dict[str, int]:
         """The files that lie directly in a folder, by name in order, with their bytes. Empty without the folder."""
@@ -64,8 +64,9 @@ class LocalPlace:
     def read(self, name: str) -> bytes:
         return (self.path / name).read_bytes()
 
-    def blocks(self, name: str) -> Iterator[bytes]:
+    def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
         with (self.path / name).open("rb") as file:
+            file.seek(start)
             while block := file.read(_BLOCK):
                 yield block
 
@@ -149,8 +150,8 @@ class Store:
         data: bytes = self.fs.cat_file(self._path(name))
         return data
 
-    def blocks(self, name: str) -> Iterator[bytes]:
-        yield self.read(name)
+    def blocks(self, name: str, start: int = 0) -> Iterator[bytes]:
+        yield self.fs.cat_file(self._path(name), start=start or None)
 
     def sizes(self, folder: str) -> dict[str, int]:
         path = self._path(folder)

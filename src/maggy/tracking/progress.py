@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from maggy.chronicle import Tally
 from maggy.journal import Record
-from maggy.tracking.tally import Tally
 from maggy.tracking.tracker import Tracking
 from maggy.trial import TrialState
 
@@ -110,7 +110,7 @@ class Progress:
 
     def _read(self) -> None:
         for _ in range(len(self._feed)):
-            self._tally.add(self._feed.popleft().event)
+            self._tally.add(self._feed.popleft())
 
     def _line(self) -> str:
         parts = self._counts()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from maggy.chronicle import About
 from maggy.journal import Record
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ _LOOK_S = 0.1
 
 class Tracker(ABC):
     """Sees every record of an experiment's journal, in order, in a thread of its own: training never waits for it."""
+
+    def begin(self, about: About) -> None:
+        """An experiment begins, or goes on; called once, before anything is seen."""
 
     @abstractmethod
     def see(self, record: Record) -> None:
@@ -42,8 +46,9 @@ class Tracker(ABC):
 class Tracking:
     """Has a tracker see the records of a feed, within a `with` block.
 
-    feed  the records, as the journal's writer gives them
-    say   called with a line where the tracker fails; from then on it sees nothing, and the experiment goes on
+    about  the experiment
+    feed   the records, as the journal's writer gives them
+    say    called with a line where the tracker fails; from then on it sees nothing, and the experiment goes on
 
     view  what the tracker showed last in a terminal
     line  the same in one line
@@ -52,8 +57,8 @@ class Tracking:
     view: RenderableType | None = None
     line: str | None = None
 
-    def __init__(self, tracker: Tracker, feed: deque[Record], say: Callable[[str], None]) -> None:
-        self._tracker, self._feed, self._say = tracker, feed, say
+    def __init__(self, tracker: Tracker, about: About, feed: deque[Record], say: Callable[[str], None]) -> None:
+        self._tracker, self._about, self._feed, self._say = tracker, about, feed, say
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._track, name="maggy-tracker", daemon=True)
 
@@ -68,6 +73,7 @@ class Tracking:
     def _track(self) -> None:
         works = True
         try:
+            self._tracker.begin(self._about)
             over = False
             while not over:
                 over = self._over.wait(_LOOK_S)

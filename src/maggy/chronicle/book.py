@@ -1,4 +1,4 @@
-"""The driver's book of trials: what policies see and what the result is made of."""
+"""The book of trials: what policies see, what the result is made of, and what readers of a journal get."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
 
-from maggy.brain.events import Promoted
+from maggy.brain import commands as do
+from maggy.brain import events as ev
 from maggy.errors import ImpossibleTransitionError
 from maggy.trial import Curve, Objective, Params, Trial, TrialState
 
@@ -72,7 +73,7 @@ class Book:
         """Whether a trial has returned and may run on."""
         return trial_id in self._resting
 
-    def promote(self, event: Promoted) -> None:
+    def promote(self, event: ev.Promoted) -> None:
         """A trial that had ended runs on.
 
         Raises ImpossibleTransitionError if it may not.
@@ -176,6 +177,26 @@ class Book:
                 self.results.append(trial)
         return trial
 
+    def hear(self, event: ev.MetricsReported | ev.TrialFinished | ev.TrialStopped | ev.TrialFailed) -> None:
+        """The attempt of a trial that counts has said something."""
+        match event:
+            case ev.MetricsReported():
+                self.report(event.trial, event.steps, [float(value) for value in event.values])
+            case ev.TrialFinished() | ev.TrialStopped():
+                self.note(event.trial, final_metric=event.metric, metric_dict=event.outputs)
+            case ev.TrialFailed():
+                self.note(event.trial, error=event.error, traceback=event.traceback)
+
+    def carry_out(self, command: do.AnyCommand, t: float) -> None:
+        """Write down what a command of the machine does to a trial."""
+        match command:
+            case do.Run():
+                self.start(command.trial, command.attempt, command.gang or (command.worker,), t)
+            case do.Stop():
+                self.note(command.trial, reason=command.reason)
+            case do.Settle():
+                self.settle(command.trial, command.state, command.error, t, fell_back=command.fell_back)
+
     def close(self) -> None:
         """The experiment is over: a trial that was promoted and has not returned since has its result of before."""
         for trial_id, before in self._before.items():
@@ -227,6 +248,20 @@ class Book:
     def _see(self, trial: Trial, value: float) -> None:
         if value == value and (trial.best_metric is None or self.loss(value) < self.loss(trial.best_metric)):
             trial.best_metric = value
+
+
+def trial_of(answer: ev.Suggested, trial: Trial | None = None) -> Trial:
+    """The trial that was suggested.
+
+    trial  the optimizer's own, which may have notes of its own; None for a new one
+    """
+    trial = trial or Trial(answer.params)
+    trial.params = answer.params
+    trial.budget, trial.rung, trial.bracket = answer.budget, answer.rung, answer.bracket
+    trial.resumable, trial.parent = answer.resumable, answer.parent
+    trial.origin, trial.saw = answer.origin, answer.saw
+    trial.notes = [answer.reason] if answer.reason else []
+    return trial
 
 
 def params_of(suggestion: Trial) -> Params:

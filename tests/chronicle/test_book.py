@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maggy.brain.events import Promoted
-from maggy.driver.book import Book, params_of
+from maggy.chronicle.book import Book, params_of
 from maggy.errors import ImpossibleTransitionError
 from maggy.trial import Checkpoint, Objective, Trial, TrialState
 

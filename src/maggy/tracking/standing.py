@@ -1,0 +1,32 @@
+"""Where an experiment stands at this moment, for whoever asks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from maggy.chronicle import About, Tally
+from maggy.journal import Record
+from maggy.tracking.tracker import Tracker
+
+
+class Standing(Tracker):
+    """Counts along, and answers `status` from any thread."""
+
+    def __init__(self) -> None:
+        self._tally: Tally | None = None
+        self._lock = threading.Lock()
+
+    def begin(self, about: About) -> None:
+        self._tally = Tally(about.objectives[0].direction, about.num_trials)
+
+    def see(self, record: Record) -> None:
+        assert self._tally is not None
+        with self._lock:
+            self._tally.add(record)
+
+    def status(self) -> dict[str, Any]:
+        """See `Tally.status`; empty before the experiment has begun."""
+        with self._lock:
+            return {} if self._tally is None else self._tally.status(time.time())
