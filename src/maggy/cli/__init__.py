@@ -12,6 +12,7 @@ from maggy.errors import MaggyError
 
 # Each is a module here with `add(commands)`, in the order in which --help lists them.
 _COMMANDS = (
+    "run",
     "resume",
     "join",
     "replay",

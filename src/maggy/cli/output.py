@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from math import isfinite
 from typing import Any
 
@@ -12,6 +13,13 @@ from typing import Any
 def print_json(value: Any) -> None:
     """One JSON document, which every reader understands: NaN and infinity are null there."""
     print(json.dumps(plain(value), indent=2, default=str))
+
+
+@contextmanager
+def others_on_stderr(only_json: bool) -> Iterator[None]:
+    """Have what the user's own code prints here meanwhile go to stderr, where stdout is for JSON."""
+    with redirect_stdout(sys.stderr) if only_json else nullcontext():
+        yield
 
 
 def print_json_line(value: Any) -> None:

@@ -10,6 +10,7 @@ from maggy.searchspace.expressions import (
     RandInt,
     TransitionChoice,
 )
+from maggy.searchspace.files import read_space, space_from_document, space_from_tables, space_from_toml
 from maggy.searchspace.listed import Categorical, Discrete
 from maggy.searchspace.parameters import Constant, Parameter, plain, plain_tree
 from maggy.searchspace.ranges import Double, Integer, Normal
@@ -36,4 +37,8 @@ __all__ = [
     "TransitionChoice",
     "plain",
     "plain_tree",
+    "read_space",
+    "space_from_document",
+    "space_from_tables",
+    "space_from_toml",
 ]
