@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import os
-import platform
-import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from importlib.metadata import version
 from numbers import Integral
 from types import FunctionType
 from typing import Any
 
-from maggy import context
+from maggy import context, environment
 from maggy.ablation import AblationStudy
 from maggy.ablation.components import Switch
 from maggy.arguments import KeepsArguments
+from maggy.assembly import objectives_of
 from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, DistributedConfig, LagomConfig
 from maggy.errors import SearchspaceError
 from maggy.searchspace import Space
@@ -52,27 +52,59 @@ WITH_SOURCES = (*_POLICIES, "distributed", "process_data", *FIXED_ARGUMENTS)
 """Fields of a config that may hold code of the user's."""
 
 
+OF_THE_CODE = frozenset({"function", "sources", "code_hash", "git", "script"})
+"""What a description says of the training function. An experiment that is resumed from its folder keeps it: who resumes
+may stand anywhere."""
+
+PATCH = "uncommitted.patch"
+"""The file, beside experiment.json, that leads from the commit to what was run."""
+
+
 def describe(
-    config: LagomConfig, *, function: Callable[..., Any], engine: str, seats: int, num_trials: int, seed: int
+    config: LagomConfig,
+    *,
+    function: Callable[..., Any],
+    engine: str,
+    seats: int,
+    num_trials: int,
+    seed: int,
+    engine_says: str = "",
 ) -> dict[str, Any]:
-    """The facts about an experiment as JSON values; objects are named by their class."""
+    """The facts about an experiment as JSON values; objects are named by their class.
+
+    engine       its name
+    engine_says  what it can offer, in its own words
+    """
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     data = {name: values.pop(name) for name in DATA_ARGUMENTS if name in values}
+    sources, policies = context.sources(function), context.sources(*_parts(config))
     return {
         "kind": type(config).__name__,
         "config": {name: _plain(value) for name, value in values.items()}
         | {name: context.description(value) for name, value in data.items()},
+        "objectives": [{"key": each.key, "direction": each.direction} for each in objectives_of(config)],
         "function": f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '?')}",
-        "sources": context.sources(function),
-        "policies": context.sources(*_parts(config)),
+        "sources": sources,
+        "policies": policies,
+        "code_hash": hashlib.sha256(json.dumps([sources, policies], sort_keys=True).encode()).hexdigest()[:16],
         "engine": engine,
+        "engine_says": engine_says,
         "seats": seats,
         "num_trials": num_trials,
         "seed": seed,
         "started": time.time(),
-        "versions": {"maggy": version("maggy"), "python": platform.python_version()},
-        "git_commit": _git_commit(),
+        "script": sys.argv[0] if sys.argv else "",  # without its arguments, which may hold secrets
+        "git": environment.git_state(function),
+        "machine": environment.machine(),
+        "versions": environment.versions(),
+        "packages": environment.packages(),
     }
+
+
+def fingerprints(fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be told of the data of an experiment, by the name of the argument; they are handles by then."""
+    told = {name: context.fingerprint(value) for name, value in fixed.items() if name in DATA_ARGUMENTS}
+    return {name: each for name, each in told.items() if each is not None}
 
 
 def _parts(config: LagomConfig) -> Iterator[Any]:
@@ -160,11 +192,3 @@ def _plain(value: Any) -> Any:
         given = ", ".join(f"{argument}={_plain(each)!r}" for argument, each in value.arguments.items())
         return f"{name}({given})"
     return name
-
-
-def _git_commit() -> str | None:
-    try:
-        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip()

@@ -1,7 +1,7 @@
 """Binding a training function to its arguments, and taking both to where it runs."""
 
 from maggy.context.binding import Binding, check, takes
-from maggy.context.data import description, is_factory, materialise, size_of
+from maggy.context.data import description, fingerprint, is_factory, materialise, size_of
 from maggy.context.probe import Probe
 from maggy.context.recipe import Recipe, pack_recipe, unpack_recipe
 from maggy.context.sources import sources
@@ -16,6 +16,7 @@ __all__ = [
     "check",
     "description",
     "dumps",
+    "fingerprint",
     "is_factory",
     "largest",
     "lend",

@@ -3,6 +3,7 @@
 `materialise` writes what is not in files yet, on the driver; `resolve` opens it, on a worker, afresh for each trial.
 """
 
+from maggy.context.data.fingerprint import fingerprint
 from maggy.context.data.handles import Files, Handle, lies_in, resolve, size_of
 from maggy.context.data.kinds import is_factory
 from maggy.context.data.material import description, materialise
@@ -11,6 +12,7 @@ __all__ = [
     "Files",
     "Handle",
     "description",
+    "fingerprint",
     "is_factory",
     "lies_in",
     "materialise",
