@@ -26,6 +26,7 @@ from maggy.config import FIXED_ARGUMENTS, AblationConfig, GangConfig, Hyperparam
 from maggy.context.distributed import needs_fresh_process
 from maggy.driver import AheadDraws, Decider, Driver, Janitor, Keeper, Logs, Replay, replay
 from maggy.engine.base import Engine
+from maggy.environment import uncommitted
 from maggy.errors import ConfigError, ExperimentDirError, FencedError, JournalError
 from maggy.handle import Run
 from maggy.joining import inviting
@@ -35,7 +36,7 @@ from maggy.journal.folder import to_json
 from maggy.journal.writer import SYNC_S, UPLOAD_S
 from maggy.launching import run_workers
 from maggy.optimizer import Draws
-from maggy.provenance import WITH_SOURCES, describe
+from maggy.provenance import OF_THE_CODE, PATCH, WITH_SOURCES, describe, fingerprints
 from maggy.result import Result
 from maggy.resuming import Begun
 from maggy.searchspace import Space
@@ -126,7 +127,7 @@ def lagom(
         engine = recipe.engine if engine is None else engine
         if function is None:
             function = recipe.function
-            unchanged |= {"function", "sources"}
+            unchanged |= OF_THE_CODE
         if config is None:
             config = changed_config(recipe.thaw(), {"experiment_dir": None, **keywords})  # it may have moved
             unchanged |= set() if keywords else {"kind", "config"}
@@ -228,14 +229,16 @@ class _Experiment:
             config,
             function=function,
             engine=engine.name,
+            engine_says=engine.describe(),
             seats=self._seats,
             num_trials=self._advisor.num_trials,
             seed=self._seed,
         )
+        self._patch = None if "git" in unchanged else uncommitted(self._about["git"])
         self._about |= {f"takes_{name}": context.takes(function, name) for name in ("budget", "seed")}
         if begun is not None:
             begun.refuse_another_folder(config)
-            self._about |= {name: begun.about[name] for name in {*unchanged, "started"}}
+            self._about |= {name: begun.about.get(name) for name in {*unchanged, "started"}}
             begun.refuse_changes(self._about, force=force)
 
     def interrupt(self, reason: str) -> None:
@@ -343,7 +346,7 @@ class _Experiment:
         """Write down what the experiment is begun or resumed with."""
         recipe: bytes | None = None
         runs_here = "the function was called as it is, in the program itself" if self._in_threads else None
-        self._about |= {"id": folder.id, "no_recipe": runs_here}
+        self._about |= {"id": folder.id, "no_recipe": runs_here, "data": fingerprints(fixed)}
         try:
             if isinstance(self._frozen, Exception):
                 raise self._frozen
@@ -356,6 +359,8 @@ class _Experiment:
         try:
             if recipe is not None:
                 folder.write("recipe.pkl", recipe)
+            if self._patch is not None:
+                folder.write(PATCH, self._patch)
             folder.write("experiment.json", to_json(self._about))
         except OSError as error:
             raise ExperimentDirError(f"experiment_dir {folder.url!r} cannot be written: {error}") from error
