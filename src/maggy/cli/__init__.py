@@ -13,6 +13,11 @@ from maggy.errors import MaggyError
 # Each is a module here with `add(commands)`, in the order in which --help lists them.
 _COMMANDS = (
     "run",
+    "list",
+    "show",
+    "best",
+    "logs",
+    "stop",
     "resume",
     "join",
     "replay",

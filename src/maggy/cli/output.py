@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from datetime import datetime
 from math import isfinite
 from typing import Any
 
@@ -68,3 +69,48 @@ def show(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def date(t: float | None) -> str | None:
+    """A time, in seconds since 1970, where the user is."""
+    return None if t is None else f"{datetime.fromtimestamp(t):%Y-%m-%d %H:%M:%S}"
+
+
+def time_span(seconds: float | None) -> str | None:
+    """How long something took: 0.42 s, 1:05 min, 2:03:04 h."""
+    if seconds is None:
+        return None
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
+
+
+def sparkline(values: Sequence[float], width: int = 60) -> str:
+    """A curve in one line of text; each letter is the mean of as many values as it takes. NaN is a gap."""
+    step = max(1, -(-len(values) // width))
+    means = []
+    for start in range(0, len(values), step):
+        part = [value for value in values[start : start + step] if isfinite(value)]
+        means.append(sum(part) / len(part) if part else None)
+    known = [mean for mean in means if mean is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(" " if mean is None else _BARS[round((mean - low) * scale)] for mean in means)
+
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def print_pairs(pairs: Sequence[tuple[str, object]]) -> None:
+    """Names and what goes with them, in two columns; a name that is said again is left out, and so is a pair that has
+    nothing to say. ("", "") is an empty line."""
+    pairs = [(name, value) for name, value in pairs if (name, value) == ("", "") or value not in (None, "")]
+    width = max((len(name) for name, _ in pairs), default=0)
+    last = None
+    for name, value in pairs:
+        print(f"{'' if name == last else name:{width}}  {show(value)}".rstrip())
+        last = name

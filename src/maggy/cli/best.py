@@ -1,0 +1,47 @@
+"""`maggy best`: the best configuration."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import TYPE_CHECKING
+
+from maggy.cli.command import command
+
+if TYPE_CHECKING:
+    from maggy.cli.command import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add it to the commands."""
+    parser = command(
+        commands,
+        "best",
+        _best,
+        help="print the best configuration so far",
+        examples="maggy best maggy-runs/train/3\nmaggy run train.py:train --hparams $(maggy best maggy-runs/train/3 "
+        "--params)",
+    )
+    parser.add_argument("--params", action="store_true", help="only the hyperparameters, as --hparams takes them")
+
+
+def _best(options: argparse.Namespace) -> int:
+    from maggy.chronicle import Chronicle
+    from maggy.cli.output import print_json, show
+    from maggy.errors import ExperimentDirError
+
+    chronicle = Chronicle.of(options.path)
+    number = chronicle.tally.best_trial
+    if number is None:
+        raise ExperimentDirError(f"no trial of {options.path} has a result yet")
+    trial = chronicle.trials[number]
+    if options.json:
+        told = {"trial": number, "metric": trial.final_metric, "outputs": trial.metric_dict, "budget": trial.budget}
+        print_json(trial.params if options.params else {**told, "params": trial.params})
+    elif options.params:
+        print(" ".join(shlex.quote(f"{name}={value}") for name, value in trial.params.items()))
+    else:
+        print(f"{show(trial.final_metric)} in trial {number}")
+        for name, value in trial.params.items():
+            print(f"  {name} = {value!r}")
+    return 0

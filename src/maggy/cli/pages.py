@@ -1,0 +1,134 @@
+"""How `maggy show` prints what it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from maggy.cli.output import date, print_pairs, print_table, show, sparkline, time_span
+
+_SHORT = ("maggy", "python", "torch", "keras", "tensorflow", "jax", "scikit-learn", "xgboost", "lightgbm", "pyspark")
+
+
+def print_experiment(facts: Mapping[str, Any]) -> None:
+    """An experiment and its trials."""
+    config, trials = facts["config"], facts["trials"]
+    is_search = "direction" in config
+    best = facts["best"]
+    objectives = ", ".join(f"{each['key']} ({each['direction']})" for each in facts["objectives"])
+    counts = [f"{trials['ended']} of {trials['of']} ended"]
+    counts += [f"{number} {what}" for what, number in trials.items() if what not in ("of", "ended") and number]
+    left = facts["time_left_s"]
+    print_pairs(
+        [
+            (facts["name"], facts["description"] or facts["kind"]),
+            ("state", facts["state"] + (f", {facts['drivers']} drivers" if facts["drivers"] > 1 else "")),
+            ("trials", ", ".join(counts)),
+            ("best", None if best is None else f"{show(best['metric'])} in trial {best['trial']}"),
+            ("", None if best is None else _params(best["params"])),
+            ("started", date(facts["started"])),
+            ("took", time_span(facts["took_s"])),
+            ("left", None if left is None else f"{time_span(left[0])} ({time_span(left[1])} to {time_span(left[2])})"),
+            ("workers", _workers(facts)),
+            ("last", facts["last_reason"]),
+            ("", ""),
+            ("function", facts["function"]),
+            ("script", facts["script"]),
+            ("git", _git(facts["git"])),
+            ("metric", objectives if is_search else None),
+            ("optimizer", config.get("optimizer")),
+            ("stopping", config.get("es_policy")),
+            *(("space", line) for line in _space(config.get("searchspace"))),
+            ("hparams", _params(config["hparams"]) if config.get("hparams") else None),
+            ("data", ", ".join(f"{name}: {_data(each)}" for name, each in (facts["data"] or {}).items())),
+            ("seed", facts["seed"]),
+            ("engine", f"{facts['engine']}, {facts['seats']} workers"),
+            ("versions", ", ".join(f"{name} {each}" for name, each in facts["versions"].items() if name in _SHORT)),
+            ("folder", facts["folder"]),
+        ]
+    )  # fmt: skip
+    if facts["listed"] and is_search:
+        print()
+        print_table(
+            ("trial", "state", "metric", "took", "params"),
+            [
+                (each["trial"], each["state"], each["metric"], time_span(each["took_s"]), _params(each["params"]))
+                for each in facts["listed"]
+            ],
+        )
+
+
+def print_trial(facts: Mapping[str, Any]) -> None:
+    """Everything about a trial."""
+    values = facts["curve"]["values"]
+    outputs = facts["outputs"] or {}
+    place = [f"{name} {facts[name]}" for name in ("budget", "rung", "bracket") if facts[name] is not None]
+    print_pairs(
+        [
+            (f"trial {facts['trial']}", facts["state"]),
+            ("metric", facts["metric"]),
+            ("best", facts["best_metric"] if facts["best_metric"] != facts["metric"] else None),
+            ("outputs", ", ".join(f"{name}={show(value)}" for name, value in outputs.items()) if outputs else None),
+            *(("params", f"{name} = {value!r}") for name, value in facts["params"].items()),
+            ("place", ", ".join(place)),
+            *(("rungs", f"budget {each['budget']:g}: {show(each['metric'])}") for each in facts["rungs"]),
+            ("origin", facts["origin"]),
+            ("parent", None if facts["parent"] is None else f"trial {facts['parent']}"),
+            ("took", time_span(facts["took_s"])),
+            ("curve", f"{sparkline(values)}  {show(values[0])} to {show(values[-1])}, {len(values)} points")
+            if values
+            else ("curve", None),
+            *(("run", _run(each)) for each in facts["runs"]),
+            ("reason", facts["reason"]),
+            *(("note", note) for note in facts["notes"]),
+            *(("decided", f"{date(each['t'])} {each['text']}") for each in facts["decisions"]),
+            ("state in", None if facts["checkpoint"] is None else facts["checkpoint"]["url"]),
+            ("error", None if facts["traceback"] else facts["error"]),
+        ]
+    )
+    for title, text in (("traceback", facts["traceback"]), ("log", "\n".join(facts["log"]))):
+        if text:
+            print(f"\n{title}\n" + "\n".join(f"  {line}" for line in text.rstrip().splitlines()))
+
+
+def _params(params: Mapping[str, Any]) -> str:
+    from maggy.tracking.progress import show_params
+
+    return show_params(dict(params))
+
+
+def _workers(facts: Mapping[str, Any]) -> str:
+    there = f"{facts['workers']['now']} now" if facts["state"] == "running" else f"{facts['workers']['ever']}"
+    busy = facts["utilisation"]
+    return there if busy is None else f"{there}, busy for {busy:.0%} of their time"
+
+
+def _git(git: Mapping[str, Any] | None) -> str | None:
+    if git is None:
+        return None
+    said = f"{(git['commit'] or 'no commit')[:12]} ({git['branch'] or 'detached'})"
+    return said + (", with changes that are not committed" if git["changed"] else "")
+
+
+def _space(space: Any) -> list[str]:
+    if isinstance(space, Mapping) and "branches" not in space:
+        return [f"{name} {_parameter(each)}" for name, each in space.items()]
+    return [] if space is None else [str(space)]
+
+
+def _parameter(said: Any) -> str:
+    if isinstance(said, list) and said and isinstance(said[0], str):
+        return " ".join(map(str, (said[0].lower(), *said[1:])))
+    return str(said)
+
+
+def _data(told: Any) -> str:
+    if isinstance(told, Mapping) and "sha256" in told:
+        return f"{told['files']} files, {told['bytes'] / 1e6:.3g} MB, {told['sha256']}"
+    return str(told)
+
+
+def _run(run: Mapping[str, Any]) -> str:
+    took = "running" if run["took_s"] is None else time_span(run["took_s"])
+    host = f" on {run['host']}" if run["host"] else ""
+    return f"attempt {run['attempt']}, worker {run['worker']}{host}, {date(run['start'])}, {took}"
