@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from maggy.context.checkpoint import load_checkpoint
     from maggy.context.distributed import Context
     from maggy.experiment import lagom
+    from maggy.repeating import repeat
     from maggy.result import Result
     from maggy.searchspace import Searchspace
     from maggy.simulation import simulate
@@ -31,6 +32,7 @@ __all__ = [
     "experiment",
     "lagom",
     "load_checkpoint",
+    "repeat",
     "simulate",
 ]
 
@@ -44,6 +46,7 @@ _HOMES = {
     "Trial": "maggy.trial",
     "lagom": "maggy.experiment",
     "load_checkpoint": "maggy.context.checkpoint",
+    "repeat": "maggy.repeating",
     "simulate": "maggy.simulation",
 }
 

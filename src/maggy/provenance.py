@@ -136,15 +136,21 @@ def differences(begun: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
     for name in ("kind", "function", "seed"):
         if begun[name] != given[name]:
             found[name] = _arrow(begun[name], given[name])
-    for name, before, after in _pairs(begun["config"], given["config"]):
+    for name, before, after in pairs(begun["config"], given["config"]):
         if name not in _MAY_CHANGE and before != after:
             if isinstance(before, dict) and isinstance(after, dict):
-                changed = [(key, *values) for key, *values in _pairs(before, after) if values[0] != values[1]]
+                changed = [(key, *values) for key, *values in pairs(before, after) if values[0] != values[1]]
                 found |= {f"{name}.{key}": _arrow(old, new) for key, old, new in changed}
             else:
                 found[name] = _arrow(before, after)
+    return found | source_differences(begun, given)
+
+
+def source_differences(begun: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """What differs in the user's own code, by name, as a unified diff that is indented."""
+    found = {}
     sources = [{**about["sources"], **about["policies"]} for about in (begun, given)]
-    for name, before, after in _pairs(*sources):
+    for name, before, after in pairs(*sources):
         if before != after:
             lines = difflib.unified_diff(
                 (before or "").splitlines(), (after or "").splitlines(), "begun", "given", lineterm="", n=2
@@ -153,7 +159,8 @@ def differences(begun: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def _pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def pairs(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What two dicts have under each name, None where one has nothing."""
     for name in dict.fromkeys([*before, *after]):
         yield name, before.get(name), after.get(name)
 

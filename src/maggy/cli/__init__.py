@@ -19,6 +19,8 @@ _COMMANDS = (
     "logs",
     "stop",
     "resume",
+    "repeat",
+    "diff",
     "join",
     "replay",
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, redirect_stdout
 from datetime import datetime
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maggy.result import Result
 
 
 def print_json(value: Any) -> None:
@@ -16,11 +19,18 @@ def print_json(value: Any) -> None:
     print(json.dumps(plain(value), indent=2, default=str))
 
 
-@contextmanager
-def others_on_stderr(only_json: bool) -> Iterator[None]:
-    """Have what the user's own code prints here meanwhile go to stderr, where stdout is for JSON."""
-    with redirect_stdout(sys.stderr) if only_json else nullcontext():
-        yield
+def finished(run: Callable[[], Result], *, as_json: bool) -> int:
+    """Run an experiment, print its result as JSON if asked to, and return the exit status.
+
+    Meanwhile, what the user's own code prints here goes to stderr, where stdout is for JSON.
+    """
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        result = run()
+    if as_json:
+        print_json({**result, "experiment_dir": result.experiment_dir, "interrupted": result.interrupted})
+    if result.interrupted:
+        return 130
+    return 2 if result.best is None else 0
 
 
 def print_json_line(value: Any) -> None:

@@ -27,10 +27,10 @@ def add(commands: Commands) -> None:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from maggy.cli.output import print_json
+    from maggy.cli.output import finished
     from maggy.experiment import lagom
 
-    result = lagom(resume=options.path, engine=options.engine, force=options.force, verbose=options.verbose)
-    if options.json:
-        print_json(result)
-    return 130 if result.interrupted else 0
+    return finished(
+        lambda: lagom(resume=options.path, engine=options.engine, force=options.force, verbose=options.verbose),
+        as_json=options.json,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maggy.cli.command import command
 
@@ -86,7 +86,7 @@ def add(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from maggy.cli.output import others_on_stderr, print_json
+    from maggy.cli.output import finished
     from maggy.cli.settings import SETTINGS, config_of, read_settings
     from maggy.cli.target import load_target
     from maggy.errors import ConfigError
@@ -98,24 +98,17 @@ def _run(options: argparse.Namespace) -> int:
     if not isinstance(target, str):
         raise ConfigError("say what to run: maggy run script.py:train")
     settings.setdefault("name", _name(target))
-    with others_on_stderr(options.json):
-        config = config_of(settings)
-        tracked: Any = settings.get("track")
-        result = lagom(
-            load_target(target), config, engine=settings.get("engine"), track=tracked, verbose=options.verbose
-        )
-    if options.json:
-        print_json({**result, "experiment_dir": result.experiment_dir, "interrupted": result.interrupted})
-    return _status(result)
+    config = config_of(settings)
+
+    def run() -> Result:
+        function = load_target(target)
+        tracked, engine = settings.get("track"), settings.get("engine")
+        return lagom(function, config, engine=engine, track=tracked, verbose=options.verbose)
+
+    return finished(run, as_json=options.json)
 
 
 def _name(target: str) -> str:
     """What the experiment is called: the script's or module's own name."""
     place = target.rpartition(":")[0]
     return place.removesuffix(".py").rpartition("/" if place.endswith(".py") else ".")[2] or "run"
-
-
-def _status(result: Result) -> int:
-    if result.interrupted:
-        return 130
-    return 2 if result.best is None else 0

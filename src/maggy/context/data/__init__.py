@@ -4,7 +4,7 @@
 """
 
 from maggy.context.data.fingerprint import fingerprint
-from maggy.context.data.handles import Files, Handle, lies_in, resolve, size_of
+from maggy.context.data.handles import Files, Handle, lies_in, resolve, size_of, within
 from maggy.context.data.kinds import is_factory
 from maggy.context.data.material import description, materialise
 
@@ -18,4 +18,5 @@ __all__ = [
     "materialise",
     "resolve",
     "size_of",
+    "within",
 ]

@@ -125,6 +125,17 @@ def lies_in(folder_url: str, value: Any) -> bool:
     return any(handle.url.startswith(f"{folder_url.rstrip('/')}/") for handle in handles(value))
 
 
+def within(value: Any, folder_url: str) -> Any:
+    """A value of the config whose data lie in an experiment's folder that may have moved."""
+    if isinstance(value, Handle):
+        return value.within(folder_url)
+    if not is_container(value):
+        return value
+    if isinstance(value, dict):
+        return {name: within(item, folder_url) for name, item in value.items()}
+    return like(value, [within(item, folder_url) for item in value])
+
+
 def size_of(value: Any) -> int:
     """How many bytes were written for a value of the config; the same data are counted once."""
     return sum({handle.url: handle.size_bytes for handle in handles(value)}.values())
