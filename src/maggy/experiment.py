@@ -140,6 +140,19 @@ def lagom(
     return _begun(experiment, block)
 
 
+def run_described(
+    function: Callable[..., Any],
+    config: LagomConfig,
+    engine: Engine,
+    known: Mapping[str, Any],
+    verbose: int = 1,
+    track: Tracker | Sequence[Tracker] | None = None,
+) -> Result:
+    """Run what is known better than by looking: parts of its description that another experiment has told."""
+    trackers = [track] if isinstance(track, Tracker) else list(track or ())
+    return _Experiment(function, config, engine, verbose, trackers=trackers, known=known).run()
+
+
 def _begun(experiment: _Experiment, block: bool) -> Result | Run:
     if block:
         return experiment.run()
@@ -167,8 +180,10 @@ class _Experiment:
         *,
         force: bool = False,
         trackers: Sequence[Tracker] = (),
+        known: Mapping[str, Any] | None = None,
     ) -> None:
         """
+        known      parts of its description that need no look
         begun      the experiment that is resumed
         unchanged  parts of its description that need no look, as they come from its own folder
         force      resume although the others have changed
@@ -234,7 +249,8 @@ class _Experiment:
             num_trials=self._advisor.num_trials,
             seed=self._seed,
         )
-        self._patch = None if "git" in unchanged else uncommitted(self._about["git"])
+        self._patch = None if "git" in {*unchanged, *(known or {})} else uncommitted(self._about["git"])
+        self._about |= known or {}
         self._about |= {f"takes_{name}": context.takes(function, name) for name in ("budget", "seed")}
         if begun is not None:
             begun.refuse_another_folder(config)
