@@ -21,8 +21,11 @@ _COMMANDS = (
     "resume",
     "repeat",
     "diff",
-    "join",
     "replay",
+    "simulate",
+    "join",
+    "doctor",
+    "completion",
 )
 
 _DESCRIPTION = """\

@@ -46,7 +46,7 @@ def print_experiment(facts: Mapping[str, Any]) -> None:
             ("versions", ", ".join(f"{name} {each}" for name, each in facts["versions"].items() if name in _SHORT)),
             ("folder", facts["folder"]),
         ]
-    )  # fmt: skip
+    )
     if facts["listed"] and is_search:
         print()
         print_table(

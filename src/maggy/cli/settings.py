@@ -83,35 +83,43 @@ def config_of(settings: Mapping[str, Any]) -> LagomConfig:
             f"--hparams is for a single run. In a search, give {', '.join(hparams)} in the search space: a value "
             f"that is no table is a constant there"
         )
+    return search_config(settings, space if isinstance(space, Space) else read_space(space), given)
+
+
+def search_config(settings: Mapping[str, Any], space: Space, given: Mapping[str, Any]) -> HyperparameterOptConfig:
+    """A search in a space. What `SEARCH` names is in the settings; `given` are fields of the config.
+
+    Raises ConfigError or UnknownNameError.
+    """
     if settings.get("trials") is None:
         raise ConfigError("say how many configurations are to be tried: --trials 20")
+    fields = dict(given)
     if (direction := _one(settings.get("direction"))) is not None:
-        given["direction"] = direction
+        fields["direction"] = direction
     if (stopping := settings.get("early_stopping")) is not None:
-        given["es_policy"] = _rule(stopping)
+        fields["es_policy"] = _rule(stopping)
     return HyperparameterOptConfig(
         num_trials=settings["trials"],
-        optimizer=optimizer_named(settings.get("optimizer") or "randomsearch"),
-        searchspace=space if isinstance(space, Space) else read_space(space),
-        **given,
+        optimizer=_optimizer(settings.get("optimizer") or "randomsearch"),
+        searchspace=space,
+        **fields,
     )
 
 
-def optimizer_named(text: str) -> Any:
-    """The optimizer in `asha` or `asha:reduction_factor=3,resource_max=27`. Raises UnknownNameError or ConfigError."""
+def _optimizer(text: object) -> Any:
     from maggy.optimizer import BY_NAME
 
     return _made(text, "optimizer", BY_NAME)
 
 
-def _rule(text: str) -> Any:
+def _rule(text: object) -> Any:
     from maggy.earlystop import BY_NAME
 
     return _made(text, "early-stopping policy", BY_NAME)
 
 
 def _made(text: object, what: str, known: Mapping[str, Callable[..., Any]]) -> Any:
-    """What a name with options means; a name alone is left to the config."""
+    """What a name with options means, e.g. asha:reduction_factor=3; a name alone is left to the config."""
     if not isinstance(text, str):
         raise ConfigError(f"{what} has to be text, got {text!r}")
     name, _, options = text.partition(":")

@@ -26,8 +26,9 @@ def add(commands: Commands) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--trial", metavar="N", type=count, help="everything about this trial")
     which.add_argument("--trials", metavar="N", type=count, default=10, help="how many trials are listed (10)")
-    parser.add_argument("--sort", choices=SORTS, default="metric", help="which come first: the best (metric), the "
-                        "longest (took) ...")  # fmt: skip
+    parser.add_argument(
+        "--sort", choices=SORTS, default="metric", help="which come first: the best (metric), the longest (took) ..."
+    )
 
 
 def _show(options: argparse.Namespace) -> int:
