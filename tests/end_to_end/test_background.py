@@ -64,8 +64,7 @@ def test_it_runs_in_the_background_says_where_it_stands_and_stops(tmp_path, caps
     result = run.result(timeout=PATIENCE_S)
     assert run.done and result.interrupted
     assert run.status()["state"] == "interrupted"
-    assert [trial.state for trial in result.trials][0] is TrialState.FINISHED
-    assert result.best.trial_id == 0
+    assert (result.trials[0].state, result.best.trial_id) == (TrialState.FINISHED, 0)
     assert "stopped by run.stop()" in [
         getattr(record.event, "reason", "") for record in read(ExperimentFolder.open(tmp_path / "run"))
     ]
