@@ -114,3 +114,18 @@ def test_a_file_under_control_ends_the_experiment(tmp_path):
     result = run.result(timeout=PATIENCE_S)
     assert result.interrupted
     assert result.best.params == {"x": 0}
+
+
+@pytest.mark.spark
+def test_on_spark_the_background_frees_every_task_when_it_is_stopped(tmp_path, spark):
+    from maggy.engine.spark import SparkEngine
+
+    reports = Reports()
+    run = lagom(
+        train, config(tmp_path / "run", [0, 1]), engine=SparkEngine(spark), track=reports, verbose=0, block=False
+    )
+    assert reports.came.wait(PATIENCE_S)
+    run.stop()
+    assert run.result(timeout=PATIENCE_S).interrupted
+    assert spark.sparkContext.statusTracker().getActiveJobsIds() == []
+    assert spark.range(10).count() == 10
