@@ -67,3 +67,25 @@ def test_the_source_of_what_prepares_the_data_is_compared(make):
     changed = differences(before, after)
     assert any("-def scaled(dataset):" in text for text in changed.values())
     assert any("+def shuffled(dataset):" in text for text in changed.values())
+
+
+def test_a_description_says_what_is_needed_to_do_it_again():
+    about = told(search(optimization_key=["accuracy", "seconds"], direction=["max", "min"]))
+    assert about["objectives"] == [{"key": "accuracy", "direction": "max"}, {"key": "seconds", "direction": "min"}]
+    assert about["versions"].keys() >= {"maggy", "python", "numpy"}
+    assert about["packages"]["msgspec"]
+    assert about["machine"].keys() == {"host", "system", "processor", "cores"}
+    assert about["code_hash"] == told(search())["code_hash"]
+    assert about["code_hash"] != told(search(distributed=TfDistributedConfig(process_data=scaled)))["code_hash"]
+
+
+def test_where_an_experiment_was_run_from_is_no_reason_not_to_resume_it():
+    before, after = told(search()), told(search())
+    after |= {"git": None, "packages": {}, "versions": {}, "machine": {}, "script": "other.py", "engine": "spark"}
+    assert differences(before, after) == {}
+
+
+def test_the_arguments_of_the_program_are_not_kept(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["train.py", "--token", "s3cret"])
+    assert told(search())["script"] == "train.py"
+    assert "s3cret" not in str(told(search()))

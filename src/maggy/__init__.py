@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from maggy.context.checkpoint import load_checkpoint
     from maggy.context.distributed import Context
     from maggy.experiment import lagom
+    from maggy.handle import Run
     from maggy.repeating import repeat
     from maggy.result import Result
     from maggy.searchspace import Searchspace
@@ -27,6 +28,7 @@ __all__ = [
     "KerasEpochEnd",
     "Reporter",
     "Result",
+    "Run",
     "Searchspace",
     "Trial",
     "experiment",
@@ -42,6 +44,7 @@ _HOMES = {
     "KerasEpochEnd": "maggy.callbacks.keras",
     "Reporter": "maggy.worker.reporter",
     "Result": "maggy.result",
+    "Run": "maggy.handle",
     "Searchspace": "maggy.searchspace",
     "Trial": "maggy.trial",
     "lagom": "maggy.experiment",

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from driver.helpers import StopAbove, advisor, decider
-from driver.world import World, decisions, outcome
+from driver.world import World, decisions, outcome, told
 
 from maggy.brain import events as ev
 from maggy.brain.commands import Ending
@@ -119,6 +119,7 @@ def check_every_cut(same_world):
     for cut in range(len(journal)):
         resumed, records = same_world.run(journal[:cut], disks[:cut])
         assert outcome(resumed) == expected, f"killed after record {cut - 1}"
+        assert told(records) == expected, f"read in the journal of one that was killed after record {cut - 1}"
         assert records[:cut] == journal[:cut]
         assert decisions(records) == decisions(journal), f"killed after record {cut - 1}"
     return undisturbed, journal

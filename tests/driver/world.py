@@ -14,9 +14,11 @@ from driver.helpers import decider, deleted
 
 from maggy.brain import commands as do
 from maggy.brain import events as ev
+from maggy.chronicle import About, Chronicle
 from maggy.context.checkpoint import place
 from maggy.driver import Advisor, Decider, replay
 from maggy.journal import Record
+from maggy.trial import Objective, Trial
 
 STEPS = 5
 FOLDER = "nowhere"
@@ -175,13 +177,39 @@ class World:
 
 def outcome(decider: Decider) -> dict[int, tuple[Any, ...]]:
     """What the user gets, by trial."""
+    return _outcome(decider.advisor.book.ended)
+
+
+def told(records: Sequence[Record]) -> dict[int, tuple[Any, ...]]:
+    """The same, as somebody reads it in the journal."""
+    objectives = (Objective("Metric", "min"),)
+    about = About(
+        url=FOLDER,
+        name="world",
+        kind="HyperparameterOptConfig",
+        description="",
+        objectives=objectives,
+        num_trials=0,
+        space=None,
+        seed=7,
+        engine="none",
+        started=0.0,
+        raw={},
+    )
+    chronicle = Chronicle(about)
+    for record in records:
+        chronicle.add(record)
+    return _outcome(chronicle.ended)
+
+
+def _outcome(ended: Sequence[Trial]) -> dict[int, tuple[Any, ...]]:
     return {
         trial.trial_id: (
             *(trial.state, trial.params, trial.final_metric, trial.best_metric, trial.num_points, trial.origin),
             *(trial.budget, trial.rung, trial.bracket, trial.rungs, trial.parent, trial.notes, trial.reason),
             None if trial.checkpoint is None else trial.checkpoint.step,
         )
-        for trial in decider.advisor.book.ended
+        for trial in ended
     }
 
 

@@ -108,6 +108,10 @@ class Chronicle:
         if reason := reason_of(event):
             self.decisions.append(Decision(t, getattr(event, "trial", None), reason))
 
+    def close(self) -> None:
+        """Nothing more comes: a trial that was promoted and has not returned since has its result of before."""
+        self._book.close()
+
     def _take(self, event: ev.AnyEvent, t: float) -> None:
         """What has to be noted before the machine draws its conclusions."""
         brain = self.tally.brain

@@ -3,7 +3,7 @@
 `materialise` writes what is not in files yet, on the driver; `resolve` opens it, on a worker, afresh for each trial.
 """
 
-from maggy.context.data.fingerprint import fingerprint
+from maggy.context.data.fingerprints import fingerprint
 from maggy.context.data.handles import Files, Handle, lies_in, resolve, size_of, within
 from maggy.context.data.kinds import is_factory
 from maggy.context.data.material import description, materialise
