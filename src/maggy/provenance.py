@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from numbers import Integral
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -93,12 +94,19 @@ def describe(
         "num_trials": num_trials,
         "seed": seed,
         "started": time.time(),
-        "script": sys.argv[0] if sys.argv else "",  # without its arguments, which may hold secrets
+        "script": _script(),
         "git": environment.git_state(function),
         "machine": environment.machine(),
         "versions": environment.versions(),
         "packages": environment.packages(),
     }
+
+
+def _script() -> str:
+    """The program, without its arguments, which may hold secrets."""
+    program = Path(sys.argv[0] if sys.argv else "")
+    is_maggy = program.name == "maggy" or program.parts[-2:] == ("maggy", "__main__.py")
+    return "maggy" if is_maggy else str(program)
 
 
 def fingerprints(fixed: Mapping[str, Any]) -> dict[str, Any]:

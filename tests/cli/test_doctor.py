@@ -66,3 +66,19 @@ def test_a_container_with_less_than_its_cores_is_a_warning(capsys, monkeypatch, 
     _, named = findings(capsys)
     assert named["cores"][0]["level"] == "warning"
     assert named["cores"][0]["says"] == f"{available_cores()}, of which this container may use 0.5, 3 GiB of memory"
+
+
+@pytest.mark.parametrize(
+    ("visible", "level", "says"),
+    [("0,1", "ok", "2 of H100, H100"), ("", "warning", "2 (H100, H100), hidden by CUDA_VISIBLE_DEVICES")],
+)
+def test_gpus_are_those_that_the_driver_names_and_this_process_sees(visible, level, says, capsys, monkeypatch):
+    """Their driver's tool answers as on a machine that has two."""
+    Path("bin").mkdir()
+    tool = Path("bin/nvidia-smi")
+    tool.write_text("#!/bin/sh\necho H100\necho H100\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tool.parent.absolute()}:/usr/bin:/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    _, named = findings(capsys)
+    assert (named["GPUs"][0]["level"], named["GPUs"][0]["says"]) == (level, says)

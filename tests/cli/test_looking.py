@@ -58,7 +58,17 @@ def test_experiments_are_listed_wherever_they_lie_below_a_folder(recorded, capsy
     assert (found["name"], found["state"], found["trials"], found["best"]) == ("hill", "complete", 6, best)
     said = shown(capsys, "list", recorded)
     assert said.splitlines()[0].split() == ["NAME", "STATE", "TRIALS", "BEST", "STARTED", "TOOK", "FOLDER"]
-    assert "6 of 6" in said and f"{best:.6g}" in said
+    assert "6/6" in said and f"{best:.6g}" in said
+
+
+def test_a_terminal_gets_a_table(capsys, monkeypatch, recorded):
+    """Drawn for its width, and in it only the last column is broken into lines."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["list", recorded]) == 0
+    head, row, *_ = capsys.readouterr().out.splitlines()
+    assert "name" in head and "folder" in head
+    assert row.startswith("hill") and "complete" in row
 
 
 def test_a_folder_that_is_not_there_is_an_error_and_an_empty_one_is_not(capsys):

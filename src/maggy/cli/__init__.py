@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
         sys.stdout.flush()
-    except MaggyError as error:
+    except (MaggyError, ImportError) as error:  # a library that is an extra is not installed
         print(f"maggy {options.command}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # whoever read it has seen enough

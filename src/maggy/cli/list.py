@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from maggy.cli.output import date, print_json, print_table, time_span
+    from maggy.cli.output import day, print_json, print_table, time_span
     from maggy.shelf import experiments_in
 
     found = sorted((_told(url) for url in experiments_in(options.dir)), key=lambda each: each.get("started") or 0.0)
@@ -44,9 +44,9 @@ def _list(options: argparse.Namespace) -> int:
             (
                 each.get("name"),
                 each["state"],
-                f"{each['ended']} of {each['trials']}" if "trials" in each else None,
+                f"{each['ended']}/{each['trials']}" if "trials" in each else None,
                 each.get("best"),
-                date(each.get("started")),
+                day(each.get("started")),
                 time_span(each.get("took_s")),
                 each["folder"],
             )

@@ -68,7 +68,7 @@ def _print_rich(columns: Sequence[str], cells: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column != columns[-1])
     for row in cells:
         table.add_row(*map(Text, row))
     Console().print(table)
@@ -84,6 +84,14 @@ def show(value: object) -> str:
 def date(t: float | None) -> str | None:
     """A time, in seconds since 1970, where the user is."""
     return None if t is None else f"{datetime.fromtimestamp(t):%Y-%m-%d %H:%M:%S}"
+
+
+def day(t: float | None) -> str | None:
+    """The same in short: without the year if it is this one."""
+    if t is None:
+        return None
+    then = datetime.fromtimestamp(t)
+    return f"{then:%m-%d %H:%M}" if then.year == datetime.now().year else f"{then:%Y-%m-%d}"
 
 
 def time_span(seconds: float | None) -> str | None:
