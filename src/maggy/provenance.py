@@ -104,7 +104,9 @@ def describe(
 
 def _script() -> str:
     """The program, without its arguments, which may hold secrets."""
-    program = Path(sys.argv[0] if sys.argv else "")
+    if not sys.argv or not sys.argv[0]:  # a prompt
+        return ""
+    program = Path(sys.argv[0])
     is_maggy = program.name == "maggy" or program.parts[-2:] == ("maggy", "__main__.py")
     return "maggy" if is_maggy else str(program)
 

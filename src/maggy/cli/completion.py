@@ -23,7 +23,7 @@ maggy completion fish > ~/.config/fish/completions/maggy.fish
 """
 
 _SHELLS = ("bash", "zsh", "fish")
-_FOLDERS, _FILES = ("PATH", "DIR", "A", "B"), ("FILE", "TARGET")
+_FOLDERS, _FILES = ("PATH", "DIR", "A", "B"), ("FILE", "SOURCE", "TARGET")
 
 
 def add(commands: Commands) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from maggy.cli.command import command, count
 
 if TYPE_CHECKING:
+    from maggy.chronicle import About
     from maggy.cli.command import Commands
     from maggy.config import HyperparameterOptConfig
     from maggy.trial import Direction
@@ -39,7 +41,7 @@ def add(commands: Commands) -> None:
         examples=_EXAMPLES,
         path=False,
     )
-    parser.add_argument("source", metavar="PATH", help="an experiment's folder, or a file with a search space")
+    parser.add_argument("source", metavar="SOURCE", help="an experiment's folder, or a file with a search space")
     parser.add_argument("--workers", metavar="N,N,...", type=_counts, default=[1, 8, 64], help="default: 1,8,64")
     parser.add_argument("--trials", metavar="N", type=count, help="how many configurations are tried")
     parser.add_argument("--optimizer", metavar="NAME[:OPTION=VALUE,...]", help="default: the one of the experiment")
@@ -119,43 +121,34 @@ def _read(options: argparse.Namespace) -> tuple[HyperparameterOptConfig, Any, bo
     chronicle = Chronicle.of(options.source)
     if not chronicle.about.is_search or chronicle.about.kind == "AblationConfig":
         raise ConfigError(f"{options.source} holds no search: there is nothing to search in it")
-    config = _recorded_config(options, chronicle.about.raw, policies)
+    config = _recorded_config(chronicle.about, {name: text for name, text in policies.items() if text is not None})
+    if options.trials is not None:
+        config = replace(config, num_trials=options.trials)
     assert config.searchspace is not None
     takes_budget = bool(chronicle.about.raw.get("takes_budget"))
     resumes = any(trial.checkpoint is not None for trial in chronicle.trials.values())
     return config, RecordedCurves(chronicle, config.searchspace), takes_budget, resumes
 
 
-def _recorded_config(options: argparse.Namespace, raw: Any, policies: dict[str, Any]) -> HyperparameterOptConfig:
-    """What the experiment was begun with, with one objective, and with what the command line says."""
-    from dataclasses import replace
-
+def _recorded_config(about: About, given: dict[str, str]) -> HyperparameterOptConfig:
+    """What the experiment was begun with, with one objective, and with the policies that are given."""
     from maggy.cli.settings import search_config
     from maggy.config import HyperparameterOptConfig
     from maggy.errors import ResumeError
     from maggy.resuming import Begun
     from maggy.searchspace import space_from_document
 
-    said = raw["config"]
-    first = raw["objectives"][0] if "objectives" in raw else {"key": "Metric", "direction": said["direction"]}
+    first, said = about.objectives[0], about.raw["config"]
+    one = {"optimization_key": first.key, "direction": first.direction}
     try:
-        begun = Begun.read(options.source).recipe().thaw()
-        assert isinstance(begun, HyperparameterOptConfig)
+        begun = Begun.read(about.url).recipe().thaw()
     except ResumeError:  # its function was not kept; what its description says will do
-        space = space_from_document(said["searchspace"])
-        policies = {"optimizer": said["optimizer"], "early_stopping": said["es_policy"]} | {
-            name: value for name, value in policies.items() if value is not None
-        }
-        settings = {"trials": options.trials or raw["num_trials"], "direction": first["direction"], **policies}
-        return search_config(settings, space, {"optimization_key": first["key"]})
-    changes: dict[str, Any] = {
-        "optimization_key": first["key"],
-        "direction": first["direction"],
-        "workers_per_trial": 1,
-    }
-    given = {name: value for name, value in policies.items() if value is not None}
-    if given and begun.searchspace is not None:
-        other = search_config({"trials": 1, **given}, begun.searchspace, {})
-        changes |= {"optimizer": other.optimizer} if "optimizer" in given else {}
-        changes |= {"es_policy": other.es_policy} if "early_stopping" in given else {}
-    return replace(begun, num_trials=options.trials or begun.num_trials, **changes)
+        if about.space is None:
+            raise
+        policies = {"optimizer": said["optimizer"], "early_stopping": said["es_policy"], **given}
+        return search_config({"trials": about.num_trials, **policies}, space_from_document(about.space), one)
+    assert isinstance(begun, HyperparameterOptConfig) and begun.searchspace is not None
+    other = search_config({"trials": 1, **given}, begun.searchspace, {})
+    names = {"optimizer": "optimizer", "early_stopping": "es_policy"}
+    changes: dict[str, Any] = {names[name]: getattr(other, names[name]) for name in given}
+    return replace(begun, workers_per_trial=1, **one, **changes)
