@@ -139,7 +139,7 @@ def _recorded_config(about: About, given: dict[str, str]) -> HyperparameterOptCo
     from maggy.searchspace import space_from_document
 
     first, said = about.objectives[0], about.raw["config"]
-    one = {"optimization_key": first.key, "direction": first.direction}
+    one: dict[str, Any] = {"optimization_key": first.key, "direction": first.direction}
     try:
         begun = Begun.read(about.url).recipe().thaw()
     except ResumeError:  # its function was not kept; what its description says will do
