@@ -108,7 +108,7 @@ def _script() -> str:
         return ""
     program = Path(sys.argv[0])
     is_maggy = program.name == "maggy" or program.parts[-2:] == ("maggy", "__main__.py")
-    return "maggy" if is_maggy else str(program)
+    return "maggy" if is_maggy else str(program.absolute() if program.is_file() else program)
 
 
 def fingerprints(fixed: Mapping[str, Any]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class Repetition:
             raise ConfigError(f"{begun.url} has no trial {number}")
         if not isinstance(config, HyperparameterOptConfig):
             raise ConfigError(
-                f"{begun.url} holds a {type(config).__name__}, whose trials cannot be repeated alone: repeat all of it"
+                f"{begun.url} holds no search but a {type(config).__name__}: its trials are repeated all together only"
             )
         if isinstance(config, GangConfig) and config.workers_per_trial > 1:
             raise ConfigError(

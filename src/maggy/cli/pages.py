@@ -24,7 +24,7 @@ def print_experiment(facts: Mapping[str, Any]) -> None:
             (facts["name"], facts["description"] or facts["kind"]),
             ("state", facts["state"] + (f", {facts['drivers']} drivers" if facts["drivers"] > 1 else "")),
             ("trials", ", ".join(counts)),
-            ("best", None if best is None else f"{show(best['metric'])} in trial {best['trial']}"),
+            ("best" if is_search else "result", None if best is None else _best(best, is_search)),
             ("", None if best is None else _params(best["params"])),
             ("started", date(facts["started"])),
             ("took", time_span(facts["took_s"])),
@@ -91,6 +91,10 @@ def print_trial(facts: Mapping[str, Any]) -> None:
             print(f"\n{title}\n" + "\n".join(f"  {line}" for line in text.rstrip().splitlines()))
 
 
+def _best(best: Mapping[str, Any], is_search: bool) -> str:
+    return show(best["metric"]) + (f" in trial {best['trial']}" if is_search else "")
+
+
 def _params(params: Mapping[str, Any]) -> str:
     from maggy.tracking.progress import show_params
 
@@ -111,12 +115,20 @@ def _git(git: Mapping[str, Any] | None) -> str | None:
 
 
 def _space(space: Any) -> list[str]:
-    if isinstance(space, Mapping) and "branches" not in space:
+    """A line for each hyperparameter; of a union, for each of its templates."""
+    if not isinstance(space, Mapping):
+        return [] if space is None else [str(space)]
+    if "branches" not in space:
         return [f"{name} {_parameter(each)}" for name, each in space.items()]
-    return [] if space is None else [str(space)]
+    templates = [branch["template"] for branch in space["branches"]]
+    return [", ".join(f"{name} {_parameter(each)}" for name, each in template.items()) for template in templates]
 
 
 def _parameter(said: Any) -> str:
+    """A hyperparameter from the JSON of a space, in either form."""
+    if isinstance(said, Mapping) and "_expr_" in said:
+        options = {name: each for name, each in said.items() if name not in ("_expr_", "values")}
+        said = [said["_expr_"], said.get("values", ""), *([options] if options else [])]
     if isinstance(said, list) and said and isinstance(said[0], str):
         return " ".join(map(str, (said[0].lower(), *said[1:])))
     return str(said)
