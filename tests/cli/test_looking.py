@@ -133,6 +133,27 @@ def test_the_best_configuration_can_be_run_again(recorded, capsys):
     assert result["test result"] == best["metric"]
 
 
+def test_trials_and_curves_are_exported_as_tables(recorded, capsys):
+    import pandas as pd
+
+    trials = Chronicle.of(recorded).trials
+    for name, read_table in (("csv", pd.read_csv), ("parquet", pd.read_parquet), ("json", pd.read_json)):
+        assert shown(capsys, "export", recorded, "-o", f"trials.{name}") == f"6 rows in trials.{name}\n"
+        table = read_table(f"trials.{name}").sort_values("trial_id")
+        assert list(table["hp_x"]) == pytest.approx([trial.params["x"] for trial in trials.values()], abs=1e-12)
+        assert list(table["metric"]) == pytest.approx([trial.final_metric for trial in trials.values()])
+        assert set(table["state"]) == {"finished"}
+    assert told(capsys, "export", recorded, "--curves", "-o", "curves.csv") == {"rows": 24, "output": "curves.csv"}
+    curves = pd.read_csv("curves.csv")
+    assert list(curves[curves.trial_id == 3].metric) == pytest.approx(trials[3].metric_history)
+    assert set(curves[curves.trial_id == 3].hp_x) == {trials[3].params["x"]}
+    assert shown(capsys, "export", recorded).startswith("trial_id,state,metric,")
+    assert [row["trial_id"] for row in told(capsys, "export", recorded)] == list(range(6))
+    for output, says in (("trials.xls", "not as .xls"), ("nowhere/trials.csv", "cannot be written")):
+        assert main(["export", recorded, "-o", output]) == 2
+        assert says in capsys.readouterr().err
+
+
 def test_logs_are_those_of_one_trial_or_of_all(recorded, capsys):
     x = [trial.params["x"] for trial in Chronicle.of(recorded).trials.values()]
     assert shown(capsys, "logs", recorded, "3") == f"trained with {x[3]}\n"

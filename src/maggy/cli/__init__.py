@@ -16,6 +16,7 @@ _COMMANDS = (
     "list",
     "show",
     "best",
+    "export",
     "logs",
     "stop",
     "resume",
