@@ -149,7 +149,7 @@ def test_trials_and_curves_are_exported_as_tables(recorded, capsys):
     assert set(curves[curves.trial_id == 3].hp_x) == {trials[3].params["x"]}
     assert shown(capsys, "export", recorded).startswith("trial_id,state,metric,")
     assert [row["trial_id"] for row in told(capsys, "export", recorded)] == list(range(6))
-    for output, says in (("trials.xls", "not as .xls"), ("nowhere/trials.csv", "cannot be written")):
+    for output, says in (("trials.xls", "not as '.xls'"), ("nowhere/trials.csv", "cannot be written")):
         assert main(["export", recorded, "-o", output]) == 2
         assert says in capsys.readouterr().err
 
