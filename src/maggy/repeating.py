@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,8 @@ from maggy.chronicle import Chronicle
 from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, BaseConfig, GangConfig, HyperparameterOptConfig, LagomConfig
 from maggy.errors import ConfigError
 from maggy.experiment import run_described
-from maggy.provenance import OF_THE_CODE
+from maggy.journal import ExperimentFolder
+from maggy.provenance import OF_THE_CODE, PATCH
 from maggy.result import Result
 from maggy.resuming import Begun
 from maggy.seeds import seed_of
@@ -55,7 +57,10 @@ def repeat(
             print(line, file=sys.stderr)
     config = replace(again.config, experiment_dir=experiment_dir)
     known = {name: begun.about[name] for name in again.known if name in begun.about}
-    return run_described(again.function, config, find_engine(engine or again.engine), known, verbose, track)
+    result = run_described(again.function, config, find_engine(engine or again.engine), known, verbose, track)
+    with suppress(FileNotFoundError):
+        ExperimentFolder(result.experiment_dir).place.put(PATCH, ExperimentFolder(begun.url).read(PATCH))
+    return result
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,14 @@ def test_every_command_teaches_itself(capsys):
         assert command.description
 
 
+def test_the_version_is_that_of_the_package(capsys):
+    import maggy
+
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"maggy {maggy.__version__}\n"
+
+
 def test_every_command_that_tells_something_tells_it_as_json():
     without = {name for name, command in subcommands().items() if "--json" not in command._option_string_actions}
     assert without <= {"join", "completion", "ui"}

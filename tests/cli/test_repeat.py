@@ -81,10 +81,12 @@ def test_data_that_lie_in_the_old_folder_come_along_and_their_fingerprint_is_the
     )
     lagom(train, config, engine="local", verbose=0)
     Path("run").rename("moved")
+    Path("moved/uncommitted.patch").write_text("what was changed and not committed")
     maggy.repeat("moved", experiment_dir="again", verbose=0)
     assert outcome("again") == outcome("moved")
     assert about("again")["data"] == about("moved")["data"]
     assert about("again")["data"]["train_set"]["of"] == "content"
+    assert Path("again/uncommitted.patch").read_text() == "what was changed and not committed"
 
 
 def test_what_was_not_kept_or_cannot_stand_alone_is_refused(recorded):

@@ -58,11 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Version(argparse.Action):
+    """Argparse's own wants the version before anybody asks for it, and finding it takes its time."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: object) -> None:
+        from maggy import __version__
+
+        print(f"maggy {__version__}")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """What the command understands."""
     parser = argparse.ArgumentParser(
         prog="maggy", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version of Maggy and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for name in _COMMANDS:
         import_module(f"maggy.cli.{name}").add(commands)
