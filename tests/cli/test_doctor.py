@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,12 @@ def test_gpus_are_those_that_the_driver_names_and_this_process_sees(visible, lev
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     _, named = findings(capsys)
     assert (named["GPUs"][0]["level"], named["GPUs"][0]["says"]) == (level, says)
+
+
+@pytest.mark.sessions
+def test_spark_is_really_started_and_two_workers_in_it():
+    command = [sys.executable, "-m", "maggy", "doctor", "--spark", "--json"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=170)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    (spark,) = (each for each in json.loads(answer.stdout)["findings"] if each["what"] == "Spark")
+    assert spark["says"].startswith("2 of 2 trials on 2 workers")

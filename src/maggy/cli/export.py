@@ -80,7 +80,7 @@ def _write(table: pd.DataFrame, path: str) -> None:
         case ".json":
             table.to_json(path, orient="records", indent=1, double_precision=15)
         case ".parquet":
-            for name in table.columns[table.dtypes == object]:
+            for name in table.columns[table.dtypes == "object"]:
                 table[name] = [_text(value) for value in table[name]]
             table.to_parquet(path, index=False)
         case suffix:
