@@ -99,7 +99,7 @@ def test_show_tells_what_was_run_with_what_and_how_it_went(recorded, capsys):
     assert [trial["trial"] for trial in by_number] == [0, 1, 2, 3, 4, 5]
 
     said = shown(capsys, "show", recorded)
-    for words in ("train.train", "x double [0.0, 1.0]", "randomsearch", "local, 1 workers", "6 of 6 ended, 6 finished"):
+    for words in ("train.train", "x double [0.0, 1.0]", "randomsearch", "local, 1 worker", "6 of 6 ended, 6 finished"):
         assert words in said
 
 

@@ -42,7 +42,7 @@ def print_experiment(facts: Mapping[str, Any]) -> None:
             ("hparams", _params(config["hparams"]) if config.get("hparams") else None),
             ("data", ", ".join(f"{name}: {_data(each)}" for name, each in (facts["data"] or {}).items())),
             ("seed", facts["seed"]),
-            ("engine", f"{facts['engine']}, {facts['seats']} workers"),
+            ("engine", _engine(facts, config)),
             ("versions", ", ".join(f"{name} {each}" for name, each in facts["versions"].items() if name in _SHORT)),
             ("folder", facts["folder"]),
         ]
@@ -105,6 +105,17 @@ def _workers(facts: Mapping[str, Any]) -> str:
     there = f"{facts['workers']['now']} now" if facts["state"] == "running" else f"{facts['workers']['ever']}"
     busy = facts["utilisation"]
     return there if busy is None else f"{there}, busy for {busy:.0%} of their time"
+
+
+def _engine(facts: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    parts = [facts["engine"], f"{facts['seats']} worker{'s' * (facts['seats'] != 1)}"]
+    if config.get("resources_per_worker"):
+        parts.append(
+            f"each with {', '.join(f'{much:g} {what}' for what, much in config['resources_per_worker'].items())}"
+        )
+    if (gang := config.get("workers_per_trial") or 1) > 1:
+        parts.append(f"{gang} for each trial")
+    return ", ".join(parts)
 
 
 def _git(git: Mapping[str, Any] | None) -> str | None:
