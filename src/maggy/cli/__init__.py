@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from maggy.errors import MaggyError
 
@@ -43,6 +44,8 @@ exit status: 0 good, 1 something was found (see the command), 2 error, 130 inter
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status: 0, 1 if it found something, 2 for an error, 130 where Ctrl-C ended it."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no blocks for curves gets question marks
     options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
