@@ -13,7 +13,7 @@ import griffe
 
 _COLUMNS = re.compile(r"(\S.*?) {2,}(\S.*)")
 _CODE = re.compile(r"(`[^`]+`)")
-_MARKUP = re.compile(r"[<*_\[\]]")
+_MARKUP = re.compile(r"[*_\[\]]")
 
 
 def to_markdown(docstring: str) -> str:
@@ -52,7 +52,8 @@ def _names(names: str) -> str:
 
 def _escaped(text: str) -> str:
     parts = _CODE.split(text)
-    return "".join(part if at % 2 else _MARKUP.sub(r"\\\g<0>", part) for at, part in enumerate(parts))
+    plain = [_MARKUP.sub(r"\\\g<0>", part).replace("<", "&lt;") for part in parts]
+    return "".join(part if at % 2 else plain[at] for at, part in enumerate(parts))
 
 
 class Columns(griffe.Extension):
