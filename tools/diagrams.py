@@ -1,7 +1,7 @@
 """The Mermaid diagrams of the documentation as pictures, so that the site asks nobody else for a script.
 
-As a hook of MkDocs it puts, in place of each Mermaid block, the picture whose name carries the block's checksum. From the
-command line it draws the pictures that are missing; that takes npm and Chromium, which building the site does not:
+As a hook of MkDocs it puts, in place of each Mermaid block, the picture whose name carries the block's checksum. From
+the command line it draws the pictures that are missing; that takes npm and Chromium, which building the site does not:
 
 python tools/diagrams.py
 """

@@ -1,7 +1,7 @@
 """Our docstrings as Markdown, for the reference on the site: an extension of Griffe.
 
-A block of lines `name  what it is`, names in one column and texts in another, becomes a definition list. What Markdown or
-HTML would take as markup is escaped, except between backticks. A doctest becomes a block of code.
+A block of lines `name  what it is`, names in one column and texts in another, becomes a definition list. What Markdown
+or HTML would take as markup is escaped, except between backticks. A doctest becomes a block of code.
 """
 
 from __future__ import annotations
