@@ -61,11 +61,8 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     configs = {
         f"maggy.config.{name}" for name in importlib.import_module("maggy.config").__all__ if name.endswith("Config")
     }
-    errors = {
-        f"maggy.errors.{name}"
-        for name, value in vars(importlib.import_module("maggy.errors")).items()
-        if isinstance(value, type)
-    }
+    module = importlib.import_module("maggy.errors")
+    errors = {f"maggy.errors.{name}" for name, value in vars(module).items() if is_error(value)}
     named = {f"{package}.{name}" for package in PUBLIC for name in importlib.import_module(package).__all__}
 
     assert sorted((named | configs | errors) - INTERNAL - there) == []
