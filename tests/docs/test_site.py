@@ -45,6 +45,7 @@ def test_a_reader_of_the_site_asks_no_other_host_for_anything(site: Path) -> Non
     for page, text in pages(site):
         assert elsewhere.search(text) is None, page
         assert 'class="mermaid"' not in text, f"{page}: Mermaid would be fetched; run python tools/diagrams.py"
+        assert "<code>\\|" not in text, f"{page}: in a table, write <code>&#124;</code>, which all readers understand"
     assert "diagram" in (site / "architecture" / "index.html").read_text()
 
 
