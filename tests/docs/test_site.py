@@ -16,13 +16,10 @@ pytestmark = pytest.mark.docs
 ROOT = Path(__file__).parents[2]
 PUBLIC = ("maggy", "maggy.ablation", "maggy.callbacks", "maggy.earlystop", "maggy.optimizer", "maggy.testing")
 INTERNAL = {  # other packages of Maggy use them; they are no promise
-    *("maggy.earlystop.EarlyStopAdapter", "maggy.earlystop.resolve", "maggy.earlystop.GO_ON"),
-    *(
-        f"maggy.optimizer.{name}"
-        for name in ("Draw", "Draws", "Fact", "History", "IDLE", "OptimizerAdapter", "Undrawn")
-    ),
+    *("maggy.earlystop.EarlyStopAdapter", "maggy.earlystop.resolve"),
+    *(f"maggy.optimizer.{name}" for name in ("Draw", "Draws", "Fact", "History", "OptimizerAdapter", "Undrawn")),
     *("maggy.optimizer.resolve", "maggy.optimizer.sampler_named", "maggy.experiment"),
-    *("maggy.KerasBatchEnd", "maggy.KerasEpochEnd", "maggy.Searchspace"),  # under their other path, or on another page
+    *("maggy.KerasBatchEnd", "maggy.KerasEpochEnd"),  # are there by the name of their package
 }
 
 
