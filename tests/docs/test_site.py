@@ -43,11 +43,11 @@ def test_a_reader_of_the_site_asks_no_other_host_for_anything(site: Path) -> Non
         assert elsewhere.search(text) is None, page
         assert 'class="mermaid"' not in text, f"{page}: Mermaid would be fetched; run python tools/diagrams.py"
         assert "<code>\\|" not in text, f"{page}: in a table, write <code>&#124;</code>, which all readers understand"
-    assert "diagram" in (site / "architecture" / "index.html").read_text()
+    assert "diagram" in (site / "architecture.html").read_text()
 
 
 def test_the_columns_of_a_docstring_are_a_list_of_definitions(site: Path) -> None:
-    page = (site / "reference" / "configs" / "index.html").read_text()
+    page = (site / "reference" / "configs.html").read_text()
 
     assert '<h2 id="maggy.config.HyperparameterOptConfig"' in page
     assert "<dt><code>num_trials</code></dt>\n<dd>how many configurations are tried" in page
