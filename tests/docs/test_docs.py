@@ -20,6 +20,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 _NOT_RUN = "<!-- not run"
 _ON_SPARK = ('engine="spark"', "pyspark")
+_FILE = re.compile(r"```(?:python|toml)\n# (\S+\.\w+)\n.*?```", re.DOTALL)
 _ERROR_ROW = re.compile(r"\| `(?P<code>.+?)` \| `(?P<error>\w+): (?P<says>.+?)` \|$")
 
 
@@ -94,7 +95,9 @@ def test_the_code_on_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) 
 
     assert done.returncode == 0, f"{page}\n{done.stdout}{done.stderr}"
 
-    # Then its command lines, in the same folder.
+    # Then its command lines, in the same folder, beside the files that it names in their first line.
+    for block in _FILE.finditer(text):
+        (tmp_path / block[1]).write_text(block[0].partition("\n")[2].removesuffix("```"))
     for command, prints in commands(text):
         name, *arguments = shlex.split(command)
         assert name == "maggy", f"{page}: only commands of our own are run, mark the block as not run: {command}"
