@@ -1,0 +1,45 @@
+"""Figures as files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maggy.errors import PlotError
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_PICTURES = (".png", ".svg", ".pdf", ".jpg", ".webp")
+
+
+def save(figure: go.Figure, path: str | os.PathLike[str], *, scale: float = 2.0) -> Path:
+    """Write a figure to a file; what kind of file, its suffix says.
+
+    path   .html is a page that needs no network; .png, .svg, .pdf, .jpg and .webp are pictures
+    scale  of a picture: how many of its pixels there are for one of the figure's
+
+    Pictures need kaleido, and Chrome or Chromium on this machine.
+
+    Returns the path. Raises PlotError for another suffix, or where something for a picture is missing.
+    """
+    path = Path(path)
+    if path.suffix == ".html":
+        figure.write_html(path, include_plotlyjs=True, config={"displaylogo": False, "responsive": True})
+        return path
+    if path.suffix not in _PICTURES:
+        raise PlotError(f"a plot is saved as .html or as {', '.join(_PICTURES)}, not as {path.suffix or path.name!r}")
+    try:
+        import kaleido  # noqa: F401
+        from choreographer.errors import ChromeNotFoundError
+    except ImportError as error:
+        raise PlotError("a picture of a plot needs kaleido: pip install 'maggy[plots]'. HTML needs nothing") from error
+    try:
+        figure.write_image(path, scale=scale)
+    except (ChromeNotFoundError, RuntimeError) as error:
+        raise PlotError(
+            f"the picture {path} cannot be made: {error}. It needs Chrome or Chromium (apt-get install chromium, or "
+            f"plotly_get_chrome); HTML needs neither"
+        ) from error
+    return path

@@ -1,0 +1,169 @@
+"""Which worker ran which trial when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from maggy.chronicle import Chronicle, Span
+from maggy.plots.look import BLUE, GREY, STATES, entitle, label, new_figure, say_empty
+from maggy.plots.thin import share, thinned
+from maggy.trial import TrialState
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_ROW = 22  # pixels
+_MOST_WORKERS = 64
+_SET_BACK = "set back"
+_SEVERAL = "several trials"
+
+
+@dataclass
+class _Bar:
+    """What a worker did from one time to another; several spans that are too short to be told apart are one."""
+
+    worker: int
+    kind: str
+    start: float
+    end: float
+    spans: list[Span]
+
+
+def timeline(chronicle: Chronicle, *, most: int = 3000) -> go.Figure:
+    """One row for each worker, one bar for each run of a trial. Where a row is pale, the worker was there and idle.
+
+    most  how many bars are drawn; short ones are drawn together
+    """
+    figure = new_figure()
+    began = chronicle.drivers[0] if chronicle.drivers else 0.0
+    now = max(chronicle.last_t or began, began)
+    if not chronicle.workers:
+        return entitle(say_empty(figure, "No worker has come yet."), "Workers")
+    numbers = sorted(chronicle.workers)
+    shown = [numbers[place] for place in thinned(len(numbers), _MOST_WORKERS)]
+    rows = {number: place for place, number in enumerate(shown)}
+    there = [
+        (worker.number, worker.joined - began, (now if worker.lost is None else worker.lost) - began)
+        for worker in map(chronicle.workers.__getitem__, shown)
+    ]
+    figure.add_bar(
+        name="idle",
+        orientation="h",
+        y=[rows[number] for number, _, _ in there],
+        base=[start for _, start, _ in there],
+        x=[max(0.0, end - start) for _, start, end in there],
+        marker={"color": GREY, "opacity": 0.18, "line": {"width": 0}},
+        width=0.86,
+        hovertext=[_worker(chronicle, number) for number, _, _ in there],
+        hoverinfo="text",
+    )
+    bars = _bars([span for span in chronicle.spans if span.worker in rows], now, most)
+    for kind, color, pattern in _kinds():
+        group = [bar for bar in bars if bar.kind == kind]
+        if group:
+            figure.add_bar(
+                name=kind,
+                orientation="h",
+                y=[rows[bar.worker] for bar in group],
+                base=[bar.start - began for bar in group],
+                x=[bar.end - bar.start for bar in group],
+                customdata=[bar.spans[0].trial for bar in group],
+                marker={"color": color, "pattern": {"shape": pattern, "size": 5}, "line": {"width": 0}},
+                width=0.86,
+                hovertext=[_said(bar, began) for bar in group],
+                hoverinfo="text",
+            )
+    for driver in chronicle.drivers[1:]:
+        figure.add_vline(x=driver - began, line={"dash": "dot", "width": 1, "color": GREY}, annotation_text="resumed")
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0,
+        height=190 + max(3, len(rows)) * _ROW,
+        xaxis={"title": {"text": "seconds since the beginning"}},
+        yaxis={
+            "title": {"text": "worker"},
+            "tickvals": list(rows.values())[:: max(1, len(rows) // 40)],
+            "ticktext": [str(number) for number in rows][:: max(1, len(rows) // 40)],
+            "range": [len(rows) - 0.5, -0.5],
+            "showgrid": False,
+        },
+        showlegend=True,
+    )
+    busy = chronicle.tally.utilisation(now)
+    return entitle(
+        figure,
+        "Workers",
+        "" if busy is None else f"busy {busy:.0%} of the time",
+        share(len(shown), len(numbers), "workers"),
+        "short runs are drawn together" if any(bar.kind == _SEVERAL for bar in bars) else "",
+    )
+
+
+def _kinds() -> list[tuple[str, str, str]]:
+    looks = [(*STATES[state][:2], pattern) for state, pattern in _PATTERNS.items()]
+    return [*looks, (_SET_BACK, GREY, "x"), (_SEVERAL, BLUE, "|")]
+
+
+_PATTERNS = {
+    TrialState.FINISHED: "",
+    TrialState.STOPPED: "/",
+    TrialState.FAILED: "\\",
+    TrialState.LOST: "x",
+    TrialState.RUNNING: "",
+}
+
+
+def _kind(span: Span) -> str:
+    if span.end is None:
+        return STATES[TrialState.RUNNING][0]
+    return _SET_BACK if span.state is None else STATES[span.state][0]
+
+
+def _bars(spans: Sequence[Span], now: float, most: int) -> list[_Bar]:
+    """One bar for each span, or fewer: the shortest are joined, until there are no more than `most`."""
+    by_worker: dict[int, list[_Bar]] = {}
+    for span in sorted(spans, key=lambda span: span.start):
+        end = max(span.start, now) if span.end is None else span.end
+        by_worker.setdefault(span.worker, []).append(_Bar(span.worker, _kind(span), span.start, end, [span]))
+    bars = [bar for row in by_worker.values() for bar in row]
+    if not bars:
+        return []
+    length = (max(bar.end for bar in bars) - min(bar.start for bar in bars)) / 2000
+    while len(bars) > most and length > 0:
+        by_worker = {worker: _joined(row, length) for worker, row in by_worker.items()}
+        bars = [bar for row in by_worker.values() for bar in row]
+        length *= 2
+    return bars
+
+
+def _joined(row: list[_Bar], length: float) -> list[_Bar]:
+    """The bars of one worker, those joined to the one before that are short and close behind it."""
+    joined: list[_Bar] = []
+    for bar in row:
+        last = joined[-1] if joined else None
+        if (
+            last is not None
+            and bar.start - last.end < length
+            and min(bar.end, last.end) - max(bar.start, last.start) < length
+        ):
+            last.kind, last.end = last.kind if last.kind == bar.kind else _SEVERAL, max(last.end, bar.end)
+            last.spans = [*last.spans, *bar.spans]
+        else:
+            joined.append(bar)
+    return joined
+
+
+def _said(bar: _Bar, began: float) -> str:
+    lasted = f"{bar.start - began:.1f} s to {bar.end - began:.1f} s"
+    if len(bar.spans) > 1:
+        return f"worker {bar.worker}: {len(bar.spans):,} trials<br>{lasted}"
+    span = bar.spans[0]
+    return f"<b>trial {span.trial}</b>, attempt {span.attempt}: {bar.kind}<br>worker {bar.worker}<br>{lasted}"
+
+
+def _worker(chronicle: Chronicle, number: int) -> str:
+    worker = chronicle.workers[number]
+    lost = f"<br>{label(worker.reason)}" if worker.lost is not None and worker.reason else ""
+    return f"worker {number} on {label(worker.host)}, process {worker.pid}{lost}"
