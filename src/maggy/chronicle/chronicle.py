@@ -99,8 +99,8 @@ class Chronicle:
     def add(self, record: Record) -> None:
         """Take in the next record."""
         event, t = record.event, record.t
-        self.version, self.last_t = self.version + 1, t
         self._take(event, t)
+        self.version, self.last_t = self.version + 1, t
         for command in self.tally.add(record):
             self._book.carry_out(command, t)
             if isinstance(command, do.Replace):
@@ -118,7 +118,7 @@ class Chronicle:
         match event:
             case ev.DriverStarted():
                 for worker in self.workers.values():
-                    self._lose(worker.number, self.drivers[-1] if self.drivers else t, "its driver was lost")
+                    self._lose(worker.number, self.last_t or t, "its driver was lost")
                 self.drivers.append(t)
             case ev.WorkerJoined():
                 if event.replaces is not None:
