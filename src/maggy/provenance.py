@@ -16,10 +16,11 @@ from types import FunctionType
 from typing import Any
 
 from maggy import context
+from maggy.ablating import design_for
 from maggy.ablation import AblationStudy
 from maggy.ablation.components import Switch
 from maggy.arguments import KeepsArguments
-from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, DistributedConfig, LagomConfig
+from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, AblationConfig, DistributedConfig, LagomConfig
 from maggy.errors import SearchspaceError
 from maggy.searchspace import Space
 
@@ -58,6 +59,7 @@ def describe(
     """The facts about an experiment as JSON values; objects are named by their class."""
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     data = {name: values.pop(name) for name in DATA_ARGUMENTS if name in values}
+    design = design_for(config) if isinstance(config, AblationConfig) else None
     return {
         "kind": type(config).__name__,
         "config": {name: _plain(value) for name, value in values.items()}
@@ -68,6 +70,7 @@ def describe(
         "engine": engine,
         "seats": seats,
         "num_trials": num_trials,
+        **({} if design is None else {"design": design.to_dict()}),
         "seed": seed,
         "started": time.time(),
         "versions": {"maggy": version("maggy"), "python": platform.python_version()},

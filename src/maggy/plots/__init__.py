@@ -11,7 +11,7 @@ from typing import Any
 from maggy.plots.curves import curves
 from maggy.plots.effects import effects
 from maggy.plots.history import history
-from maggy.plots.importance import importance, importances
+from maggy.plots.importance import Importances, importance, importances
 from maggy.plots.look import template
 from maggy.plots.parallel import parallel
 from maggy.plots.pareto import pareto
@@ -27,6 +27,7 @@ PLOTS: dict[str, Callable[..., Any]] = {
 
 __all__ = [
     "PLOTS",
+    "Importances",
     "curves",
     "effects",
     "history",

@@ -5,13 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from maggy.ablation import Effects
+from maggy.ablation.components import Design
 from maggy.ablation.plan import design_of, metrics_of
-from maggy.chronicle import Chronicle
+from maggy.chronicle import About, Chronicle
 from maggy.errors import PlotError
-from maggy.plots.look import entitle, new_figure, say_empty
+from maggy.plots.look import entitle, new_figure, say_empty, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+
+def is_study(about: About) -> bool:
+    """Whether the experiment is an ablation study."""
+    return "ablation_study" in about.raw["config"]
+
+
+def effects_of(chronicle: Chronicle) -> Effects:
+    """What the trials of a study that have ended tell of its components."""
+    about, trials = chronicle.about, [trial for trial in chronicle.ended if trial.state.final]
+    design, config = about.raw.get("design"), about.raw["config"]
+    metrics, missing = metrics_of(trials)
+    return Effects(
+        design_of(trials) if design is None else Design.from_dict(design),
+        metrics,
+        direction=about.objectives[0].direction,
+        missing=missing,
+        metric=about.objectives[0].key,
+        confidence=config["confidence"],
+        simultaneous=config["simultaneous"],
+    )
 
 
 def effects(chronicle: Chronicle) -> go.Figure:
@@ -19,19 +41,11 @@ def effects(chronicle: Chronicle) -> go.Figure:
 
     Raises PlotError if the experiment is no ablation study.
     """
-    if chronicle.about.kind != "AblationConfig":
+    if not is_study(chronicle.about):
         raise PlotError("effects are those of an ablation study, and this experiment is none")
-    if not chronicle.ended:
-        return entitle(say_empty(new_figure(), "No trial has ended yet."), "Effects")
-    config = chronicle.about.raw["config"]
-    metrics, missing = metrics_of(chronicle.ended)
-    objective = chronicle.about.objectives[0]
-    return Effects(
-        design_of(chronicle.ended),
-        metrics,
-        direction=objective.direction,
-        missing=missing,
-        metric=objective.key,
-        confidence=config.get("confidence", 0.95),
-        simultaneous=config.get("simultaneous", False),
-    ).plot()
+    figure = new_figure()
+    if not any(trial.state.final for trial in chronicle.ended):
+        return entitle(say_empty(figure, "No trial has ended yet."), "Effects")
+    figure = effects_of(chronicle).plot()
+    figure.update_layout(template=template())
+    return figure

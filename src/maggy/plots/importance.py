@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -19,34 +19,23 @@ if TYPE_CHECKING:
 FEWEST = 12
 """With fewer trials that have a result, nothing is said about importance."""
 
-_MOST_TRIALS = 3000  # a forest learns from
-_FOLDS, _TREES, _REPEATS = 4, 100, 5
+_MOST_TRIALS = 2000  # a forest learns from
+_FOLDS, _TREES, _REPEATS = 4, 60, 5
 
 
-@dataclass(frozen=True)
-class Importance:
-    """How much of what a model can predict of the metric is lost without a hyperparameter.
+class Importances(dict[str, float]):
+    """How much of what can be predicted of the metric is lost without each hyperparameter, the most important first.
 
-    share   from 0 to 1; the shares of all add up to 1, unless the model predicts nothing
-    spread  standard deviation of the share, over parts of the trials
-    """
+    The shares add up to 1, unless nothing can be predicted.
 
-    share: float
-    spread: float
-
-
-@dataclass(frozen=True)
-class Importances:
-    """What the model says.
-
-    of         by hyperparameter, the most important first
+    spread     by name: standard deviation of the share, over parts of the trials
     explained  which part of the differences in rank the model predicts for trials that it has not seen, 0 to 1
-    trials     how many it was fitted to
+    trials     how many it knows
     """
 
-    of: dict[str, Importance]
-    explained: float
-    trials: int
+    def __init__(self, shares: Mapping[str, float], spread: Mapping[str, float], explained: float, trials: int) -> None:
+        super().__init__(shares)
+        self.spread, self.explained, self.trials = dict(spread), explained, trials
 
 
 def importances(chronicle: Chronicle, *, objective: str | None = None, seed: int = 0) -> Importances:
@@ -88,29 +77,28 @@ def importances(chronicle: Chronicle, *, objective: str | None = None, seed: int
         drops.append(np.maximum(lost.importances_mean, 0.0))
     mean, spread = np.mean(drops, axis=0), np.std(drops, axis=0)
     total = float(mean.sum()) or 1.0
-    numbers = {
-        column.name: Importance(float(mean[place]) / total, float(spread[place]) / total)
-        for place, column in enumerate(shown)
-    }
-    ranked = dict(sorted(numbers.items(), key=lambda pair: -pair[1].share))
-    return Importances(ranked, max(0.0, float(np.mean(scores))), len(found))
+    order = sorted(range(len(shown)), key=lambda place: -mean[place])
+    return Importances(
+        {shown[place].name: float(mean[place]) / total for place in order},
+        {shown[place].name: float(spread[place]) / total for place in order},
+        max(0.0, float(np.mean(scores))),
+        len(found),
+    )
 
 
 def importance(chronicle: Chronicle, *, objective: str | None = None, seed: int = 0) -> go.Figure:
     """How much the metric depends on each hyperparameter, see `importances`."""
     figure = new_figure()
     told = importances(chronicle, objective=objective, seed=seed)
-    names = list(told.of)
+    names = list(told)
     figure.add_bar(
         name="importance",
         orientation="h",
-        x=[each.share for each in told.of.values()],
+        x=list(told.values()),
         y=list(range(len(names))),
-        error_x={"type": "data", "array": [each.spread for each in told.of.values()], "thickness": 1},
+        error_x={"type": "data", "array": [told.spread[name] for name in names], "thickness": 1},
         marker={"color": BLUE},
-        hovertext=[
-            f"{label(name)}: {each.share:.0%}, give or take {each.spread:.0%}" for name, each in told.of.items()
-        ],
+        hovertext=[f"{label(name)}: {told[name]:.0%}, give or take {told.spread[name]:.0%}" for name in names],
         hoverinfo="text",
     )
     figure.update_layout(

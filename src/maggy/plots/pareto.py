@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from maggy.chronicle import Chronicle
 from maggy.errors import PlotError
+from maggy.front import front_of
 from maggy.plots.history import hover_of
 from maggy.plots.look import BLUE, GREY, entitle, label, new_figure, say_empty
 from maggy.plots.metrics import metric_axis, metric_of, objective_of
 from maggy.plots.thin import share, thinned
+from maggy.trial import Trial
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -28,7 +30,7 @@ def pareto(chronicle: Chronicle, *, objectives: tuple[str, str] | None = None, m
         raise PlotError(f"a front needs two objectives, and there is one: {everything[0].key!r}")
     across, up = (objective_of(chronicle, key) for key in objectives or (everything[0].key, everything[1].key))
     figure = new_figure()
-    points = []
+    points = list[tuple[Trial, dict[str, float]]]()
     for trial in chronicle.trials.values():
         values = {each.key: metric_of(trial, chronicle, each) for each in everything}
         if all(value is not None for value in values.values()):
@@ -36,7 +38,8 @@ def pareto(chronicle: Chronicle, *, objectives: tuple[str, str] | None = None, m
     if not points:
         return entitle(say_empty(figure, "No trial has a result in every objective yet."), "Pareto front")
     front = front_of([tuple(each.sign * values[each.key] for each in everything) for _, values in points])
-    others = [point for place, point in enumerate(points) if place not in front]
+    on_it = set(front)
+    others = [point for place, point in enumerate(points) if place not in on_it]
     drawn = [others[place] for place in thinned(len(others), most)]
     best = sorted((points[place] for place in front), key=lambda point: point[1][across.key])
     for name, color, symbol, mode, group in (
@@ -64,13 +67,3 @@ def pareto(chronicle: Chronicle, *, objectives: tuple[str, str] | None = None, m
         share(len(drawn) + len(best), len(points)),
         f"the front counts {label(', '.join(more))} too" if more else "",
     )
-
-
-def front_of(losses: list[tuple[float, ...]]) -> set[int]:
-    """Places of the points that no other is as good as in everything and better than in something."""
-    front: list[int] = []
-    for place in sorted(range(len(losses)), key=losses.__getitem__):  # whoever beats a point comes before it
-        mine = losses[place]
-        if not any(losses[o] != mine and all(a <= b for a, b in zip(losses[o], mine, strict=True)) for o in front):
-            front.append(place)
-    return set(front)
