@@ -34,7 +34,7 @@ def curves(chronicle: Chronicle, *, trials: Sequence[int] | None = None, most: i
     reported = [trial for trial in chosen if trial.curve is not None and any(map(isfinite, trial.curve.values))]
     title = "Learning curves" if trials is None or len(trials) != 1 else f"Learning curve of trial {trials[0]}"
     if not reported:
-        return entitle(say_empty(figure, "No trial has reported a metric yet."), title)
+        return entitle(say_empty(figure, "No trial has reported a metric on its way."), title)
     ranked = sorted(reported, key=lambda trial: objective.sign * _last(trial))
     drawn = [ranked[place] for place in thinned(len(ranked), most, [0, len(ranked) - 1])]
     if len(drawn) <= _FEW:
@@ -78,25 +78,28 @@ def _draw(
     if not group:
         return
     x, y, numbers = list[int | None](), list[float | None](), list[str | None]()
+    sizes = list[int]()
     for trial in group:
         steps, values = trial.step_history, trial.metric_history
         for place in thinned(len(values), _POINTS, [*extremes(values), len(values) - 1]):
             x.append(steps[place])
             y.append(values[place] if isfinite(values[place]) else None)
             numbers.append(f"trial {trial.trial_id}, step {steps[place]}: {show(values[place])}")
+            sizes.append(0)
+        sizes[-1] = 5  # a mark where it ends: a curve of one point is no line
         x.append(None)
         y.append(None)
         numbers.append(None)
-    lonely = max(len(trial.metric_history) for trial in group) == 1
+        sizes.append(0)
     figure.add_scattergl(
         name=name,
-        mode="markers" if lonely else "lines+markers" if len(group) == 1 and len(x) < 60 else "lines",
+        mode="lines+markers",
         x=x,
         y=y,
         text=numbers,
         hoverinfo="text",
         line={"color": color, "width": width},
-        marker={"color": color, "size": 5},
+        marker={"color": color, "size": sizes, "line": {"width": 0}},
         opacity=opacity,
         connectgaps=False,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from maggy.chronicle import Chronicle
-from maggy.plots.look import BLUE, COLORS, STATES, entitle, label, new_figure, say_empty, show
+from maggy.plots.look import BLUE, COLORS, STATES, entitle, label, lifetime, new_figure, say_empty, show, time_unit
 from maggy.plots.metrics import metric_axis, objective_of, results
 from maggy.plots.thin import share, thinned
 from maggy.trial import Trial, TrialState
@@ -21,17 +21,18 @@ def history(
 ) -> go.Figure:
     """Each trial's metric in the order in which they ended, and the best so far.
 
-    by         what runs from left to right: how many trials have ended, or seconds since the beginning
+    by         what runs from left to right: how many trials have ended, or the time since the beginning
     objective  which one; None: the first
     most       how many trials are drawn; the best so far, and the worst, always are
     """
     chosen = objective_of(chronicle, objective)
     figure = new_figure()
     found = results(chronicle, chosen)
-    began = chronicle.drivers[0] if chronicle.drivers else 0.0
+    began, now = lifetime(chronicle)
+    unit, length = time_unit(now - began)
     ended = sorted(chronicle.ended, key=lambda trial: (trial.end or 0.0, trial.trial_id or 0))
     where = {
-        trial.trial_id: (number + 1 if by == "trials" else max(0.0, (trial.end or began) - began))
+        trial.trial_id: (number + 1 if by == "trials" else max(0.0, (trial.end or began) - began) / length)
         for number, trial in enumerate(ended)
     }
     found = [pair for pair in found if pair[0].trial_id in where]
@@ -72,7 +73,7 @@ def history(
     _mark_failed(figure, failed, where, most)
     axis, note = metric_axis(values, chosen)
     figure.update_layout(
-        xaxis={"title": {"text": "trials that have ended" if by == "trials" else "seconds since the beginning"}},
+        xaxis={"title": {"text": "trials that have ended" if by == "trials" else f"{unit} since the beginning"}},
         yaxis=axis,
     )
     return entitle(figure, "Course of the search", share(len(drawn), len(found)), note)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
+from maggy.chronicle import Chronicle
 from maggy.errors import PlotError
 from maggy.trial import TrialState
 
@@ -16,6 +17,8 @@ Theme = Literal["light", "dark"]
 BLUE, ORANGE, GREEN, PURPLE, BROWN, GREY = "#0072b2", "#d55e00", "#009e73", "#b0599a", "#a6761d", "#7f7f7f"
 COLORS = (BLUE, ORANGE, GREEN, PURPLE, BROWN, GREY)
 """Told apart by the colour-blind, and readable on white and on near black (Okabe and Ito 2008, two of them darker)."""
+
+_LONGEST = 16  # characters
 
 SCALE = "Viridis"
 
@@ -63,6 +66,8 @@ def template(theme: Theme = "light", *, transparent: bool = False) -> go.layout.
         "ticks": "outside",
         "tickcolor": line,
         "exponentformat": "power",
+        "minexponent": 6,
+        "separatethousands": True,
     }
     return go.layout.Template(
         layout={
@@ -97,9 +102,29 @@ def say_empty(figure: go.Figure, text: str) -> go.Figure:
     return figure
 
 
+def lifetime(chronicle: Chronicle) -> tuple[float, float]:
+    """When the experiment began, and when it was last heard of, in seconds since the epoch."""
+    began = chronicle.drivers[0] if chronicle.drivers else 0.0
+    return began, max(began, chronicle.last_t or began)
+
+
+def time_unit(seconds: float) -> tuple[str, float]:
+    """The unit in which a time is told, and how many seconds it has."""
+    for unit, length in (("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 3 * length:
+            return unit, length
+    return "seconds", 1.0
+
+
 def label(text: object) -> str:
     """Text as it is: plotly takes some HTML for markup."""
     return escape(str(text), quote=False)
+
+
+def short(text: object) -> str:
+    """Text for a tick of an axis: its beginning and its end."""
+    text = str(text)
+    return label(text if len(text) <= _LONGEST else f"{text[:8]}…{text[-7:]}")
 
 
 def show(value: Any) -> str:

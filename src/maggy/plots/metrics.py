@@ -8,9 +8,10 @@ from typing import Any
 
 from maggy.chronicle import Chronicle
 from maggy.errors import UnknownNameError
+from maggy.plots.look import label
 from maggy.trial import Objective, Trial
 
-_DECADES = 3  # a metric that spans more of them gets a logarithmic axis
+_DECADES = 2  # a metric whose better three quarters span more of them gets a logarithmic axis
 _BEYOND = 8  # a bad tail that is so many times as long as the rest does not squeeze it
 
 
@@ -53,21 +54,20 @@ def best_of(found: Sequence[tuple[Trial, float]], objective: Objective) -> tuple
 
 def metric_axis(values: Sequence[float], objective: Objective) -> tuple[dict[str, Any], str]:
     """An axis for a metric, on which the good ones can be told apart, and what the reader has to know about it."""
-    axis: dict[str, Any] = {"title": {"text": f"{objective.key} ({_better(objective)})"}}
+    axis: dict[str, Any] = {"title": {"text": f"{label(objective.key)} ({better(objective)})"}}
     ordered = sorted(values, key=lambda value: objective.sign * value)  # best first
     if len(ordered) < 4:
         return axis, ""
-    low, high = min(ordered), max(ordered)
-    if low > 0 and high / low > 10**_DECADES and objective.direction == "min":
-        return {**axis, "type": "log"}, ""
     best, usual, worst = ordered[0], ordered[(len(ordered) * 3) // 4], ordered[-1]
+    if objective.direction == "min" and best > 0 and usual / best > 10**_DECADES:
+        return {**axis, "type": "log"}, ""
     reach = abs(usual - best)
     if reach == 0 or abs(worst - best) <= _BEYOND * reach:
         return axis, ""
     end = best + objective.sign * 2 * reach
     hidden = sum(objective.sign * (value - end) > 0 for value in ordered)
     start = best - objective.sign * 0.1 * reach
-    note = f"{hidden:,} far worse {'lies' if hidden == 1 else 'lie'} outside; double-click to see all"
+    note = f"{hidden:,} far worse {'lies' if hidden == 1 else 'lie'} beyond the axis"
     return {**axis, "range": sorted((start, end))}, note
 
 
@@ -76,5 +76,6 @@ def is_wide(values: Sequence[float]) -> bool:
     return bool(values) and min(values) > 0 and log10(max(values)) - log10(min(values)) > 1
 
 
-def _better(objective: Objective) -> str:
+def better(objective: Objective) -> str:
+    """Which way is up."""
     return "smaller is better" if objective.direction == "min" else "larger is better"

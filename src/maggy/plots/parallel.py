@@ -48,7 +48,7 @@ def parallel(
             **best_color,
         },
     )
-    figure.update_layout(margin={"t": 120})
+    figure.update_layout(margin={"l": 90, "t": 120})
     return entitle(figure, "Parallel coordinates", share(len(drawn), len(ranked)), "drag along an axis to choose")
 
 

@@ -10,7 +10,7 @@ from maggy.chronicle import Chronicle
 from maggy.plots.columns import columns
 from maggy.plots.history import hover_of
 from maggy.plots.look import SCALE, entitle, label, new_figure, say_empty
-from maggy.plots.metrics import metric_axis, objective_of, results
+from maggy.plots.metrics import better, metric_axis, objective_of, results
 from maggy.plots.thin import share, thinned
 
 if TYPE_CHECKING:
@@ -76,10 +76,12 @@ def slices(
                 row=row + 1,
                 col=place + 1,
             )
-        figure.update_yaxes(**{**axis, "title": axis["title"] if place == 0 else None}, row=row + 1, col=place + 1)
+        figure.update_yaxes(
+            **{**axis, "title": {"text": label(chosen.key)} if place == 0 else None}, row=row + 1, col=place + 1
+        )
     figure.update_layout(
         height=110 + 290 * height,
         showlegend=False,
         coloraxis={"colorscale": SCALE, "colorbar": {"title": {"text": "trials<br>ended"}}},
     )
-    return entitle(figure, "Slices", share(len(drawn), len(found)), note)
+    return entitle(figure, "Slices", better(chosen), share(len(drawn), len(found)), note)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maggy.chronicle import Chronicle, Span
-from maggy.plots.look import BLUE, GREY, STATES, entitle, label, new_figure, say_empty
+from maggy.plots.look import BLUE, GREY, STATES, entitle, label, lifetime, new_figure, say_empty, time_unit
 from maggy.plots.thin import share, thinned
 from maggy.trial import TrialState
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _ROW = 22  # pixels
 _MOST_WORKERS = 64
+_FEW = 120  # so many bars have the number of their trial in them
+_EDGE = "rgba(255,255,255,0.75)"
+_IDLE = "idle"
 _SET_BACK = "set back"
 _SEVERAL = "several trials"
 
@@ -37,59 +40,61 @@ def timeline(chronicle: Chronicle, *, most: int = 3000) -> go.Figure:
     most  how many bars are drawn; short ones are drawn together
     """
     figure = new_figure()
-    began = chronicle.drivers[0] if chronicle.drivers else 0.0
-    now = max(chronicle.last_t or began, began)
+    began, now = lifetime(chronicle)
+    unit, length = time_unit(now - began)
     if not chronicle.workers:
         return entitle(say_empty(figure, "No worker has come yet."), "Workers")
     numbers = sorted(chronicle.workers)
     shown = [numbers[place] for place in thinned(len(numbers), _MOST_WORKERS)]
     rows = {number: place for place, number in enumerate(shown)}
     there = [
-        (worker.number, worker.joined - began, (now if worker.lost is None else worker.lost) - began)
-        for worker in map(chronicle.workers.__getitem__, shown)
+        _Bar(number, "", worker.joined, now if worker.lost is None else max(worker.joined, worker.lost), [])
+        for number, worker in ((number, chronicle.workers[number]) for number in shown)
     ]
-    figure.add_bar(
-        name="idle",
-        orientation="h",
-        y=[rows[number] for number, _, _ in there],
-        base=[start for _, start, _ in there],
-        x=[max(0.0, end - start) for _, start, end in there],
-        marker={"color": GREY, "opacity": 0.18, "line": {"width": 0}},
-        width=0.86,
-        hovertext=[_worker(chronicle, number) for number, _, _ in there],
-        hoverinfo="text",
-    )
     bars = _bars([span for span in chronicle.spans if span.worker in rows], now, most)
     for kind, color, pattern in _kinds():
-        group = [bar for bar in bars if bar.kind == kind]
-        if group:
-            figure.add_bar(
-                name=kind,
-                orientation="h",
-                y=[rows[bar.worker] for bar in group],
-                base=[bar.start - began for bar in group],
-                x=[bar.end - bar.start for bar in group],
-                customdata=[bar.spans[0].trial for bar in group],
-                marker={"color": color, "pattern": {"shape": pattern, "size": 5}, "line": {"width": 0}},
-                width=0.86,
-                hovertext=[_said(bar, began) for bar in group],
-                hoverinfo="text",
-            )
+        group = there if kind == _IDLE else [bar for bar in bars if bar.kind == kind]
+        if not group:
+            continue
+        figure.add_bar(
+            name=kind,
+            orientation="h",
+            y=[rows[bar.worker] for bar in group],
+            base=[(bar.start - began) / length for bar in group],
+            x=[(bar.end - bar.start) / length for bar in group],
+            customdata=[bar.spans[0].trial if bar.spans else None for bar in group],
+            marker={
+                "color": color,
+                "pattern": {"shape": pattern, "size": 6},
+                "line": {"width": 0 if kind == _IDLE else 1, "color": _EDGE},
+            },
+            width=0.82,
+            text=[_number(bar) for bar in group] if len(bars) <= _FEW else None,
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            hovertext=[_said(bar, began) if bar.spans else _worker(chronicle, bar.worker) for bar in group],
+            hoverinfo="text",
+        )
     for driver in chronicle.drivers[1:]:
-        figure.add_vline(x=driver - began, line={"dash": "dot", "width": 1, "color": GREY}, annotation_text="resumed")
+        figure.add_vline(
+            x=(driver - began) / length, line={"dash": "dot", "width": 1, "color": GREY}, annotation_text="resumed"
+        )
+    every = max(1, len(rows) // 32)
     figure.update_layout(
         barmode="overlay",
         bargap=0,
         height=190 + max(3, len(rows)) * _ROW,
-        xaxis={"title": {"text": "seconds since the beginning"}},
+        xaxis={"title": {"text": f"{unit} since the beginning"}, "rangemode": "tozero"},
         yaxis={
             "title": {"text": "worker"},
-            "tickvals": list(rows.values())[:: max(1, len(rows) // 40)],
-            "ticktext": [str(number) for number in rows][:: max(1, len(rows) // 40)],
+            "tickvals": list(rows.values())[::every],
+            "ticktext": [str(number) for number in rows][::every],
             "range": [len(rows) - 0.5, -0.5],
             "showgrid": False,
         },
         showlegend=True,
+        uniformtext={"mode": "hide", "minsize": 9},
     )
     busy = chronicle.tally.utilisation(now)
     return entitle(
@@ -97,13 +102,18 @@ def timeline(chronicle: Chronicle, *, most: int = 3000) -> go.Figure:
         "Workers",
         "" if busy is None else f"busy {busy:.0%} of the time",
         share(len(shown), len(numbers), "workers"),
-        "short runs are drawn together" if any(bar.kind == _SEVERAL for bar in bars) else "",
+        "short runs are drawn together" if any(len(bar.spans) > 1 for bar in bars) else "",
     )
 
 
 def _kinds() -> list[tuple[str, str, str]]:
+    """Name, colour and pattern of each kind of bar."""
     looks = [(*STATES[state][:2], pattern) for state, pattern in _PATTERNS.items()]
-    return [*looks, (_SET_BACK, GREY, "x"), (_SEVERAL, BLUE, "|")]
+    return [(_IDLE, "rgba(127,127,127,0.2)", ""), *looks, (_SET_BACK, GREY, "x"), (_SEVERAL, BLUE, "-")]
+
+
+def _number(bar: _Bar) -> str:
+    return str(bar.spans[0].trial) if len(bar.spans) == 1 else ""
 
 
 _PATTERNS = {
@@ -149,7 +159,7 @@ def _joined(row: list[_Bar], length: float) -> list[_Bar]:
             and min(bar.end, last.end) - max(bar.start, last.start) < length
         ):
             last.kind, last.end = last.kind if last.kind == bar.kind else _SEVERAL, max(last.end, bar.end)
-            last.spans = [*last.spans, *bar.spans]
+            last.spans += bar.spans
         else:
             joined.append(bar)
     return joined
