@@ -8,8 +8,9 @@ figure; what does not go with the experiment is a PlotError.
 from collections.abc import Callable
 from typing import Any
 
+from maggy.chronicle import Chronicle
 from maggy.plots.curves import curves
-from maggy.plots.effects import effects
+from maggy.plots.effects import effects, is_study
 from maggy.plots.history import history
 from maggy.plots.importance import Importances, importance, importances
 from maggy.plots.look import template
@@ -25,6 +26,24 @@ PLOTS: dict[str, Callable[..., Any]] = {
 }
 """Every plot by its name."""
 
+
+def suitable(chronicle: Chronicle) -> list[str]:
+    """Names of the plots that go with an experiment: those that have something to show, or will have."""
+    about, trials = chronicle.about, chronicle.trials.values()
+    names = ["history"] if about.is_search else []
+    if not trials or any(trial.num_points for trial in trials):
+        names.append("curves")
+    if any(trial.budget is not None for trial in trials):
+        names.append("rungs")
+    if len(about.objectives) > 1:
+        names.append("pareto")
+    if is_study(about):
+        names.append("effects")
+    elif about.is_search:
+        names += ["slices", "parallel", "importance"]
+    return [*names, "timeline"]
+
+
 __all__ = [
     "PLOTS",
     "Importances",
@@ -38,6 +57,7 @@ __all__ = [
     "rungs",
     "save",
     "slices",
+    "suitable",
     "template",
     "timeline",
 ]

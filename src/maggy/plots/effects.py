@@ -9,7 +9,7 @@ from maggy.ablation.components import Design
 from maggy.ablation.plan import design_of, metrics_of
 from maggy.chronicle import About, Chronicle
 from maggy.errors import PlotError
-from maggy.plots.look import entitle, new_figure, say_empty, template
+from maggy.plots.look import GREY, entitle, new_figure, say_empty, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -48,4 +48,6 @@ def effects(chronicle: Chronicle) -> go.Figure:
         return entitle(say_empty(figure, "No trial has ended yet."), "Effects")
     figure = effects_of(chronicle).plot()
     figure.update_layout(template=template())
+    figure.update_shapes(line_color=GREY)  # black is no colour for dark pages
+    figure.update_annotations(bgcolor=None)
     return figure

@@ -101,9 +101,10 @@ def importance(chronicle: Chronicle, *, objective: str | None = None, seed: int 
         hovertext=[f"{label(name)}: {told[name]:.0%}, give or take {told.spread[name]:.0%}" for name in names],
         hoverinfo="text",
     )
+    furthest = 1.05 * min(1.0, max(told[name] + told.spread[name] for name in names) or 1.0)
     figure.update_layout(
         height=150 + 30 * max(4, len(names)),
-        xaxis={"title": {"text": "share of what can be predicted"}, "tickformat": ".0%", "rangemode": "tozero"},
+        xaxis={"title": {"text": "share of what can be predicted"}, "tickformat": ".0%", "range": [0, furthest]},
         yaxis={
             "tickvals": list(range(len(names))),
             "ticktext": [label(name) for name in names],

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 from typing import TYPE_CHECKING, Any
 
 from maggy.chronicle import Chronicle
 from maggy.plots.columns import Column, columns
-from maggy.plots.look import SCALE, entitle, label, new_figure, say_empty
-from maggy.plots.metrics import objective_of, results
+from maggy.plots.look import SCALE, entitle, label, new_figure, say_empty, short
+from maggy.plots.metrics import better, metric_axis, objective_of, results
 from maggy.plots.thin import share, thinned
 
 if TYPE_CHECKING:
@@ -35,21 +35,25 @@ def parallel(
     if not ranked:
         return entitle(say_empty(figure, "No trial has a result yet."), "Parallel coordinates")
     drawn = [ranked[place] for place in thinned(len(ranked), most, [0, len(ranked) - 1])][::-1]  # the best on top
-    values = [value for _, value in drawn]
+    axis, note = metric_axis([value for _, value in drawn], chosen)
+    low, high = axis.get("range", (-inf, inf))
+    log = axis.get("type") == "log"
+    metrics = [min(max(log10(value) if log else value, low), high) for _, value in drawn]
+    name = label(f"log10 {chosen.key}" if log else chosen.key)
     dimensions = [_dimension(column) for column in columns(chronicle, [trial for trial, _ in drawn], params)]
-    best_color = {"reversescale": chosen.direction == "min"}
     figure.add_parcoords(
-        dimensions=[*dimensions, {"label": label(chosen.key), "values": values}],
+        dimensions=[*dimensions, {"label": name, "values": metrics}],
         line={
-            "color": values,
+            "color": metrics,
             "colorscale": SCALE,
             "showscale": True,
-            "colorbar": {"title": {"text": label(chosen.key)}},
-            **best_color,
+            "colorbar": {"title": {"text": name}},
+            "reversescale": chosen.direction == "min",
         },
     )
     figure.update_layout(margin={"l": 90, "t": 120})
-    return entitle(figure, "Parallel coordinates", share(len(drawn), len(ranked)), "drag along an axis to choose")
+    notes = f"{better(chosen)}, bright is good", share(len(drawn), len(ranked)), note
+    return entitle(figure, "Parallel coordinates", *notes, "drag along an axis to choose")
 
 
 def _dimension(column: Column) -> dict[str, Any]:
@@ -77,5 +81,5 @@ def _dimension(column: Column) -> dict[str, Any]:
         ticks = [(absent, "absent"), *(ticks or [(low, f"{low:.3g}"), (high, f"{high:.3g}")])]
         low = absent
     if ticks:
-        dimension |= {"tickvals": [place for place, _ in ticks], "ticktext": [label(text) for _, text in ticks]}
+        dimension |= {"tickvals": [place for place, _ in ticks], "ticktext": [short(text) for _, text in ticks]}
     return {**dimension, "values": places, "range": [low, high if high > low else low + 1.0]}

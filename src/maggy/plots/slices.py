@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from maggy.chronicle import Chronicle
 from maggy.plots.columns import columns
 from maggy.plots.history import hover_of
-from maggy.plots.look import SCALE, entitle, label, new_figure, say_empty
-from maggy.plots.metrics import better, metric_axis, objective_of, results
+from maggy.plots.look import SCALE, entitle, label, new_figure, say_empty, short
+from maggy.plots.metrics import better, is_wide, metric_axis, objective_of, results
 from maggy.plots.thin import share, thinned
 
 if TYPE_CHECKING:
@@ -71,14 +71,15 @@ def slices(
         if column.choices is not None:
             figure.update_xaxes(
                 tickvals=list(range(len(column.names))),
-                ticktext=[label(name) for name in column.names],
+                ticktext=[short(name) for name in column.names],
                 range=[-0.5, len(column.names) - 0.5],
                 row=row + 1,
                 col=place + 1,
             )
-        figure.update_yaxes(
-            **{**axis, "title": {"text": label(chosen.key)} if place == 0 else None}, row=row + 1, col=place + 1
-        )
+        elif column.log and is_wide([at for at, _ in there]):
+            figure.update_xaxes(dtick=1, row=row + 1, col=place + 1)
+        title = {"text": label(chosen.key)} if place == 0 else None
+        figure.update_yaxes(**{**axis, "title": title}, row=row + 1, col=place + 1)
     figure.update_layout(
         height=110 + 290 * height,
         showlegend=False,

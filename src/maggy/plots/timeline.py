@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from maggy.chronicle import Chronicle, Span
-from maggy.plots.look import BLUE, GREY, STATES, entitle, label, lifetime, new_figure, say_empty, time_unit
+from maggy.plots.look import GREY, STATES, entitle, label, lifetime, new_figure, say_empty, time_unit
 from maggy.plots.thin import share, thinned
 from maggy.trial import TrialState
 
@@ -65,7 +65,7 @@ def timeline(chronicle: Chronicle, *, most: int = 3000) -> go.Figure:
             customdata=[bar.spans[0].trial if bar.spans else None for bar in group],
             marker={
                 "color": color,
-                "pattern": {"shape": pattern, "size": 6},
+                "pattern": {"shape": pattern, "size": 6, "fillmode": "overlay", "fgcolor": _EDGE, "solidity": 0.25},
                 "line": {"width": 0 if kind == _IDLE else 1, "color": _EDGE},
             },
             width=0.82,
@@ -84,7 +84,7 @@ def timeline(chronicle: Chronicle, *, most: int = 3000) -> go.Figure:
     figure.update_layout(
         barmode="overlay",
         bargap=0,
-        height=190 + max(3, len(rows)) * _ROW,
+        height=190 + max(3, len(rows)) * (_ROW if len(rows) <= _MOST_WORKERS // 2 else _ROW // 2),
         xaxis={"title": {"text": f"{unit} since the beginning"}, "rangemode": "tozero"},
         yaxis={
             "title": {"text": "worker"},
@@ -109,7 +109,7 @@ def timeline(chronicle: Chronicle, *, most: int = 3000) -> go.Figure:
 def _kinds() -> list[tuple[str, str, str]]:
     """Name, colour and pattern of each kind of bar."""
     looks = [(*STATES[state][:2], pattern) for state, pattern in _PATTERNS.items()]
-    return [(_IDLE, "rgba(127,127,127,0.2)", ""), *looks, (_SET_BACK, GREY, "x"), (_SEVERAL, BLUE, "-")]
+    return [(_IDLE, "rgba(127,127,127,0.2)", ""), *looks, (_SET_BACK, GREY, "x"), (_SEVERAL, "rgba(0,114,178,0.6)", "")]
 
 
 def _number(bar: _Bar) -> str:
@@ -132,7 +132,7 @@ def _kind(span: Span) -> str:
 
 
 def _bars(spans: Sequence[Span], now: float, most: int) -> list[_Bar]:
-    """One bar for each span, or fewer: the shortest are joined, until there are no more than `most`."""
+    """One bar for each span; or, if there were more than `most`, one for all that begin within some time."""
     by_worker: dict[int, list[_Bar]] = {}
     for span in sorted(spans, key=lambda span: span.start):
         end = max(span.start, now) if span.end is None else span.end
@@ -140,26 +140,21 @@ def _bars(spans: Sequence[Span], now: float, most: int) -> list[_Bar]:
     bars = [bar for row in by_worker.values() for bar in row]
     if not bars:
         return []
-    length = (max(bar.end for bar in bars) - min(bar.start for bar in bars)) / 2000
+    length = (max(bar.end for bar in bars) - min(bar.start for bar in bars)) * len(by_worker) / most
     while len(bars) > most and length > 0:
-        by_worker = {worker: _joined(row, length) for worker, row in by_worker.items()}
-        bars = [bar for row in by_worker.values() for bar in row]
+        bars = [bar for row in by_worker.values() for bar in _joined(row, length)]
         length *= 2
     return bars
 
 
 def _joined(row: list[_Bar], length: float) -> list[_Bar]:
-    """The bars of one worker, those joined to the one before that are short and close behind it."""
+    """The bars of one worker, joined to such as are no longer than `length`, where there is little time between."""
     joined: list[_Bar] = []
     for bar in row:
         last = joined[-1] if joined else None
-        if (
-            last is not None
-            and bar.start - last.end < length
-            and min(bar.end, last.end) - max(bar.start, last.start) < length
-        ):
-            last.kind, last.end = last.kind if last.kind == bar.kind else _SEVERAL, max(last.end, bar.end)
-            last.spans += bar.spans
+        if last is not None and bar.end - last.start <= length and bar.start - last.end < length / 4:
+            kind = last.kind if last.kind == bar.kind else _SEVERAL
+            joined[-1] = _Bar(bar.worker, kind, last.start, max(last.end, bar.end), [*last.spans, *bar.spans])
         else:
             joined.append(bar)
     return joined
