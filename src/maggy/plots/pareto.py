@@ -46,7 +46,7 @@ def pareto(chronicle: Chronicle, *, objectives: tuple[str, str] | None = None, m
         ("beaten by another", GREY, "circle-open", "markers", drawn),
         ("front", BLUE, "diamond", "lines+markers" if len(everything) == 2 else "markers", best),
     ):
-        shape = "hv" if up.direction != across.direction else "vh"
+        shape = "hv" if across.direction == "min" else "vh"  # what is reached so far, seen from the good end
         figure.add_scatter(
             name=f"{name} ({len(group):,})" if name == "front" else name,
             mode=mode,

@@ -106,7 +106,7 @@ def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 def _flattened(table: pd.DataFrame) -> pd.DataFrame:
     """The table with cells that any file can hold; a column of values of several types becomes one of text."""
     table = table.copy()
-    for name in table.select_dtypes("object"):
+    for name in [name for name in table.columns if table[name].dtype == "object"]:
         kinds = {type(value) for value in table[name] if value is not None and value == value}
         if kinds - {str} and (len(kinds) > 1 or kinds & {list, dict, tuple}):
             table[name] = [_text(value) for value in table[name]]
