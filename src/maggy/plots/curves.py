@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _FEW = len(COLORS)  # so many curves get a colour and a name each
-_POINTS = 400  # of one curve
+_POINTS = 200  # of one curve
 
 
 def curves(chronicle: Chronicle, *, trials: Sequence[int] | None = None, most: int = 200) -> go.Figure:
@@ -91,7 +91,7 @@ def _draw(
         y.append(None)
         numbers.append(None)
         sizes.append(0)
-    figure.add_scattergl(
+    figure.add_scatter(
         name=name,
         mode="lines+markers",
         x=x,

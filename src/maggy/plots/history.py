@@ -49,7 +49,7 @@ def history(
     worst = max(range(len(values)), key=lambda place: chosen.sign * values[place])
     drawn = [found[place] for place in thinned(len(found), most, [*steps[-most // 2 :], worst])]
     for name, color, symbol, group in _groups(drawn):
-        figure.add_scattergl(
+        figure.add_scatter(
             name=name,
             mode="markers",
             x=[where[trial.trial_id] for trial, _ in group],

@@ -20,7 +20,8 @@ COLORS = (BLUE, ORANGE, GREEN, PURPLE, BROWN, GREY)
 
 _LONGEST = 16  # characters
 
-SCALE = "Viridis"
+SCALE = ["#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#9bc63b"]
+"""From low to high: Viridis without its ends, which are lost on near black and on white."""
 
 STATES: dict[TrialState, tuple[str, str, str]] = {
     TrialState.FINISHED: ("finished", BLUE, "circle"),
@@ -56,6 +57,7 @@ def template(theme: Theme = "light", *, transparent: bool = False) -> go.layout.
     import plotly.graph_objects as go
 
     text, paper, grid, line = _INKS[theme]
+    behind_text = f"rgba({','.join(str(int(paper[at : at + 2], 16)) for at in (1, 3, 5))},0.7)"
     if transparent:
         paper = "rgba(0,0,0,0)"
     axis = {
@@ -81,6 +83,7 @@ def template(theme: Theme = "light", *, transparent: bool = False) -> go.layout.
             "yaxis": axis,
             "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.01, "yanchor": "bottom"},
             "hoverlabel": {"align": "left"},
+            "annotationdefaults": {"bgcolor": behind_text},
             "hovermode": "closest",
             "bargap": 0.25,
         },

@@ -71,7 +71,7 @@ def _draw(
         x.append(None)
         y.append(None)
         said.append(None)
-    figure.add_scattergl(
+    figure.add_scatter(
         name=name,
         mode="lines+markers",
         x=x,

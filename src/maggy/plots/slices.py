@@ -48,7 +48,7 @@ def slices(
     for number, column in enumerate(shown):
         row, place = divmod(number, width)
         there = [(at, index) for index, at in enumerate(column.places()) if at is not None]
-        figure.add_scattergl(
+        figure.add_scatter(
             name=column.name,
             mode="markers",
             x=[at for at, _ in there],
