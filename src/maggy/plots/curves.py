@@ -46,7 +46,7 @@ def curves(chronicle: Chronicle, *, trials: Sequence[int] | None = None, most: i
         for state, (name, color, _) in STATES.items():
             group = [trial for trial in drawn[1:] if trial.state is state]
             tint = GREY if state is TrialState.FINISHED else color
-            _draw(figure, group, name, tint, width=1.0, opacity=0.45, objective=objective)
+            _draw(figure, group, name, tint, width=1.0, opacity=0.6, objective=objective)
         _draw(figure, drawn[:1], f"best: trial {drawn[0].trial_id}", BLUE, width=3.0, opacity=1.0, objective=objective)
     values = [value for trial in drawn for value in trial.metric_history if isfinite(value)]
     axis, note = metric_axis(values, objective)

@@ -55,7 +55,7 @@ def history(
             x=[where[trial.trial_id] for trial, _ in group],
             y=[value for _, value in group],
             customdata=[trial.trial_id for trial, _ in group],
-            marker={"color": color, "symbol": symbol, "size": 7, "opacity": 0.6},
+            marker={"color": color, "symbol": symbol, "size": 7, "opacity": 0.75},
             hovertext=[hover_of(trial, value) for trial, value in group],
             hoverinfo="text",
         )

@@ -32,14 +32,14 @@ def save(figure: go.Figure, path: str | os.PathLike[str], *, scale: float = 2.0)
         raise PlotError(f"a plot is saved as .html or as {', '.join(_PICTURES)}, not as {path.suffix or path.name!r}")
     try:
         import kaleido  # noqa: F401
-        from choreographer.errors import ChromeNotFoundError
     except ImportError as error:
-        raise PlotError("a picture of a plot needs kaleido: pip install 'maggy[plots]'. HTML needs nothing") from error
+        raise PlotError(f"a picture needs kaleido: pip install 'maggy[plots]'; or save {path.stem}.html") from error
     try:
         figure.write_image(path, scale=scale)
-    except (ChromeNotFoundError, RuntimeError) as error:
+    except RuntimeError as error:  # of plotly, kaleido and choreographer
+        said = next(filter(None, str(error).splitlines()), type(error).__name__)
         raise PlotError(
-            f"the picture {path} cannot be made: {error}. It needs Chrome or Chromium (apt-get install chromium, or "
-            f"plotly_get_chrome); HTML needs neither"
+            f"{path} needs Chrome or Chromium, which draws it ({said}). Install one, e.g. apt-get install chromium, or "
+            f"say where it is: BROWSER_PATH=/path/to/chromium; or save {path.stem}.html, which needs none"
         ) from error
     return path

@@ -39,7 +39,7 @@ def slices(
     order = thinned(len(found), most, [ranked[0], ranked[-1]])
     drawn = [found[place] for place in order]
     shown = columns(chronicle, [trial for trial, _ in drawn], params)
-    width = min(len(shown), _IN_A_ROW)
+    width = 2 if len(shown) == 4 else min(len(shown), _IN_A_ROW)
     height = ceil(len(shown) / width)
     figure.set_subplots(
         rows=height, cols=width, shared_yaxes=True, horizontal_spacing=0.03, vertical_spacing=0.3 / height

@@ -109,7 +109,12 @@ def timeline(chronicle: Chronicle, *, most: int = 3000) -> go.Figure:
 def _kinds() -> list[tuple[str, str, str]]:
     """Name, colour and pattern of each kind of bar."""
     looks = [(*STATES[state][:2], pattern) for state, pattern in _PATTERNS.items()]
-    return [(_IDLE, "rgba(127,127,127,0.2)", ""), *looks, (_SET_BACK, GREY, "x"), (_SEVERAL, "rgba(0,114,178,0.6)", "")]
+    return [
+        (_IDLE, "rgba(127,127,127,0.25)", ""),
+        *looks,
+        (_SET_BACK, GREY, "x"),
+        (_SEVERAL, "rgba(0,114,178,0.6)", ""),
+    ]
 
 
 def _number(bar: _Bar) -> str:
