@@ -14,6 +14,7 @@ from maggy.ablation import AblationStudy
 from maggy.config import AblationConfig, BaseConfig, HyperparameterOptConfig
 from maggy.errors import ExperimentDirError
 from maggy.optimizer import Asha
+from maggy.simulation import LearningCurve, Losses
 from maggy.trial import Trial
 
 _OF_THE_DRIVER = {"info_dict", "curve", "start", "end", "run_s"}  # what only policies see; the journal rounds times
@@ -57,8 +58,6 @@ def test_a_search_is_read_back_with_its_failures_promotions_and_stopped_trials(t
 def test_trials_that_were_lost_and_tried_again_are_read_back(tmp_path):
     space = Searchspace(x=("DOUBLE", [0.0, 1.0]))
     config = HyperparameterOptConfig(30, Asha(3, resource_min=1, resource_max=9), space, direction="min")
-    from maggy.simulation import LearningCurve, Losses
-
     returned = simulate(
         config,
         lambda params: LearningCurve([params["x"] + 1 / step for step in range(1, 10)]),
@@ -107,16 +106,39 @@ def test_several_objectives_are_read_back_with_their_front(tmp_path):
     assert 0 < len(loaded.pareto) < 20
 
 
-def test_an_experiment_whose_driver_was_lost_gives_what_there_is(tmp_path):
-    lagom(train, search(tmp_path / "run"), engine="inline", verbose=0)
+def test_an_experiment_whose_driver_was_lost_gives_what_there_is_and_all_of_it_once_it_is_resumed(tmp_path):
+    config = search(tmp_path / "run", optimizer=Asha(3, resource_min=1, resource_max=9))
+    lagom(train, config, engine="inline", verbose=0)
     journal = next((tmp_path / "run").glob("**/*.jsonl"))
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[: len(lines) // 2]))
+    (tmp_path / "run" / "result.json").unlink()
+
+    halfway = Result.load(tmp_path / "run")
+    assert halfway.interrupted
+    assert 0 < len(halfway.trials) < 20
+    assert halfway["best_val"] == max(trial.final_metric for trial in halfway.ranked)
+    assert halfway.plot.history().data
+
+    returned = lagom(train, config, resume=tmp_path / "run", engine="inline", verbose=0)
     loaded = Result.load(tmp_path / "run")
-    assert loaded.interrupted
-    assert 0 < len(loaded.trials) < 20
-    assert loaded["best_val"] == max(trial.final_metric for trial in loaded.ranked)
-    assert loaded.plot.history().data
+    assert len(loaded.chronicle.drivers) == 2
+    assert not loaded.interrupted
+    assert_the_same(loaded, returned)
+    assert "resumed" in [note.text for note in loaded.plot.timeline().layout.annotations]
+
+
+def test_a_folder_in_an_object_store_is_read_like_any_other(tmp_path):
+    returned = lagom(train, search(tmp_path / "run"), engine="inline", verbose=0)
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    store.put(str(tmp_path / "run"), "/results-of-a-test", recursive=True)
+    loaded = Result.load("memory://results-of-a-test")
+    assert dict(loaded) == dict(returned)
+    assert loaded.experiment_dir == "memory://results-of-a-test"
+    assert len(loaded.curves()) == len(returned.curves())
+    loaded.export("memory://results-of-a-test/trials.csv")
+    assert store.cat("/results-of-a-test/trials.csv").startswith(b"trial_id,state,metric")
 
 
 def test_a_folder_without_an_experiment_is_refused(tmp_path):

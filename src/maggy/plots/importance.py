@@ -68,9 +68,10 @@ def importances(chronicle: Chronicle, *, objective: str | None = None, seed: int
     rows: Any = np.array([[nan if p is None else p for p in column.places()] for column in shown], dtype=float).T
     metrics = np.array([value for _, value in found])
     ranks: Any = np.argsort(np.argsort(metrics)) / len(found)
+    leaf = max(2, len(found) // 200)
     drops, scores = [], []
     for number, (learned, asked) in enumerate(KFold(_FOLDS, shuffle=True, random_state=seed).split(rows)):
-        forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=seed + number)
+        forest = RandomForestRegressor(_TREES, min_samples_leaf=leaf, random_state=seed + number)
         forest.fit(rows[learned], ranks[learned])
         scores.append(forest.score(rows[asked], ranks[asked]))
         lost = permutation_importance(forest, rows[asked], ranks[asked], n_repeats=_REPEATS, random_state=seed + number)

@@ -7,11 +7,11 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from maggy.chronicle import Chronicle
-from maggy.plots.columns import columns
-from maggy.plots.history import hover_of
-from maggy.plots.look import SCALE, entitle, label, new_figure, say_empty, short
+from maggy.plots.columns import Column, columns
+from maggy.plots.look import SCALE, entitle, label, new_figure, say_empty, short, show
 from maggy.plots.metrics import better, is_wide, metric_axis, objective_of, results
 from maggy.plots.thin import share, thinned
+from maggy.trial import Trial
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -54,7 +54,7 @@ def slices(
             x=[at for at, _ in there],
             y=[drawn[index][1] for _, index in there],
             customdata=[drawn[index][0].trial_id for _, index in there],
-            hovertext=[hover_of(*drawn[index]) for _, index in there],
+            hovertext=[_hover(*drawn[index], column, index) for _, index in there],
             hoverinfo="text",
             marker={
                 "color": [order[index] + 1 for _, index in there],
@@ -86,3 +86,7 @@ def slices(
         coloraxis={"colorscale": SCALE, "colorbar": {"title": {"text": "trials<br>ended"}}},
     )
     return entitle(figure, "Slices", better(chosen), share(len(drawn), len(found)), note)
+
+
+def _hover(trial: Trial, value: float, column: Column, index: int) -> str:
+    return f"<b>trial {trial.trial_id}</b>: {show(value)}<br>{label(column.name)} {label(show(column.values[index]))}"
