@@ -1,6 +1,7 @@
 """What figures show is what the trials are."""
 
 import math
+import sys
 
 import pytest
 from plots.helpers import simulated
@@ -256,6 +257,24 @@ def test_text_of_users_is_no_markup(tmp_path):
 
 def loss_of(params):
     return params["lr"]
+
+
+@pytest.mark.parametrize(
+    ("module", "draws", "says"),
+    [
+        ("plotly.graph_objects", history, r"a plot needs plotly: pip install 'maggy\[plots\]'"),
+        ("sklearn.ensemble", importance, r"importance needs scikit-learn: pip install 'maggy\[plots\]'"),
+        (
+            "kaleido",
+            lambda chronicle: save(history(chronicle), "a.png"),
+            r"a picture needs kaleido: .* or save a\.html",
+        ),
+    ],
+)
+def test_what_is_not_installed_is_said(monkeypatch, stopping, module, draws, says):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(PlotError, match=says):
+        draws(stopping)
 
 
 def test_a_theme_changes_the_page_and_can_let_it_through():

@@ -125,6 +125,10 @@ def test_an_experiment_whose_driver_was_lost_gives_what_there_is_and_all_of_it_o
     assert len(loaded.chronicle.drivers) == 2
     assert not loaded.interrupted
     assert_the_same(loaded, returned)
+    before = halfway.chronicle.last_t
+    assert [span for span in loaded.chronicle.spans if span.start < before]
+    assert all(span.end <= before for span in loaded.chronicle.spans if span.start < before)
+    assert all(worker.lost <= before for worker in loaded.chronicle.workers.values() if worker.joined < before)
     assert "resumed" in [note.text for note in loaded.plot.timeline().layout.annotations]
 
 

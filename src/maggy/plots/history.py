@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from maggy.chronicle import Chronicle
-from maggy.plots.look import BLUE, COLORS, STATES, entitle, label, lifetime, new_figure, say_empty, show, time_unit
+from maggy.plots.look import (
+    BLUE,
+    COLORS,
+    STATES,
+    entitle,
+    label,
+    lifetime,
+    new_figure,
+    sampled,
+    say_empty,
+    show,
+    time_unit,
+)
 from maggy.plots.metrics import metric_axis, objective_of, results
 from maggy.plots.thin import share, thinned
 from maggy.trial import Trial, TrialState
@@ -92,10 +104,11 @@ def _groups(found: list[tuple[Trial, float]]) -> list[tuple[str, str, str, list[
     """What is drawn alike: the trials of a rung where there are rungs, else those of a state."""
     rungs = sorted({trial.rung for trial, _ in found if trial.rung is not None})
     if rungs:
+        colors = COLORS if len(rungs) <= len(COLORS) else sampled(len(rungs))
         return [
             (
                 f"rung {rung}",
-                COLORS[place % len(COLORS)],
+                colors[place],
                 _SYMBOLS[place % len(_SYMBOLS)],
                 [pair for pair in found if pair[0].rung == rung],
             )

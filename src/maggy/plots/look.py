@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Theme = Literal["light", "dark"]
 
 BLUE, ORANGE, GREEN, PURPLE, BROWN, GREY = "#0072b2", "#d55e00", "#009e73", "#b0599a", "#a6761d", "#7f7f7f"
-COLORS = (BLUE, ORANGE, GREEN, PURPLE, BROWN, GREY)
+COLORS = [BLUE, ORANGE, GREEN, PURPLE, BROWN, GREY]
 """Told apart by the colour-blind, and readable on white and on near black (Okabe and Ito 2008, two of them darker)."""
 
 _LONGEST = 16  # characters
@@ -117,6 +117,14 @@ def time_unit(seconds: float) -> tuple[str, float]:
         if seconds >= 3 * length:
             return unit, length
     return "seconds", 1.0
+
+
+def sampled(count: int) -> list[str]:
+    """So many colours of `SCALE`, at least 2, from low to high."""
+    from plotly.colors import sample_colorscale
+
+    colors: list[str] = sample_colorscale(SCALE, [number / (count - 1) for number in range(count)])
+    return colors
 
 
 def label(text: object) -> str:

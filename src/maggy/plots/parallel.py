@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from maggy.chronicle import Chronicle
 from maggy.plots.columns import Column, columns
 from maggy.plots.history import hover_of
-from maggy.plots.look import GREY, SCALE, entitle, label, new_figure, say_empty, short
+from maggy.plots.look import GREY, SCALE, entitle, label, new_figure, sampled, say_empty, short
 from maggy.plots.metrics import better, metric_axis, objective_of, results
 from maggy.plots.thin import share, thinned
 
@@ -59,7 +59,7 @@ def parallel(
     axes = [_axis(each.name, each.places(), each.log, each) for each in shown]
     axes.append(_axis(chosen.key, metrics, scale.get("type") == "log", None))
     goodness = [1 - place if chosen.direction == "min" else place for place in axes[-1].places]
-    for number, color in enumerate(_palette()):
+    for number, color in enumerate(sampled(_COLORS)):
         bin_ = [n for n, good in enumerate(goodness) if min(_COLORS - 1, int(good * _COLORS)) == number]
         if bin_:
             figure.add_scatter(
@@ -129,10 +129,3 @@ def _draw_axes(figure: go.Figure, axes: Sequence[_Axis]) -> None:
         },
         yaxis={"visible": False, "range": [_ABSENT - 0.05, 1.05]},
     )
-
-
-def _palette() -> list[str]:
-    from plotly.colors import sample_colorscale
-
-    colors: list[str] = sample_colorscale(SCALE, [number / (_COLORS - 1) for number in range(_COLORS)])
-    return colors
