@@ -49,7 +49,7 @@ demo-ablation: $(VENV)/.installed-$(demo_ablation_extras) ## find out what a cla
 test: $(VENV)/.installed-$(test_extras) ## run the tests
 	$(bin)/python -m pytest
 
-test-docs: $(VENV)/.installed-$(test_extras) ## run the code of the documentation, and the examples
+test-docs: $(VENV)/.installed-$(test_extras) $(VENV)/.installed-docs ## run the code of the documentation, and the examples
 	$(bin)/python -m pytest -m "docs and not soak"
 
 test-distributed: $(VENV)/.installed-$(test_extras) ## run the tests that train on several processes

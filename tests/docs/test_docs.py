@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 _NOT_RUN = "<!-- not run"
+_ON_SPARK = ('engine="spark"', "pyspark")
 _ERROR_ROW = re.compile(r"\| `(?P<code>.+?)` \| `(?P<error>\w+): (?P<says>.+?)` \|$")
 
 
@@ -43,15 +45,43 @@ def script(page: str) -> str:
     return "\n".join(code) + "\n"
 
 
+def commands(page: str) -> list[tuple[str, str]]:
+    """The command lines of a page's `console` blocks, each with what it prints."""
+    lines = page.splitlines()
+    found: list[tuple[str, str]] = []
+    in_block = False
+    for number, line in enumerate(lines):
+        if line.startswith("```"):
+            skipped = number > 0 and lines[number - 1].startswith(_NOT_RUN)
+            in_block = line == "```console" and not skipped
+        elif in_block and line.startswith("$ "):
+            found.append((line[2:], ""))
+        elif in_block:
+            command, prints = found[-1]
+            found[-1] = command, f"{prints}{line}\n"
+    return found
+
+
+def as_pattern(prints: str) -> str:
+    """What a page says that a command prints, as a regular expression: any number stands for a number, any spaces for
+    spaces, and anything for `...`."""
+    words = []
+    for word in prints.split():
+        parts = (re.sub(r"\d[\d.]*(e-?\d+)?", "0", part) for part in word.split("..."))
+        words.append(".*".join(re.escape(part).replace("0", r"\d[\d.]*(e[+-]?\d+)?") for part in parts))
+    return r"(?s)" + r"\s+".join(words)
+
+
 WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
+
+
+def on_spark(page: Path) -> bool:
+    return any(word in script(page.read_text()) for word in _ON_SPARK)
 
 
 @pytest.mark.parametrize(
     "page",
-    [
-        pytest.param(page, marks=[pytest.mark.spark] if page.name == "spark.md" else [], id=page.name)
-        for page in WITH_CODE
-    ],
+    [pytest.param(page, marks=[pytest.mark.spark] if on_spark(page) else [], id=page.name) for page in WITH_CODE],
 )
 def test_the_code_on_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
     text = page.read_text()
@@ -64,6 +94,23 @@ def test_the_code_on_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) 
 
     assert done.returncode == 0, f"{page}\n{done.stdout}{done.stderr}"
 
+    # Then its command lines, in the same folder.
+    for command, prints in commands(text):
+        name, *arguments = shlex.split(command)
+        assert name == "maggy", f"{page}: only commands of our own are run, mark the block as not run: {command}"
+        said = subprocess.run([sys.executable, "-m", name, *arguments], cwd=tmp_path, capture_output=True, text=True)
+
+        assert said.returncode == 0, f"{page}: {command}\n{said.stdout}{said.stderr}"
+        assert re.search(as_pattern(prints), said.stdout), f"{page}: {command} prints\n{said.stdout}"
+
+
+def test_a_console_block_becomes_commands_and_what_they_print() -> None:
+    page = "# Page\n```console\n$ maggy list runs\nrun  3 of 4   0.5\n...\n$ maggy stop runs/1\n```\n"
+
+    assert commands(page) == [("maggy list runs", "run  3 of 4   0.5\n...\n"), ("maggy stop runs/1", "")]
+    assert re.search(as_pattern("run  3 of 4   0.5\n..."), "NAME\nrun 12 of 14 1e-05\nmore")
+    assert not re.search(as_pattern("run  3 of 4"), "run 3 from 4")
+
 
 def test_every_page_with_code_is_found_and_the_errors_are_among_them() -> None:
     names = {page.name for page in WITH_CODE}
@@ -71,6 +118,9 @@ def test_every_page_with_code_is_found_and_the_errors_are_among_them() -> None:
         "README.md",
         "index.md",
         "quickstart.md",
+        "tune-a-function.md",
+        "choosing.md",
+        "coming-from-optuna.md",
         "concepts.md",
         "checkpoints.md",
         "extending.md",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -312,3 +314,29 @@ def test_a_link_that_reaches_nobody_for_too_long_lets_its_owner_leave(experiment
     assert link.error == "the driver could not be reached for 0.3 s"
     link.send(Heartbeat())
     link.send(Metrics(0, 0, [1], [0.5]))
+
+
+_CLOSES_UNCOUNTED = """
+import contextlib, socket
+from maggy.wire.keys import KeyPair
+from maggy.wire.listener import SocketListener
+
+listener = SocketListener("127.0.0.1", KeyPair.fresh().public, KeyPair.fresh(), 64)
+gate = listener._gate
+gate._closing = True  # nobody counts connections any more, as in the last moment of a listener
+gate._waker.wake()
+gate.join()
+with contextlib.suppress(OSError):
+    for _ in range(4000):
+        socket.create_connection(("127.0.0.1", listener.port), timeout=1).close()
+listener.close()
+print("closed")
+"""
+
+
+def test_a_listener_closes_however_many_connections_nobody_has_counted():
+    # In a process of its own: where it hangs, it holds the interpreter.
+    done = subprocess.run(
+        [sys.executable, "-c", _CLOSES_UNCOUNTED], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    assert done.stdout == "closed\n", done.stderr

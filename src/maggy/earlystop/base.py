@@ -28,6 +28,7 @@ class Verdict:
 
 
 GO_ON = Verdict(stop=False)
+"""Answer of a rule that has nothing against a trial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

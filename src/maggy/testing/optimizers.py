@@ -39,6 +39,11 @@ def play(
     """Play an experiment without a driver: workers ask, and end their trials in a shuffled order.
 
     optimizer     what is tried
+    space         what it draws from
+    num_trials    how many trials there are at most
+    direction     "min" or "max", which the optimizer is told
+    seed          of the draws, and of the order in which trials end
+    workers       how many trials run at once
     loss          the loss of a trial at its `budget`, None for one that fails; its metric is negated for "max"
     curve         the loss at a step, where the optimizer judges steps; `loss` at each of them if left out
     stops         whether a stopping rule ends this run of a trial before it has reached its budget

@@ -57,7 +57,12 @@ class Gate(threading.Thread):
     def watch(self, guarded: zmq.Socket[bytes]) -> None:
         """Say which socket is guarded; before it listens."""
         self._guarded = guarded
-        self._monitor = guarded.get_monitor_socket(_WATCHED)
+        # Without a limit: ZeroMQ's own thread waits where the queue is full, and whoever ends the monitor waits for it.
+        address = f"inproc://monitor-of-{id(self)}"
+        guarded.monitor(address, _WATCHED)
+        self._monitor = guarded.context.socket(zmq.PAIR)
+        self._monitor.rcvhwm = 0
+        self._monitor.connect(address)
 
     def open(self, port: int) -> None:
         """Begin; the guarded socket listens on this port."""
