@@ -99,8 +99,8 @@ class Chronicle:
     def add(self, record: Record) -> None:
         """Take in the next record."""
         event, t = record.event, record.t
-        self._take(event, t)
         self.version, self.last_t = self.version + 1, t
+        self._take(event, t)
         for command in self.tally.add(record):
             self._book.carry_out(command, t)
             if isinstance(command, do.Replace):
