@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +31,8 @@ def save(figure: go.Figure, path: str | os.PathLike[str], *, scale: float = 2.0)
         return path
     if path.suffix not in _PICTURES:
         raise PlotError(f"a plot is saved as .html or as {', '.join(_PICTURES)}, not as {path.suffix or path.name!r}")
-    try:
-        import kaleido  # noqa: F401
-    except ImportError as error:
-        raise PlotError(f"a picture needs kaleido: pip install 'maggy[plots]'; or save {path.stem}.html") from error
+    if find_spec("kaleido") is None:
+        raise PlotError(f"a picture needs kaleido: pip install 'maggy[plots]'; or save {path.stem}.html")
     try:
         figure.write_image(path, scale=scale)
     except RuntimeError as error:  # of plotly, kaleido and choreographer
