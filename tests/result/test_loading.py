@@ -93,6 +93,12 @@ def test_a_study_is_read_back_with_the_effects_of_its_design(tmp_path, ablator):
     rows = loaded.plot.effects().layout.yaxis.ticktext
     assert list(rows) == list(returned.effects)
 
+    about = json.loads((tmp_path / "run" / "experiment.json").read_text())
+    del about["design"]  # as where an ablator of the user's own decides
+    (tmp_path / "run" / "experiment.json").write_text(json.dumps(about))
+    with_base = Result.load(tmp_path / "run").effects
+    assert {formula for each in with_base.values() if (formula := each.formula)} >= {"without a - base"}
+
 
 def test_several_objectives_are_read_back_with_their_front(tmp_path):
     def tell(x):
