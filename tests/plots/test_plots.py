@@ -6,8 +6,10 @@ import sys
 import pytest
 from plots.helpers import simulated
 
+from maggy.brain.events import Promoted
 from maggy.chronicle import About, Chronicle
 from maggy.errors import PlotError, UnknownNameError
+from maggy.journal import ExperimentFolder, read
 from maggy.plots import (
     PLOTS,
     curves,
@@ -60,6 +62,29 @@ def test_a_search_with_rungs_has_a_mark_for_each_of_them(asha):
     shown = traces(history(asha))
     assert {"rung 0", "rung 1", "rung 2", "best so far"} <= set(shown)
     assert len({shown[f"rung {rung}"].marker.symbol for rung in range(3)}) == 3
+
+
+def test_a_trial_that_runs_on_keeps_its_mark_and_is_no_failure(asha):
+    told = Chronicle(asha.about)
+    running_on = 0
+    for record in read(ExperimentFolder.open(asha.about.url)):
+        told.add(record)
+        if not isinstance(record.event, Promoted):
+            continue
+        running_on += 1
+        shown = traces(history(told))
+        marks = {
+            number: y
+            for name, trace in shown.items()
+            if name.startswith("rung")
+            for number, y in zip(trace.customdata, trace.y, strict=True)
+        }
+        assert marks[record.event.trial] == told.trials[record.event.trial].rungs[-1][1]
+        assert shown["best so far"].y[-1] == min(marks.values())
+        failed = {trial.trial_id for trial in told.ended if trial.state is TrialState.FAILED}
+        drawn = [trace.customdata for name, trace in shown.items() if name.startswith("failed")]
+        assert {number for numbers in drawn for number in numbers} == failed
+    assert running_on > 5
 
 
 def test_a_thin_history_keeps_every_best_and_the_worst_and_says_so(stopping):

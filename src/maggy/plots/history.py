@@ -18,7 +18,7 @@ from maggy.plots.look import (
     show,
     time_unit,
 )
-from maggy.plots.metrics import metric_axis, objective_of, results
+from maggy.plots.metrics import metric_axis, objective_of, results, when_ended
 from maggy.plots.thin import share, thinned
 from maggy.trial import Trial, TrialState
 
@@ -42,9 +42,9 @@ def history(
     found = results(chronicle, chosen)
     began, now = lifetime(chronicle)
     unit, length = time_unit(now - began)
-    ended = sorted(chronicle.ended, key=lambda trial: (trial.end or 0.0, trial.trial_id or 0))
+    ended = sorted(chronicle.ended, key=when_ended)
     where = {
-        trial.trial_id: (number + 1 if by == "trials" else max(0.0, (trial.end or began) - began) / length)
+        trial.trial_id: (number + 1 if by == "trials" else max(0.0, when_ended(trial)[0] - began) / length)
         for number, trial in enumerate(ended)
     }
     found = [pair for pair in found if pair[0].trial_id in where]
@@ -81,7 +81,7 @@ def history(
         line={"shape": "hv", "color": BLUE, "width": 2.5},
         hovertemplate="best so far %{y}<extra></extra>",
     )
-    failed = [trial for trial in ended if not trial.state.has_result]
+    failed = [trial for trial in ended if trial.state.final and not trial.state.has_result]
     _mark_failed(figure, failed, where, most)
     axis, note = metric_axis(values, chosen)
     figure.update_layout(
@@ -102,7 +102,8 @@ def hover_of(trial: Trial, value: float) -> str:
 
 def _groups(found: list[tuple[Trial, float]]) -> list[tuple[str, str, str, list[tuple[Trial, float]]]]:
     """What is drawn alike: the trials of a rung where there are rungs, else those of a state."""
-    rungs = sorted({trial.rung for trial, _ in found if trial.rung is not None})
+    rung_of = {trial.trial_id: trial.rung - (not trial.state.final) for trial, _ in found if trial.rung is not None}
+    rungs = sorted(set(rung_of.values()))
     if rungs:
         colors = COLORS if len(rungs) <= len(COLORS) else sampled(len(rungs))
         return [
@@ -110,7 +111,7 @@ def _groups(found: list[tuple[Trial, float]]) -> list[tuple[str, str, str, list[
                 f"rung {rung}",
                 colors[place],
                 _SYMBOLS[place % len(_SYMBOLS)],
-                [pair for pair in found if pair[0].rung == rung],
+                [pair for pair in found if rung_of.get(pair[0].trial_id) == rung],
             )
             for place, rung in enumerate(rungs)
         ]

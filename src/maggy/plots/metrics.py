@@ -30,10 +30,16 @@ def objective_of(chronicle: Chronicle, key: str | None) -> Objective:
 
 
 def metric_of(trial: Trial, chronicle: Chronicle, objective: Objective) -> float | None:
-    """What a trial has come to; None without a result, or if it is no finite number."""
+    """What a trial has come to; None without a result, or if it is no finite number.
+
+    A trial that was promoted and runs on has what it came to before.
+    """
+    is_first = objective == chronicle.about.objectives[0]
+    if not trial.state.final and trial.rungs and is_first:
+        return trial.rungs[-1][1]
     if not trial.state.has_result:
         return None
-    if objective == chronicle.about.objectives[0]:
+    if is_first:
         value: Any = trial.final_metric
     else:
         value = (trial.metric_dict or {}).get(objective.key)
@@ -44,7 +50,12 @@ def results(chronicle: Chronicle, objective: Objective) -> list[tuple[Trial, flo
     """The trials that have a result, and what it is, in the order in which they ended."""
     found = [(trial, metric_of(trial, chronicle, objective)) for trial in chronicle.trials.values()]
     with_value = [(trial, value) for trial, value in found if value is not None]
-    return sorted(with_value, key=lambda pair: (pair[0].end or 0.0, pair[0].trial_id or 0))
+    return sorted(with_value, key=lambda pair: when_ended(pair[0]))
+
+
+def when_ended(trial: Trial) -> tuple[float, int]:
+    """Sorts trials by when they ended; one that runs on ended when that began."""
+    return trial.end or trial.start or 0.0, trial.trial_id or 0
 
 
 def best_of(found: Sequence[tuple[Trial, float]], objective: Objective) -> tuple[Trial, float] | None:
