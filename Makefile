@@ -12,8 +12,11 @@ VENV_PEERS := .venv-peers
 VENV_FUGUE := .venv-fugue
 VENV_STORES := .venv-stores
 VENV_TRACKERS := .venv-trackers
+VENV_BROWSER := .venv-browser
 environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_ENGINES) $(VENV_PEERS) $(VENV_FUGUE) $(VENV_STORES) \
-	$(VENV_TRACKERS)
+	$(VENV_TRACKERS) $(VENV_BROWSER)
+
+export CHROMIUM ?= /usr/bin/chromium
 
 comma := ,
 bin := $(VENV)/bin
@@ -32,7 +35,7 @@ bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo demo-ablation test test-docs test-distributed test-sessions test-tensorflow test-jax test-engines test-trackers check bench bench-full peers tuning-peer soak docs clean
+.PHONY: help demo demo-ablation test test-docs test-distributed test-sessions test-tensorflow test-jax test-engines test-trackers test-browser chromium check bench bench-full peers tuning-peer soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +69,15 @@ test-engines: $(VENV_ENGINES)/.installed ## run the tests that use Dask and Ray
 
 test-trackers: $(VENV_TRACKERS)/.installed ## run the tests that write to MLflow and Weights & Biases
 	$(VENV_TRACKERS)/bin/python -m pytest tests/tune/test_tracking_services.py
+
+test-browser: $(VENV_BROWSER)/.installed chromium ## run the tests that look at pages, notebooks and images in Chromium
+	$(VENV_BROWSER)/bin/python -m pytest -m browser tests/browser
+
+chromium: ## install Debian's Chromium, if it is not there
+	@test -x $(CHROMIUM) || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null || { \
+		echo "The browser tests need Chromium at $(CHROMIUM), which root can install: apt-get install chromium" >&2; \
+		echo "Where it lies elsewhere, say where: make $(MAKECMDGOALS) CHROMIUM=/path/to/chromium" >&2; exit 1; }; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; }
 
 check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels of the packages, generated docs
 	$(bin)/ruff check .
@@ -152,4 +164,9 @@ $(VENV_TRACKERS)/.installed: pyproject.toml | $(VENV_TRACKERS)/bin/pip
 	@echo "installing MLflow and Weights & Biases into $(VENV_TRACKERS); this takes minutes"
 	@$(VENV_TRACKERS)/bin/python -m pip install --quiet --editable '.[mlflow,wandb]' alembic sqlalchemy \
 		hypothesis pandas pytest pytest-timeout
+	@touch $@
+
+$(VENV_BROWSER)/.installed: pyproject.toml | $(VENV_BROWSER)/bin/pip
+	@echo "installing maggy[test-browser,ui] into $(VENV_BROWSER); the first time takes minutes"
+	@$(VENV_BROWSER)/bin/python -m pip install --quiet --editable '.[test-browser,ui]'
 	@touch $@

@@ -101,6 +101,10 @@ class ResumeError(ConfigError):
         super().__init__(message)
 
 
+class PlotError(MaggyError, ValueError):
+    """A plot does not go with the experiment, has too little to show, or needs what is not installed."""
+
+
 class JavaNotFoundError(MaggyError, RuntimeError):
     """Spark needs Java and none was found."""
 

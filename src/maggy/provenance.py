@@ -16,11 +16,12 @@ from types import FunctionType
 from typing import Any
 
 from maggy import context, environment
+from maggy.ablating import design_for
 from maggy.ablation import AblationStudy
 from maggy.ablation.components import Switch
 from maggy.arguments import KeepsArguments
 from maggy.assembly import objectives_of
-from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, DistributedConfig, LagomConfig
+from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, AblationConfig, DistributedConfig, LagomConfig
 from maggy.errors import SearchspaceError
 from maggy.searchspace import Space
 
@@ -79,6 +80,7 @@ def describe(
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     data = {name: values.pop(name) for name in DATA_ARGUMENTS if name in values}
     sources, policies = context.sources(function), context.sources(*_parts(config))
+    design = design_for(config) if isinstance(config, AblationConfig) else None
     return {
         "kind": type(config).__name__,
         "config": {name: _plain(value) for name, value in values.items()}
@@ -92,6 +94,7 @@ def describe(
         "engine_says": engine_says,
         "seats": seats,
         "num_trials": num_trials,
+        **({} if design is None else {"design": design.to_dict()}),
         "seed": seed,
         "started": time.time(),
         "script": _script(),

@@ -122,3 +122,21 @@ class Design:
 
     variants: Sequence[Variant]
     contrasts: Sequence[Contrast]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values, with names in place of components."""
+        return {
+            "variants": {variant.name: [each.name for each in variant.without] for variant in self.variants},
+            "contrasts": {contrast.name: dict(contrast.weights) for contrast in self.contrasts},
+        }
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Design:
+        """What `to_dict` has told; of a component no more than its name."""
+        return cls(
+            variants=[
+                Variant(name=name, without=tuple(Component(name=each) for each in without))
+                for name, without in told["variants"].items()
+            ],
+            contrasts=[Contrast(name=name, weights=weights) for name, weights in told["contrasts"].items()],
+        )

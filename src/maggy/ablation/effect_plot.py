@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 _ROW = 32  # pixels
 
 _MARKS: dict[str, dict[str, Any]] = {
-    "interval excludes 0": {"symbol": "diamond", "size": 11, "color": "#0b559f"},
-    "interval includes 0": {"symbol": "circle-open", "size": 10, "color": "#6b6b6b"},
-    "no interval": {"symbol": "x-thin-open", "size": 10, "color": "#6b6b6b"},
+    "interval excludes 0": {"symbol": "diamond", "size": 11, "color": "#0072b2"},
+    "interval includes 0": {"symbol": "circle-open", "size": 10, "color": "#7f7f7f"},
+    "no interval": {"symbol": "x-thin-open", "size": 10, "color": "#7f7f7f"},
 }
 
 

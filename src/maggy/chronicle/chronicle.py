@@ -118,7 +118,7 @@ class Chronicle:
         match event:
             case ev.DriverStarted():
                 for worker in self.workers.values():
-                    self._lose(worker.number, self.drivers[-1] if self.drivers else t, "its driver was lost")
+                    self._lose(worker.number, self.tally.spans.heard_t or t, "its driver was lost")
                 self.drivers.append(t)
             case ev.WorkerJoined():
                 if event.replaces is not None:

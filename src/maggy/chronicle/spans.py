@@ -40,6 +40,8 @@ class Spans:
     busy_s    seconds that workers have spent on trials, all together, spans that are over
     there_s   seconds that workers were there that are gone
     since     since when each worker is there
+    heard_t   when the driver was last told something; 0 before. A driver that takes over answers what was left open
+              before it says that it is there, and by then nobody has worked for a while
     """
 
     def __init__(self, keep: bool) -> None:
@@ -48,13 +50,13 @@ class Spans:
         self.open: dict[int, list[Span]] = {}
         self.busy_s = self.there_s = 0.0
         self.since: dict[int, float] = {}
-        self._last_t = 0.0
+        self.heard_t = 0.0
 
     def follow(self, event: ev.AnyEvent, t: float, commands: Sequence[do.AnyCommand], brain: Brain) -> list[Span]:
         """Take in what the machine made of an event; returns the spans that are over by it."""
-        # Whoever worked for a driver that is gone was last heard of in its last record.
-        ended_at = self._last_t if isinstance(event, ev.DriverStarted) and self._last_t else t
-        self._last_t = t
+        ended_at = self.heard_t if isinstance(event, ev.DriverStarted) and self.heard_t else t
+        if not isinstance(event, ev.Answer):
+            self.heard_t = t
         over: list[Span] = []
         if isinstance(event, _ENDS) and any(span.attempt == event.attempt for span in self.open.get(event.trial, ())):
             over += self._close(event.trial, ended_at)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maggy.cli.command import command
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from maggy.cli.command import Commands
 
 
@@ -33,11 +29,13 @@ def add(commands: Commands) -> None:
 def _export(options: argparse.Namespace) -> int:
     from maggy.cli.output import print_json
     from maggy.errors import ExperimentDirError
+    from maggy.result import Result
 
-    table = _table(options.path, curves=options.curves)
+    result = Result.load(options.path)
+    table = result.curves(params=True) if options.curves else result.to_pandas()
     if options.output is not None:
         try:
-            _write(table, options.output)
+            result.export(options.output, curves=options.curves)
         except OSError as error:
             raise ExperimentDirError(f"{options.output} cannot be written: {error}") from error
     if options.json:
@@ -47,46 +45,3 @@ def _export(options: argparse.Namespace) -> int:
     else:
         print(f"{len(table)} rows in {options.output}")
     return 0
-
-
-def _table(path: str, *, curves: bool) -> pd.DataFrame:
-    from maggy.chronicle import Chronicle
-    from maggy.result import Result
-
-    chronicle = Chronicle.of(path)
-    result = Result.of_search(
-        chronicle.ended, chronicle.about.objectives, experiment_dir=chronicle.about.url, interrupted=False
-    )
-    trials = result.to_pandas()
-    if not curves:
-        return trials
-    points = [
-        {"trial_id": trial.trial_id, "attempt": trial.attempt, "step": step, "metric": metric}
-        for trial in chronicle.trials.values()
-        for step, metric in zip(trial.step_history, trial.metric_history, strict=True)
-    ]
-    hyperparameters = [name for name in trials.columns if name.startswith("hp_")]
-    table = type(trials)(points, columns=["trial_id", "attempt", "step", "metric"])
-    return table.merge(trials[["trial_id", *hyperparameters]], on="trial_id", how="left") if len(trials) else table
-
-
-def _write(table: pd.DataFrame, path: str) -> None:
-    """Raises ConfigError for a suffix that no table has."""
-    from maggy.errors import ConfigError
-
-    match PurePath(path).suffix:
-        case ".csv":
-            table.to_csv(path, index=False)
-        case ".json":
-            table.to_json(path, orient="records", indent=1, double_precision=15)
-        case ".parquet":
-            for name in table.columns[table.dtypes == "object"]:
-                table[name] = [_text(value) for value in table[name]]
-            table.to_parquet(path, index=False)
-        case suffix:
-            raise ConfigError(f"a table is written as .csv, .parquet or .json, not as {suffix or path!r}")
-
-
-def _text(value: Any) -> Any:
-    """A value of a column that may hold several types."""
-    return value if value is None or value != value or isinstance(value, str) else json.dumps(value)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from operator import le
 from typing import TYPE_CHECKING, Any
 
+from maggy.errors import ExperimentDirError
+from maggy.front import front_of
+from maggy.result import tables
 from maggy.trial import Objective, Trial, TrialState
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from maggy.ablation import Effects
+    from maggy.chronicle import Chronicle
+    from maggy.plots import Importances
+    from maggy.result.plotting import Plots
+    from maggy.result.story import Story
 
 
 class Result(dict[str, Any]):
@@ -23,8 +30,11 @@ class Result(dict[str, Any]):
     'test result'. `best_hp` and `worst_hp` are the 0.x spellings of `best_config` and `worst_config`.
 
     trials          every trial that ended, in that order
+    best            the best trial; None without any result
+    ranked          the trials that have a result, the best first
     experiment_dir  the folder that holds everything
-    interrupted     whether somebody ended the experiment before it was complete
+    interrupted     whether somebody ended the experiment before it was complete; of one that was loaded, also whether
+                    its driver is lost or runs still
     study_stopped   why a study-level stopper ended it, in one line; None if none did
     pareto          with several objectives: the trials that no other beats in every one of them, in order; the key
                     'pareto_ids' has their numbers
@@ -49,6 +59,8 @@ class Result(dict[str, Any]):
         self.pareto: list[Trial] = []
         self.study_stopped: str | None = None
         self.effects: Effects | None = None
+        self.ranked: list[Trial] = [] if best is None else [best]
+        self._story: Story | None = None
 
     @classmethod
     def of_search(
@@ -84,6 +96,7 @@ class Result(dict[str, Any]):
             "trial_id": results[0].trial_id,
         }
         result = cls(values, trials=trials, best=best, experiment_dir=experiment_dir, interrupted=interrupted)
+        result.ranked = ranked
         if len(objectives) > 1:
             result.pareto = _pareto(results, objectives)
             result["pareto_ids"] = [trial.trial_id for trial in result.pareto]
@@ -96,46 +109,106 @@ class Result(dict[str, Any]):
         values = {"test result": trial.final_metric if trial else None}
         return cls(values, trials=trials, best=trial, experiment_dir=experiment_dir, interrupted=interrupted)
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Result:
+        """The result of an experiment that was run before: what `lagom` returned, from its folder.
+
+        path  of the folder, here or in an object store. Its experiment may have ended, have been killed, or run still:
+              then it is the result so far, and `interrupted` is true
+
+        Raises ExperimentDirError if there is no experiment, JournalError if its journal is damaged.
+        """
+        from maggy.brain.commands import Ending
+        from maggy.plots.effects import effects_of, is_study
+        from maggy.result.story import Story
+
+        story = Story.read(path)
+        chronicle = story.chronicle
+        about, trials = chronicle.about, chronicle.ended
+        interrupted = chronicle.tally.ending is not Ending.COMPLETE
+        if not about.is_search:
+            result = cls.of_run(trials, experiment_dir=story.url, interrupted=interrupted)
+        else:
+            result = cls.of_search(trials, about.objectives, experiment_dir=story.url, interrupted=interrupted)
+            result.study_stopped = story.study_stopped
+        if is_study(about):
+            result.effects = effects_of(chronicle)
+            result["effects"] = result.effects.to_dict()
+        result._story = story
+        return result
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """Every trial with its curve, who ran it when and why, from the experiment's folder, which is read once.
+
+        Raises ExperimentDirError if there is no folder, JournalError if the journal in it is damaged.
+        """
+        return self._read().chronicle
+
+    @property
+    def plot(self) -> Plots:
+        """Plots, as figures of plotly: `result.plot.history()`; see `maggy.plots` for what there is.
+
+        Raises as `chronicle` does.
+        """
+        from maggy.result.plotting import Plots
+
+        return Plots(self.chronicle)
+
+    def importance(self, *, objective: str | None = None, seed: int = 0) -> Importances:
+        """How much the metric depends on each hyperparameter, as a dict of shares; see `maggy.plots.importances`."""
+        from maggy.plots import importances
+
+        return importances(self.chronicle, objective=objective, seed=seed)
+
     def to_pandas(self) -> pd.DataFrame:
         """One row for each trial that ended: id, state, metric, times, and one column for each hyperparameter.
 
         Needs pandas. The metric of a trial without a result is missing (NaN).
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("Result.to_pandas needs pandas: pip install pandas") from error
+        return tables.of_trials(self.trials, "Result.to_pandas")
 
-        rows = [
-            {
-                "trial_id": trial.trial_id,
-                "state": str(trial.state),
-                "metric": trial.final_metric,
-                "best_metric": trial.best_metric,
-                "start": trial.start,
-                "duration_s": None if trial.duration is None else trial.duration / 1000,
-                "worker": trial.worker,
-                "attempt": trial.attempt,
-                "reason": trial.reason,
-                "budget": trial.budget,
-                "rung": trial.rung,
-                "bracket": trial.bracket,
-                "origin": trial.origin,
-                "parent": trial.parent,
-                "run_s": trial.run_s,
-                "notes": "; ".join(trial.notes),
-                "error": trial.error,
-                "checkpoint": None if trial.checkpoint is None else trial.checkpoint.url,
-                **{f"hp_{name}": value for name, value in trial.params.items()},
-            }
-            for trial in self.trials
-        ]
-        return pd.DataFrame(rows)
+    def curves(self, *, params: bool = False) -> pd.DataFrame:
+        """One row for each point that a trial reported, trial by trial: trial_id, attempt, step, metric, and time, in
+        seconds since the epoch, when the driver had it.
+
+        params  whether there is a column for each hyperparameter too
+
+        Where a trial was run again, points of earlier attempts are left out that the later ones reported anew. Needs
+        pandas, and the experiment's folder. Raises as `chronicle` does.
+        """
+        return tables.of_points(self._read(), params=params, who="Result.curves")
+
+    def export(self, path: str | os.PathLike[str], *, curves: bool = False) -> None:
+        """Write `to_pandas` to a file.
+
+        path    ends in .csv, .parquet or .json
+        curves  write `curves` with the hyperparameters instead
+
+        Raises ConfigError for another suffix.
+        """
+        tables.write(self.curves(params=True) if curves else self.to_pandas(), path)
 
     @property
     def failed_trials(self) -> list[Trial]:
         """Trials that raised or were lost, with their `error` and `traceback`."""
         return [trial for trial in self.trials if trial.state in (TrialState.FAILED, TrialState.LOST)]
+
+    def _repr_html_(self) -> str:
+        from maggy.result.html import as_html
+
+        return as_html(self)
+
+    def _read(self) -> Story:
+        from maggy.result.story import Story
+
+        if self._story is None:
+            if not self.experiment_dir:
+                raise ExperimentDirError(
+                    "this simulation has left no records to read: simulate(..., experiment_dir='/tmp/simulated')"
+                )
+            self._story = Story.read(self.experiment_dir)
+        return self._story
 
 
 def _config(trial: Trial) -> dict[str, Any]:
@@ -152,11 +225,8 @@ def _pareto(results: Sequence[Trial], objectives: Sequence[Objective]) -> list[T
         return tuple(each.sign * value for each, value in zip(objectives, values, strict=True))
 
     scored = [(trial, mine) for trial in results if all(map(isfinite, mine := losses(trial)))]
-    front: list[tuple[Trial, tuple[float, ...]]] = []
-    for trial, mine in sorted(scored, key=lambda pair: pair[1]):  # whoever beats a trial comes before it
-        if not any(other != mine and all(map(le, other, mine)) for _, other in front):
-            front.append((trial, mine))
-    return sorted((trial for trial, _ in front), key=lambda trial: trial.trial_id or 0)
+    front = front_of([mine for _, mine in scored])
+    return sorted((scored[place][0] for place in front), key=lambda trial: trial.trial_id or 0)
 
 
 def _metric(trial: Trial) -> float:
