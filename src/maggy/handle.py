@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
+from html import escape
 from typing import Any, Protocol
 
 from maggy.result import Result
+from maggy.tracking.notebook import in_notebook
 from maggy.tracking.standing import Standing
+from maggy.tracking.words import counts, show_metric, show_params
 
 
 class Runnable(Protocol):
     """An experiment that was checked and can be run.
 
-    url  of its folder; None until it is made
+    url    of its folder; None until it is made
+    shown  set when whatever shows it has begun
     """
 
     url: str | None
+    shown: threading.Event
 
     def run(self) -> Result: ...
 
@@ -33,8 +39,12 @@ class Run:
         self._result: Result | None = None
         self._error: BaseException | None = None
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="maggy-run")
+        # With the context, whatever a notebook shows of it appears below the cell that began it; not every front end
+        # takes it when the cell has ended.
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="maggy-run")
         self._thread.start()
+        if in_notebook():
+            experiment.shown.wait()
 
     @property
     def done(self) -> bool:
@@ -75,8 +85,22 @@ class Run:
 
     def __repr__(self) -> str:
         status = self.status()
-        counts = f", {status['ended']} of {status['num_trials']} trials" if "ended" in status else ""
-        return f"<Run: {status['state']}{counts}, {self.experiment_dir}>"
+        said = f", {_counts(status)}" if "ended" in status else ""
+        return f"<Run: {status['state']}{said}, {self.experiment_dir}>"
+
+    def _repr_html_(self) -> str:
+        """Where it stands, as the last expression of a notebook's cell."""
+        status = self.status()
+        shown = {"state": status["state"], "error": status.get("error")}
+        if "ended" in status:
+            shown["trials"] = _counts(status)
+        if status.get("best") is not None:
+            config = show_params(status["best_config"] or {})
+            shown["best"] = f"{show_metric(status['best'])} in trial {status['best_trial']}: {config}"
+        shown["folder"] = self.experiment_dir
+        cell = "<tr><th style='text-align:left'>{}</th><td style='text-align:left'>{}</td></tr>"
+        rows = "".join(cell.format(label, escape(str(text))) for label, text in shown.items() if text)
+        return f"<table aria-label='an experiment of Maggy'>{rows}</table>"
 
     def _run(self) -> None:
         try:
@@ -84,4 +108,9 @@ class Run:
         except BaseException as error:
             self._error = error
         finally:
+            self._experiment.shown.set()
             self._over.set()
+
+
+def _counts(status: dict[str, Any]) -> str:
+    return ", ".join(counts(status["ended"], status["num_trials"], status["running"], status))

@@ -1,133 +1,115 @@
-"""Progress while an experiment runs: a live view in a terminal, plain lines elsewhere."""
+"""Progress while an experiment runs: a live view in a terminal, a widget in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
-from maggy.chronicle import Tally
 from maggy.journal import Record
+from maggy.tracking.lines import Lines
+from maggy.tracking.notebook import in_notebook, notebook_view
+from maggy.tracking.scene import Scene
+from maggy.tracking.terminal import Terminal, to_terminal
 from maggy.tracking.tracker import Tracking
-from maggy.trial import TrialState
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+_CLEAN_S = 1.0  # to leave a terminal as it was, although somebody is in a hurry
 
-_REFRESH_S = 0.25
-_NOTABLE = {TrialState.STOPPED: "stopped early", TrialState.FAILED: "failed", TrialState.LOST: "lost"}
-_LINE_EVERY_S = 1.0
+
+class View(Protocol):
+    """A way to show a scene. All but `say` is called in one thread.
+
+    every_s  seconds between two drawings
+    """
+
+    every_s: float
+
+    def begin(self, scene: Scene) -> None: ...
+
+    def draw(self, scene: Scene, others: Sequence[Tracking]) -> None: ...
+
+    def end(self, scene: Scene, others: Sequence[Tracking], failed: bool) -> None: ...
+
+    def say(self, line: str) -> None: ...
 
 
 class Progress:
-    """Reads the journal's feed in a thread of its own and shows where the experiment stands.
+    """Reads the journal's feed in a thread of its own and shows where the experiment stands, within a `with` block.
 
+    scene   knows what has happened before
     feed    the records, as the journal's writer gives them
     others  trackers that may have something to show, too
+    folder  where logs are; None for none
     """
 
-    def __init__(self, name: str, tally: Tally, feed: deque[Record], others: Sequence[Tracking] = ()) -> None:
-        self._name, self._tally, self._feed, self._others = name, tally, feed, others
-        self._started_at = time.monotonic()
+    def __init__(
+        self, scene: Scene, feed: deque[Record], others: Sequence[Tracking] = (), folder: Path | None = None
+    ) -> None:
+        self._scene, self._feed, self._others, self._folder = scene, feed, others, folder
         self._over = threading.Event()
+        self._failed = False
         self._thread = threading.Thread(target=self._show, name="maggy-progress", daemon=True)
-        self._print_lock = threading.Lock()
-        self._console: Any = None
 
     def __enter__(self) -> Progress:
-        from rich.console import Console
-
-        class QuietConsole(Console):
-            def on_broken_pipe(self) -> None:
-                self.quiet = True  # the original sends the program's own output to nowhere, and ends it
-
-        self._console = QuietConsole(file=sys.stderr, highlight=False)
+        self._view = view_for(self._folder)
+        self._view.begin(self._scene)
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._failed = error is not None
         self._over.set()
-        self._thread.join()
+        try:
+            self._thread.join()
+        except KeyboardInterrupt:
+            self._thread.join(_CLEAN_S)
+            raise
 
     def say(self, line: str) -> None:
-        """Print a line above the live one; from any thread."""
-        with self._print_lock:
-            self._console.print(line, markup=False, soft_wrap=True)
+        """Print a line above what is shown; from any thread."""
+        self._view.say(line)
 
     def _show(self) -> None:
-        if self._console.is_terminal:
-            self._show_live()
-        else:
-            self._show_lines()
-
-    def _show_live(self) -> None:
-        from rich.console import Group
-        from rich.live import Live
-
-        with Live(self._view(), console=self._console, auto_refresh=False) as live:
-            over = False
-            while not over:
-                over = self._over.wait(_REFRESH_S)
-                self._read()
-                views = [other.view for other in self._others if other.view is not None]
-                live.update(Group(*views, self._view()), refresh=True)
-
-    def _view(self) -> RenderableType:
-        """A bar with counts, and below it the best so far; never wider than the terminal."""
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
-        tally = self._tally
-        seconds = int(time.monotonic() - self._started_at)
-        view = Table.grid(padding=(0, 2), expand=True)
-        view.add_column(no_wrap=True, width=max(len("best"), min(len(self._name), 24)))
-        view.add_column(no_wrap=True, overflow="ellipsis", ratio=1)  # takes the rest, and no more
-        counts = Text(f"{', '.join(self._counts())}, {seconds // 60}:{seconds % 60:02}")
-        bar = ProgressBar(total=tally.num_trials, completed=tally.ended, width=24)
-        heading = Table.grid(padding=(0, 2))
-        heading.add_row(bar, counts)
-        view.add_row(Text(self._name, style="bold"), heading)
-        if tally.best is not None:
-            view.add_row(Text("best"), Text(self._best()))
-        return view
-
-    def _show_lines(self) -> None:
-        last: list[str] = []
+        """An error in here must not cost the experiment anything: it is said, and nothing is drawn any more."""
+        works = True
         over = False
         while not over:
-            over = self._over.wait(_LINE_EVERY_S)
-            self._read()
-            lines = [*(other.line for other in self._others if other.line is not None), self._line()]
-            for line in lines:
-                if line not in last:
-                    self.say(line)
-            last = lines
+            over = self._over.wait(self._view.every_s)
+            try:
+                for _ in range(len(self._feed)):
+                    record = self._feed.popleft()
+                    if works:
+                        self._scene.add(record)
+                if works and not over:
+                    self._view.draw(self._scene, self._others)
+            except Exception as error:
+                works = False
+                self._broke(error)
+        try:
+            self._view.end(self._scene, self._others if works else (), self._failed)
+        except Exception as error:
+            self._broke(error)
 
-    def _read(self) -> None:
-        for _ in range(len(self._feed)):
-            self._tally.add(self._feed.popleft())
-
-    def _line(self) -> str:
-        parts = self._counts()
-        if self._tally.best is not None:
-            parts.append(f"best {self._best()}")
-        return f"{self._name}: {', '.join(parts)}"
-
-    def _counts(self) -> list[str]:
-        tally = self._tally
-        counts = [f"{tally.ended} of {tally.num_trials} trials", f"{tally.running} running"]
-        return counts + [f"{tally.states[state]} {words}" for state, words in _NOTABLE.items() if tally.states[state]]
-
-    def _best(self) -> str:
-        return f"{self._tally.best:.6g} (trial {self._tally.best_trial}: {show_params(self._tally.best_params)})"
+    def _broke(self, error: Exception) -> None:
+        self._view.say(f"the progress cannot be shown any more: {type(error).__name__}: {error}")
 
 
-def show_params(params: dict[str, Any]) -> str:
-    """A configuration on one line, floats with four digits."""
-    shown = (f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items())
-    return " ".join(shown)
+def view_for(folder: Path | None) -> View:
+    """The view for where this process writes to."""
+    from rich.console import Console
+
+    if in_notebook():
+        return notebook_view(folder)
+
+    class QuietConsole(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True  # the original sends the program's own output to nowhere, and ends it
+
+    console = QuietConsole(file=sys.stderr, highlight=False, force_jupyter=False)
+    # FORCE_COLOR and the like have rich take a file for a terminal.
+    is_terminal = to_terminal(sys.stderr) and console.is_terminal and not console.is_dumb_terminal
+    return Terminal(console) if is_terminal else Lines(console)

@@ -6,9 +6,9 @@ import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from maggy.tracking.progress import show_params
+from maggy.tracking.notebook import NotebookPlace, in_notebook
+from maggy.tracking.words import show_params
 from maggy.tune.monitor import Monitor
-from maggy.tune.monitors.notebook import NotebookPlace, in_notebook
 from maggy.tune.monitors.seen import Bests, partition_of
 from maggy.tune.stopper import to_timedelta
 from maggy.tune.trial import TrialReport
@@ -86,7 +86,7 @@ class Chart(Monitor):
         if self._place is None:
             self._drawn = self.text(), self.summary()
         else:
-            self._place.show(self.figure, Group(self.text(), Text(self.best())))
+            self._place.show(Group(self.text(), Text(self.best())), self.figure)
         ended = time.monotonic()
         self._due = ended + max(self._interval_s, _SHARE * (ended - began))
 

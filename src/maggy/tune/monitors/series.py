@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from maggy.tracking.words import spark
 from maggy.tune.monitors.chart import Chart
 from maggy.tune.monitors.figures import COLORS, label, new_figure
 from maggy.tune.monitors.seen import Partition, named
-from maggy.tune.monitors.strip import spark
 from maggy.tune.trial import TrialReport
 
 if TYPE_CHECKING:

@@ -82,14 +82,6 @@ class Strip:
         return Measurement(_LEAST, _MOST).with_maximum(options.max_width)
 
 
-def spark(values: Iterable[float], width: int) -> str:
-    """A falling or rising course as blocks; the newest `width` values."""
-    newest = list(values)[-width:]
-    low, high = min(newest, default=0.0), max(newest, default=0.0)
-    span = (high - low) or 1.0
-    return "".join("▁▂▃▄▅▆▇█"[int((value - low) / span * 7 + 0.5)] for value in newest)
-
-
 def bar(count: int, most: int, width: int) -> str:
     """A count as a bar, which is at least one column long where there is anything."""
     return "█" * (max(1, round(width * count / most)) if count else 0)
