@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +21,7 @@ from maggy.ablating import Ablating, with_ablator
 from maggy.assembly import driver_started, find_engine, gang_size, make_advisor, objectives_of, seats_for, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
-from maggy.chronicle import About, Tally
+from maggy.chronicle import About
 from maggy.compat import changed_config, config_from_keywords
 from maggy.config import FIXED_ARGUMENTS, AblationConfig, GangConfig, HyperparameterOptConfig, LagomConfig
 from maggy.context.distributed import needs_fresh_process
@@ -42,8 +43,9 @@ from maggy.resuming import Begun
 from maggy.searchspace import Space
 from maggy.ticket import THREAD_WORKER
 from maggy.tracking.progress import Progress
+from maggy.tracking.scene import Scene
 from maggy.tracking.standing import Standing
-from maggy.tracking.summary import summary
+from maggy.tracking.summary import show, summary
 from maggy.tracking.tracker import Tracker, Tracking
 from maggy.wire.opening import open_channel
 
@@ -193,6 +195,7 @@ class _Experiment:
         self._begun, self._force = begun, force
         self.trackers = list(trackers)
         self.url: str | None = None
+        self.shown = threading.Event()
         self._driver: Driver | None = None
         self._unwanted: str | None = None  # why, where somebody has said so before there was a driver
         own_seed = secrets.randbits(32) if begun is None else begun.seed
@@ -278,9 +281,8 @@ class _Experiment:
         waits_s = getattr(self._config, "workers_timeout_s", None) or self._engine.start_timeout_s
         rules = Rules(patience_s=patience_s, workers_timeout_s=waits_s)
         decider = Decider(Brain(rules), self._advisor, keeper)
-        objectives = objectives_of(self._config)
-        tally = Tally(objectives[0].direction, self._advisor.num_trials)
         try:
+            scene = Scene(self._described(folder))
             # What an experiment that is resumed has written stands, unless it is resumed by force.
             write = partial(
                 context.materialise,
@@ -292,7 +294,7 @@ class _Experiment:
             )
             fixed = {name: value if name == "model" else write(name, value) for name, value in self._fixed.items()}
             task = self._packed(folder, fixed, write)
-            told = self._replayed(folder, decider, tally)
+            told = self._replayed(folder, decider, scene)
             if self._ablating is not None:
                 fixed["ablation_study"] = self._ablating.study_with(write)
             self._write_description(folder, fixed)  # last: what was begun stands until what is resumed can go on
@@ -314,8 +316,8 @@ class _Experiment:
         interrupted = True
         try:
             journal = JournalWriter(folder, first=told.records)
-            with self._showing(folder, journal, tally) as show:
-                logs = Logs(folder.local, show if self._verbose >= 2 else None)
+            with self._showing(folder, journal, scene) as say:
+                logs = Logs(folder.local, say if self._verbose >= 2 else None)
                 try:
                     interrupted = self._drive(decider, begin, journal, logs, janitor, task, folder)
                 finally:
@@ -331,7 +333,7 @@ class _Experiment:
             janitor.close()
         if self._verbose:
             with suppress(OSError):  # nobody reads it any more
-                print(summary(result), file=sys.stderr)
+                show(summary(result, scene.took()))
         return result
 
     def _packed(self, folder: ExperimentFolder, fixed: Mapping[str, Any], write: Callable[[str, Any], Any]) -> bytes:
@@ -383,14 +385,14 @@ class _Experiment:
         if folder.is_remote:
             folder.upload()  # workers look for it at their start
 
-    def _replayed(self, folder: ExperimentFolder, decider: Decider, tally: Tally) -> Replay:
+    def _replayed(self, folder: ExperimentFolder, decider: Decider, scene: Scene) -> Replay:
         """What the journal of an experiment that is resumed has to tell; of a new one, nothing."""
         if self._begun is None:
             return Replay()
 
         def records() -> Iterator[Record]:
             for record in read(folder):
-                tally.add(record)
+                scene.add(record)
                 if self.trackers:
                     self._past.append(record)
                 yield record
@@ -468,20 +470,24 @@ class _Experiment:
 
     @contextmanager
     def _showing(
-        self, folder: ExperimentFolder, journal: JournalWriter, tally: Tally
+        self, folder: ExperimentFolder, journal: JournalWriter, scene: Scene
     ) -> Iterator[Callable[[str], None]]:
-        about = About.of(folder.url, msgspec.json.decode(to_json(self._about)))
+        about = self._described(folder)
         with ExitStack() as stack:
             trackings = [
                 Tracking(tracker, about, _fed(journal, self._past), lambda line: self._say(line))
                 for tracker in self.trackers
             ]
             if self._verbose:
-                progress = stack.enter_context(Progress(self._config.name, tally, _fed(journal), trackings))
+                progress = stack.enter_context(Progress(scene, _fed(journal), trackings, folder.local))
                 self._say = progress.say
             for tracking in trackings:
                 stack.enter_context(tracking)
+            self.shown.set()
             yield self._say
+
+    def _described(self, folder: ExperimentFolder) -> About:
+        return About.of(folder.url, msgspec.json.decode(to_json(self._about)))
 
     def _say_spare(self) -> None:
         """Tell of workers that have no part in any trial, as long as no other is lost."""
