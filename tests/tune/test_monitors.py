@@ -24,6 +24,7 @@ from rich.console import Console
 from tune.objectives import Descent
 
 from maggy.errors import ConfigError, UnknownNameError
+from maggy.tracking.words import spark
 from maggy.tune import (
     Grid,
     Monitor,
@@ -43,7 +44,7 @@ from maggy.tune import (
 )
 from maggy.tune.monitors import to_monitors
 from maggy.tune.monitors.seen import Bests, Ladder
-from maggy.tune.monitors.strip import Scale, Strip, bar, spark
+from maggy.tune.monitors.strip import Scale, Strip, bar
 
 EIGHT = Space(a=Grid(*range(8)))
 HALVING = [(1, 4), (2, 2), (4, 1), (8, 1)]
