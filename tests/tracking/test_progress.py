@@ -192,6 +192,24 @@ def test_a_live_view_is_drawn_in_place_below_what_is_said_and_leaves_nothing(mon
     assert "1 of 9 trials, 0 running" in after
 
 
+@pytest.mark.parametrize("at_a_prompt", [True, False])
+def test_from_the_background_nothing_is_drawn_over_a_prompt(monkeypatch, at_a_prompt):
+    monkeypatch.setenv("TERM", "xterm")
+    if at_a_prompt:
+        monkeypatch.setattr("sys.ps1", ">>> ", raising=False)
+    screens = []
+
+    def in_background():
+        with Show(terminal=True) as show:
+            show.happen(*START, Finished(0))
+        screens.append(show.screen.getvalue())
+
+    thread = threading.Thread(target=in_background)
+    thread.start()
+    thread.join()
+    assert ("\x1b[?25l" in screens[0]) is not at_a_prompt
+
+
 def test_where_the_experiment_fails_the_counts_stay(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     show = Show(terminal=True).__enter__()

@@ -35,7 +35,8 @@ def test_where_nobody_can_know_how_long_it_takes_nothing_is_said():
 
 def test_time_that_has_passed():
     assert [clock(seconds) for seconds in (0, 7.9, 725, 10925)] == ["0:00", "0:07", "12:05", "3:02:05"]
-    assert [duration(seconds) for seconds in (0.41, 12, 210, 7200, 864000)] == [
+    assert [duration(seconds) for seconds in (0.0123, 0.41, 12, 210, 7200, 864000)] == [
+        "12 ms",
         "0.4 s",
         "12 s",
         "3.5 min",

@@ -111,5 +111,10 @@ def view_for(folder: Path | None) -> View:
 
     console = QuietConsole(file=sys.stderr, highlight=False, force_jupyter=False)
     # FORCE_COLOR and the like have rich take a file for a terminal.
-    is_terminal = to_terminal(sys.stderr) and console.is_terminal and not console.is_dumb_terminal
-    return Terminal(console) if is_terminal else Lines(console)
+    can_draw = to_terminal(sys.stderr) and console.is_terminal and not console.is_dumb_terminal
+    return Terminal(console) if can_draw and not _beside_a_prompt() else Lines(console)
+
+
+def _beside_a_prompt() -> bool:
+    """Whether somebody types at a prompt of Python or IPython meanwhile, which a live view would draw over."""
+    return threading.current_thread() is not threading.main_thread() and hasattr(sys, "ps1")

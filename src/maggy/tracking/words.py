@@ -43,7 +43,9 @@ def clock(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """How long something took: 0.4 s, 12 s, 3.5 min, 2 h."""
+    """How long something took: 12 ms, 0.4 s, 12 s, 3.5 min, 2.0 h."""
+    if seconds < 0.1:
+        return f"{1000 * seconds:.0f} ms"
     name, size = _unit(seconds)
     in_unit = seconds / size
     return f"{in_unit:.1f} {name}" if in_unit < 10 else f"{in_unit:.0f} {name}"
