@@ -96,7 +96,7 @@ def _best(best: Mapping[str, Any], is_search: bool) -> str:
 
 
 def _params(params: Mapping[str, Any]) -> str:
-    from maggy.tracking.progress import show_params
+    from maggy.tracking.words import show_params
 
     return show_params(dict(params))
 
