@@ -2,7 +2,7 @@
 // cell waits for its experiment the kernel reads no messages, so what the reader chooses is kept here.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 400, HEIGHT = 190, LEFT = 46, RIGHT = 8, TOP = 8, BOTTOM = 30;
+const WIDTH = 400, HEIGHT = 190, LEFT = 46, RIGHT = 8, TOP = 8, BOTTOM = 34;
 const FAR = 4; // times as far as nine tenths of the values: what is beyond leaves the chart
 const NEWEST = "the newest trial";
 
