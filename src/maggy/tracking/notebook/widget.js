@@ -26,7 +26,7 @@ const short = (value) => String(Number(value.toPrecision(4)));
 function ticks(low, high, count) {
   const rough = (high - low) / count || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((times) => times * power).find((each) => each >= rough);
+  const step = [1, 2, 2.5, 5, 10].map((times) => times * power).find((each) => each >= rough);
   const found = [];
   for (let at = Math.ceil(low / step) * step; at <= high + step * 1e-9; at += step) found.push(Number(at.toPrecision(12)));
   return found;
