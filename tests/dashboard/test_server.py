@@ -221,7 +221,7 @@ def test_a_stop_is_asked_for_from_the_page_itself_only_and_of_a_driver_that_is_a
 
     assert dashboard.ask(path, "POST", {"trial": None})[:2] == (
         409,
-        {"error": "No driver is alive that could stop it; `maggy resume` goes on with it."},
+        {"error": "No driver is alive that could stop it; maggy resume goes on with it."},
     )
     lock = Lock(running)  # as its driver has it
     asks = [

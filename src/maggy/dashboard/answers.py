@@ -25,7 +25,9 @@ def may_stop(state: str) -> dict[str, Any]:
         "complete": "It is complete.",
         "interrupted": "It was stopped already.",
         "failed": "It has ended.",
-        "crashed": "No driver is alive that could stop it; `maggy resume` goes on with it.",
+        "crashed": "No driver is alive that could stop it; maggy resume goes on with it.",
+        "reading": "Its journal is being read.",
+        "damaged": "Its journal cannot be read; maggy stop asks its driver all the same.",
     }
     return {"ok": state not in reasons, "why": reasons.get(state, "")}
 
@@ -48,6 +50,7 @@ def status(experiment: Experiment, reading: Reading[Chronicle]) -> dict[str, Any
         return {
             **_names(experiment, reading),
             **_numbers(reading, chronicle.tally, state),
+            "may_stop": may_stop(state),
             "kind": about.kind,
             "description": about.description,
             "objectives": [{"key": each.key, "direction": each.direction} for each in about.objectives],
@@ -58,7 +61,6 @@ def status(experiment: Experiment, reading: Reading[Chronicle]) -> dict[str, Any
             "is_search": about.is_search,
             "params": param_names(trials),
             "has_rungs": any(trial.rung is not None for trial in islice(trials, 50)),
-            "may_stop": may_stop(state),
         }
 
 
@@ -275,15 +277,15 @@ def _numbers(reading: Reading[Any], tally: Tally, state: str) -> dict[str, Any]:
     numbers = tally.status(now)
     if not live:  # nobody works on what was running
         numbers |= {"time_left_s": None, "utilisation": tally.utilisation(now), "workers": 0, "running": 0}
-    if not reading.whole and reading.error is None:
-        state = "reading"
-    elif reading.error is not None:
-        state = "damaged"
     return {**numbers, "state": state, "started": reading.about.started, "seconds": now - reading.about.started}
 
 
 def state_now(reading: Reading[Any]) -> str:
-    """How an experiment stands, which has been opened."""
+    """How an experiment stands, see `maggy.shelf.State`; "reading" before its journal is read, "damaged" if that fails."""
+    if reading.error is not None:
+        return "damaged"
+    if not reading.whole:
+        return "reading"
     assert reading.folder is not None and reading.book is not None
     return state_of(reading.folder, reading.book if isinstance(reading.book, Tally) else reading.book.tally)
 

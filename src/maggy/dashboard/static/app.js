@@ -80,7 +80,7 @@ function trouble(message) {
   if (!note.isConnected) main.prepend(note);
 }
 
-setUpTheme(() => view?.recolour?.());
+setUpTheme(() => { view?.recolour?.(); refresh(); });
 addEventListener("hashchange", route);
 addEventListener("maggy-refresh", () => refresh());
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });

@@ -62,21 +62,16 @@ export function experimentView(main, where) {
   return {
     go: showPart,
     crumbs: () => [{ text: "Experiments", href: "#/" }, { text: known ? known.path : "…", href: `#/e/${id}` }],
-    recolour: () => part?.refresh?.(undefined, known),
     close: () => part?.close?.(),
     async refresh(signal) {
       const { value, changed } = await ask(`experiments/${id}`, signal);
-      const news = !known || known.version !== value.version || known.state !== value.state;
+      const first = !known;
       known = value;
-      if (changed || news) {
+      if (changed || first) {
         draw();
         drawNav(location.hash.split("/")[3]?.split("?")[0] ?? "overview");
       }
-      if (value.num_trials && (news || part.stale)) {
-        part.stale = true;
-        await part.refresh?.(signal, known);
-        part.stale = false;
-      }
+      if (value.num_trials) await part.refresh?.(signal, known);
       return value.state === "reading" ? 500 : value.state === "running" ? 1000 : value.state === "unfinished" ? 5000 : 10000;
     },
   };
@@ -91,9 +86,8 @@ function overview(body, id) {
   body.append(grid, effects);
   let frames = null;
   return {
-    stale: true,
     async refresh(signal, known) {
-      if (!known) return;
+      if (!known || known.state === "reading") return;
       const names = known.plots.map((plot) => plot.name);
       const wanted = [...["effects", "pareto", "history", "rungs", "curves", "parallel"].filter((name) => names.includes(name)).slice(0, 3), "timeline"];
       if (!frames || frames.map((each) => each.name).join() !== wanted.join()) {
@@ -112,9 +106,8 @@ function plots(body, id, place) {
   body.append(nav, space);
   let shown = null;
   return {
-    stale: true,
     async refresh(signal, known) {
-      if (!known) return;
+      if (!known || known.state === "reading") return;
       const name = place.parts[3] ?? known.plots[0].name;
       fill(nav, el("ul.chips", {}, known.plots.map((plot) => el("li", {}, el("a", { href: `#/e/${id}/plots/${plot.name}`, "data-key": `plot-${plot.name}`, "aria-current": plot.name === name ? "true" : null }, plot.label)))));
       if (!shown) {
@@ -129,7 +122,6 @@ function plots(body, id, place) {
 
 function workers(body, id) {
   return {
-    stale: true,
     async refresh(signal) {
       const { value } = await ask(`experiments/${id}/workers`, signal);
       fill(body, !value.rows.length ? el("p.empty", {}, "No worker was ready yet.") : [
@@ -146,7 +138,6 @@ function workers(body, id) {
 
 function decisions(body, id) {
   return {
-    stale: true,
     async refresh(signal) {
       const { value } = await ask(`experiments/${id}/decisions`, signal);
       fill(body, !value.rows.length ? el("p.empty", {}, "No reason was given yet.") : [
@@ -161,7 +152,6 @@ function decisions(body, id) {
 
 function config(body, id) {
   return {
-    stale: true,
     async refresh(signal) {
       const { value } = await ask(`experiments/${id}/config`, signal);
       const { config: settings = {}, sources = {}, ...rest } = value;

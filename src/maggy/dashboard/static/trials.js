@@ -6,8 +6,9 @@ const SIZE = 50;
 
 export function trialTable(body, id, place) {
   let query = place.query, known = null;
-  const find = el("input", { id: "find", type: "search", autocomplete: "off", placeholder: "lr<0.01 state:finished", "aria-describedby": "find-help", spellcheck: "false" });
+  const find = el("input", { id: "find", type: "search", autocomplete: "off", "aria-describedby": "find-help", spellcheck: "false" });
   const rows = el("div"), count = el("p.sub", { "aria-live": "polite" });
+  const help = el("span.sub", { id: "find-help" });
   let typing = 0;
   find.addEventListener("input", () => {
     clearTimeout(typing);
@@ -15,7 +16,7 @@ export function trialTable(body, id, place) {
   });
   body.append(
     el("div.row.tools", {}, el("label", { for: "find" }, "Filter"), find,
-      el("span.sub", { id: "find-help" }, "Words, or comparisons such as lr<0.01, units>=64, state:failed")),
+      help),
     count, rows);
 
   function link(changes) {
@@ -43,6 +44,8 @@ export function trialTable(body, id, place) {
   }
 
   function draw(value) {
+    const numeric = known.params.find((name) => typeof value.rows[0]?.params[name] === "number");
+    help.textContent = `Words, or comparisons such as metric>0.9${numeric ? `, ${numeric}<0.1` : ""}, state:failed`;
     const params = known.params, metric = known.objectives[0].key;
     const extra = known.has_rungs ? [["budget", "Budget"], ["rung", "Rung"]] : [];
     count.textContent = value.found === value.all ? `${num(value.all)} trials` : `${num(value.found)} of ${num(value.all)} trials`;
@@ -76,11 +79,9 @@ export function trialTable(body, id, place) {
   }
 
   return {
-    stale: true,
     go(now) {
       query = now.query;
       if (document.activeElement !== find) find.value = query.get("q") ?? "";
-      this.stale = true;
     },
     async refresh(signal, experiment) {
       if (!experiment) return;
