@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import http.client
 import os
 import re
 import signal
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -364,44 +365,45 @@ def test_a_hundred_thousand_trials_stay_usable(page, served, tmp_path):
     assert 0 < marks < 10_000
 
 
-class Proxy:
+class Proxy(ThreadingHTTPServer):
     """A reverse proxy that shows another server below a path, as those of notebooks do: the path is cut off.
 
     target  port of the server
     others  requests for anything outside the path
     """
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix, self.target, self.port = prefix, 0, 0
-        self.others: list[str] = []
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+    daemon_threads = True
 
-    def __enter__(self) -> Proxy:
+    def __init__(self, prefix: str) -> None:
+        super().__init__(("127.0.0.1", 0), PassingOn)
+        self.prefix, self.target, self.port = prefix, 0, self.server_address[1]
+        self.others: list[str] = []
+        self._thread = threading.Thread(target=self.serve_forever)
         self._thread.start()
-        starting = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._pass_on, "127.0.0.1", 0), self._loop)
-        self._server = starting.result()
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
 
     def __exit__(self, *_: Any) -> None:
-        self._loop.call_soon_threadsafe(self._server.close)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.shutdown()
         self._thread.join()
-        self._loop.close()
+        self.server_close()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        method, path, _ = head.split(" ", 2)
-        if path.startswith(f"{self.prefix}/"):
-            head = head.replace(f"{method} {self.prefix}", method + " ", 1).replace("  ", " ", 1)
-            head = re.sub(r"(?im)^connection:.*\r\n", "", head).replace("\r\n", "\r\nConnection: close\r\n", 1)
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
-            back.write(head.encode("latin-1"))
-            while block := await there.read(65536):
-                writer.write(block)
-            back.close()
-        else:
-            self.others.append(path)
-            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        writer.close()
+
+class PassingOn(BaseHTTPRequestHandler):
+    server: Proxy
+
+    def do_GET(self) -> None:
+        if not self.path.startswith(f"{self.server.prefix}/"):
+            self.server.others.append(self.path)
+            self.send_error(404)
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.target, timeout=30)
+        connection.request("GET", self.path.removeprefix(self.server.prefix), headers=dict(self.headers))
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None: ...

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import signal
+import subprocess
+import sys
 
 import pytest
 from written import BEGAN, write_experiment
@@ -288,3 +291,21 @@ def test_nothing_is_written_into_a_folder_that_is_looked_at(root, served):
     dashboard.get(f"experiments/{dashboard.only()}/plots/history")
     assert files() == before
     ExperimentFolder.open(root / "digits" / "1")
+
+
+def test_the_command_prints_a_link_serves_it_and_ends_with_ctrl_c(root):
+    command = [sys.executable, "-m", "maggy", "ui", str(root), "--no-open"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        link, warning = process.stdout.readline().strip(), process.stdout.readline()
+        address, _, token = link.removeprefix("http://").partition("/?token=")
+        connection = http.client.HTTPConnection(address, timeout=30)
+        for path, expected in (("/", 403), (f"/?token={token}", 303)):
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == expected
+        connection.close()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert "stop experiments. Ctrl-C ends it" in warning and len(token) >= 32

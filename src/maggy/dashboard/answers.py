@@ -281,7 +281,7 @@ def _numbers(reading: Reading[Any], tally: Tally, state: str) -> dict[str, Any]:
 
 
 def state_now(reading: Reading[Any]) -> str:
-    """How an experiment stands, see `maggy.shelf.State`; "reading" before its journal is read, "damaged" if that fails."""
+    """How an experiment stands, see `maggy.shelf.State`; "reading" until its journal is read, "damaged" if it fails."""
     if reading.error is not None:
         return "damaged"
     if not reading.whole:
