@@ -16,7 +16,7 @@ from maggy.trial import Trial
 
 _TAIL_BYTES, _LOG_BYTES = 64 << 10, 256 << 10  # of a log at first, and in one answer after that
 _COURSE = 500  # points of one experiment in a comparison
-_NO_DIFFERENCE = ("started", "sources", "config.experiment_dir")
+_NO_DIFFERENCE = ("started", "id", "sources", "policies", "design", "config.experiment_dir")  # or its code_hash tells
 
 
 def may_stop(state: str) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def compare(readings: Sequence[tuple[Experiment, Reading[Chronicle]]]) -> dict[s
 
 
 def _is_noise(name: str) -> bool:
-    return name.startswith(_NO_DIFFERENCE)
+    return any(name == each or name.startswith(f"{each}.") for each in _NO_DIFFERENCE)
 
 
 def _course(chronicle: Chronicle) -> dict[str, list[float]]:

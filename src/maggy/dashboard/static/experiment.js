@@ -150,6 +150,13 @@ function decisions(body, id) {
   };
 }
 
+function shown(value) {
+  if (typeof value !== "object") return text(value);
+  const entries = Object.entries(value);
+  if (entries.length <= 8) return el("code", {}, JSON.stringify(value));
+  return el("details", {}, el("summary", {}, `${num(entries.length)} entries`), el("ul.notes", {}, entries.map(([name, each]) => el("li", {}, el("code", {}, `${name}: ${text(each)}`)))));
+}
+
 function config(body, id) {
   return {
     async refresh(signal) {
@@ -157,7 +164,7 @@ function config(body, id) {
       const { config: settings = {}, sources = {}, ...rest } = value;
       const { searchspace, ...others } = settings;
       const pairs = (object) => el("dl.pairs", {}, Object.entries(object).filter(([, each]) => each !== null && each !== "").map(([name, each]) =>
-        el("div", {}, el("dt", {}, name), el("dd", {}, typeof each === "object" ? el("code", {}, JSON.stringify(each)) : text(each)))));
+        el("div", {}, el("dt", {}, name), el("dd", {}, name === "started" ? moment(each) : shown(each)))));
       fill(body,
         searchspace && el("section.card", {}, el("h2", {}, "Search space"), pairs(searchspace)),
         el("section.card", {}, el("h2", {}, "Settings"), pairs(others)),
