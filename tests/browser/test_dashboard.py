@@ -23,7 +23,7 @@ from maggy.journal import ExperimentFolder, read
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 TRAINING = Path(__file__).parent / "training.py"
 
 

@@ -160,7 +160,8 @@ function shown(value) {
 function config(body, id) {
   return {
     async refresh(signal) {
-      const { value } = await ask(`experiments/${id}/config`, signal);
+      const { value, changed } = await ask(`experiments/${id}/config`, signal);
+      if (!changed && body.hasChildNodes()) return; // what is unfolded stays so
       const { config: settings = {}, sources = {}, ...rest } = value;
       const { searchspace, ...others } = settings;
       const pairs = (object) => el("dl.pairs", {}, Object.entries(object).filter(([, each]) => each !== null && each !== "").map(([name, each]) =>
