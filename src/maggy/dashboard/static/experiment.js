@@ -50,7 +50,7 @@ export function experimentView(main, where) {
       fill(tiles, !e.whole && el("p.note", {}, `The journal is being read: ${num(e.records)} records, ${num(e.ended)} trials so far.`),
         el("dl.tiles", {},
         tile(`Best ${metric}`, num(e.best), e.best_trial === null ? "no result yet" : el("a", { href: `#/e/${id}/trial/${e.best_trial}`, "data-key": "best" }, `trial ${e.best_trial}`)),
-        tile("Trials", progress(e), [`${num(e.finished)} finished`, `${num(e.stopped)} stopped early`, ...(e.failed + e.lost ? [`${num(e.failed + e.lost)} failed`] : []), ...(e.running ? [`${num(e.running)} running`] : [])].join(" · ")),
+        tile("Trials", progress(e), [`${num(e.finished)} finished`, `${num(e.stopped)} stopped`, ...(e.failed + e.lost ? [`${num(e.failed + e.lost)} failed`] : []), ...(e.running ? [`${num(e.running)} running`] : [])].join(" · ")),
         e.time_left_s
           ? tile("Time left", `≈ ${span(e.time_left_s[0])}`, `${span(e.time_left_s[1])} to ${span(e.time_left_s[2])} · ${span(e.seconds)} so far`)
           : tile("Time", span(e.seconds), e.state === "running" ? "time left: not known yet" : e.state === "crashed" ? "until its last record" : "altogether"),
