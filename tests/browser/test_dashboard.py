@@ -354,6 +354,7 @@ def test_a_hundred_thousand_trials_stay_usable(page, served, tmp_path):
     page.get_by_role("table", name="Trials").wait_for()
     page.get_by_text("complete", exact=True).wait_for()
     page.get_by_text("100,000 of 100,000").wait_for()
+    page.get_by_text("Page 1 of 2,000").wait_for()
     page.get_by_role("button", name="Last").click()
     page.get_by_text("Page 2,000 of 2,000").wait_for()
     assert rows(page)[-1][0] == "99999" and len(rows(page)) == 50
