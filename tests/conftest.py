@@ -9,4 +9,4 @@ os.environ.setdefault("KERAS_BACKEND", "torch")  # for worker processes too; ano
 hypothesis.settings.register_profile("tests", deadline=None)  # the machine may be busy
 hypothesis.settings.load_profile("tests")
 
-pytest_plugins = ["dask_ray_fixture", "s3_fixture", "spark_fixture"]
+pytest_plugins = ["dashboard_fixture", "dask_ray_fixture", "s3_fixture", "spark_fixture"]

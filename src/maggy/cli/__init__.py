@@ -25,6 +25,7 @@ _COMMANDS = (
     "diff",
     "replay",
     "simulate",
+    "ui",
     "join",
     "doctor",
     "completion",
