@@ -161,8 +161,8 @@ $(VENV_STORES)/.installed: pyproject.toml | $(VENV_STORES)/bin/pip
 	@touch $@
 
 $(VENV_TRACKERS)/.installed: pyproject.toml | $(VENV_TRACKERS)/bin/pip
-	@echo "installing MLflow and Weights & Biases into $(VENV_TRACKERS); this takes minutes"
-	@$(VENV_TRACKERS)/bin/python -m pip install --quiet --editable '.[mlflow,wandb]' alembic sqlalchemy \
+	@echo "installing MLflow, Weights & Biases and TensorBoard into $(VENV_TRACKERS); this takes minutes"
+	@$(VENV_TRACKERS)/bin/python -m pip install --quiet --editable '.[mlflow,wandb,tensorboard]' mlflow tensorboardX \
 		hypothesis pandas pytest pytest-timeout
 	@touch $@
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 from maggy.brain import events as ev
-from maggy.errors import ConfigError, UnknownNameError
+from maggy.errors import ConfigError
 from maggy.tracking.metric_logger import MetricLogger
 from maggy.tracking.mlflow import MlflowLogger
+from maggy.tracking.names import service_named
 from maggy.tracking.trial_runs import TrialRuns
 from maggy.tracking.wandb import WandbLogger
 from maggy.tune.dataset import TuneDataset
@@ -81,11 +81,7 @@ def to_logger(value: object) -> Callable[[], MetricLogger] | None:
 
 
 def _named(value: str) -> Callable[[], MetricLogger]:
-    service, _, name = value.partition(":")
-    if service not in _SERVICES:
-        raise UnknownNameError("logger", value, _SERVICES)
-    if find_spec(service) is None:
-        raise ConfigError(f"logger={value!r} needs {service}: pip install 'maggy[{service}]'")
+    service, name = service_named("logger", "logger", value, _SERVICES)
     if service == "wandb":
         return partial(WandbLogger.begin, _STUDY, name or _PROJECT)
     active = None if name or service not in sys.modules else sys.modules[service].active_run()  # of this thread
