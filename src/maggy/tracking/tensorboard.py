@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import socket
 import time
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from maggy.searchspace import Searchspace, Space
+from maggy.searchspace import Double, Integer, Normal, Parameter, Searchspace, Space
 from maggy.tracking.metric_logger import MetricLogger, flat
 
 _FLUSH_BYTES = 1 << 20
@@ -44,9 +45,11 @@ class TensorBoardLogger(MetricLogger):
         from tensorboard.plugins.hparams import summary_v2 as hp
 
         logger = cls(folder)
-        shown = [hp.Metric(tag, display_name=name) for tag, name in metrics.items()]
-        logger._add(hp.hparams_config_pb(hparams=_hparams(space), metrics=shown, time_created_secs=started))
-        logger.flush()
+        logger.at = started
+        if space is not None:  # else TensorBoard finds the names by itself
+            shown = [hp.Metric(tag, display_name=name) for tag, name in metrics.items()]
+            logger._add(hp.hparams_config_pb(hparams=_hparams(space), metrics=shown, time_created_secs=started))
+            logger.flush()
         return logger
 
     def create_child(
@@ -131,11 +134,24 @@ def _value(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def _hparams(space: Mapping[str, Any] | None) -> list[Any]:
-    """The hyperparameters with their intervals or values; of one that is neither, only the name."""
+def _hparams(space: Mapping[str, Any]) -> list[Any]:
+    """The hyperparameters, with their intervals or values."""
     from tensorboard.plugins.hparams import summary_v2 as hp
 
-    if space is None:
-        return []
-    known = Space.from_dict(space) if "branches" in space else Searchspace(**space)
+    known = Space.from_json(json.dumps(space)) if "branches" in space else Searchspace(**space)
     return [hp.HParam(name, _domain(parameter)) for name, parameter in known.parameters.items()]
+
+
+def _domain(parameter: Parameter) -> Any:
+    from tensorboard.plugins.hparams import summary_v2 as hp
+
+    match parameter:
+        case Integer():
+            return hp.IntInterval(*parameter.values)
+        case Double():
+            return hp.RealInterval(*parameter.values)
+        case Normal():
+            return hp.RealInterval()
+    values = [_value(value) for value in parameter.values]
+    kinds = {type(value) for value in values}
+    return hp.Discrete(values if len(kinds) == 1 else sorted(map(str, values)))

@@ -14,6 +14,7 @@ from maggy.tracking.mlflow import MlflowLogger
 from maggy.tracking.names import service_named
 from maggy.tracking.trial_runs import TrialRuns
 from maggy.tracking.wandb import WandbLogger
+from maggy.trial import Trial
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.running import report_of
 from maggy.tune.studies import CANDIDATE
@@ -35,20 +36,18 @@ class StudyRuns(TrialRuns):
     def __init__(self, dataset: TuneDataset, make: Callable[[], MetricLogger]) -> None:
         super().__init__(make)
         self._dataset = dataset
-        self._params: dict[int, dict[str, Any]] = {}
         self._best: TrialReport | None = None
 
-    def about(self, trial: int, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        self._params[trial] = params
-        candidate = self._dataset.trials[params[CANDIDATE]]
+    def about(self, trial: Trial) -> tuple[str, dict[str, Any]]:
+        candidate = self._dataset.trials[trial.params[CANDIDATE]]
         keys = dict(zip(self._dataset.keys, candidate.keys, strict=True))
         known = candidate.params.simple_value if candidate.params.empty else {}
-        return f"{trial}-{candidate.trial_id[:5]}", {**keys, **known}
+        return f"{trial.trial_id}-{candidate.trial_id[:5]}", {**keys, **known}
 
-    def ended(self, run: MetricLogger, trial: int, event: ev.TrialFinished | ev.TrialStopped) -> None:
+    def ended(self, run: MetricLogger, trial: Trial, event: ev.TrialFinished | ev.TrialStopped) -> None:
         if event.outputs is None:
             return
-        report = report_of(self._dataset, self._params[trial], event.outputs)
+        report = report_of(self._dataset, trial.params, event.outputs)
         searched = not report.trial.params.empty  # what was chosen is known only now
         run.log_report(report, log_params=searched, log_metadata=True, extract_metrics=True)
         if self._best is None or report.sort_metric < self._best.sort_metric:

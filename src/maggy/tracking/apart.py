@@ -1,0 +1,127 @@
+"""A tracking service, written to by a process of its own: the driver needs its own time for the workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import IO
+
+import msgspec
+
+from maggy.chronicle import About
+from maggy.journal import Record
+from maggy.tracking.tracker import Tracker
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """The first line that the process gets; then come the records, and an empty line when there are no more.
+
+    service, place  what it writes to, see `to_trackers`
+    url, about      the experiment's folder, and what its experiment.json says
+    """
+
+    service: str
+    place: str
+    url: str
+    about: dict[str, object]
+
+
+class Word(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line that the process gives back.
+
+    written  how many records it has dealt with
+    say      for the user
+    """
+
+    written: int = -1
+    say: str = ""
+
+
+class Apart(Tracker):
+    """Hands every record to a process that writes to a service. What happens to that costs the experiment nothing.
+
+    service, place  see `to_trackers`
+    """
+
+    def __init__(self, service: str, place: str = "") -> None:
+        self.name, self._place = service, place
+        self._sent = self._written = 0
+        self._broken = self._explained = self._given_up = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._encode = msgspec.json.Encoder().encode
+
+    @property
+    def behind(self) -> int:
+        return max(0, self._sent - self._written)
+
+    def begin(self, about: About) -> None:
+        path = os.pathsep.join(map(os.path.abspath, sys.path))
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "maggy.tracking.service"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C in a terminal is the driver's business
+        )
+        assert self._process.stdout is not None
+        self._reader = threading.Thread(
+            target=self._read, args=(self._process.stdout,), name=f"maggy-{self.name}", daemon=True
+        )
+        self._reader.start()
+        self._write(self._encode(Begin(self.name, self._place, about.url, dict(about.raw))))
+
+    def see(self, record: Record) -> None:
+        self._sent = record.n + 1
+        self._write(self._encode(record))
+
+    def refresh(self) -> None:
+        self._write(None)
+
+    def end(self) -> None:
+        if self._process is None:
+            return
+        self._write(b"")
+        self._write(None)
+        self._process.wait()
+        self._reader.join()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        if self._broken and not self._given_up:
+            self.say(f"{self.name}: {self.behind:,} records could not be written")
+
+    def give_up(self) -> None:
+        self._given_up = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _write(self, line: bytes | None) -> None:
+        """Hand over a line; None: see that those before are on their way."""
+        if self._broken:
+            return
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            if line is None:
+                self._process.stdin.flush()
+            else:
+                self._process.stdin.write(line + b"\n")
+        except OSError:
+            self._broken = True
+
+    def _read(self, stream: IO[bytes]) -> None:
+        decode = msgspec.json.Decoder(Word).decode
+        with stream:
+            for line in stream:
+                word = decode(line)
+                self._written = max(self._written, word.written)
+                if word.say:
+                    self._explained = True
+                    self.say(word.say)
+        assert self._process is not None
+        self._broken = self._process.wait() != 0
+        if self._broken and not self._explained and not self._given_up:
+            self.say(f"{self.name}: its process has ended ({self._process.returncode})")
