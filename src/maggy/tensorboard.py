@@ -12,9 +12,9 @@ def logdir() -> str:
     """The running trial's own folder for event files, e.g. `keras.callbacks.TensorBoard(maggy.tensorboard.logdir())`.
 
     In an experiment it is `trials/<number>/tensorboard` in the experiment's folder, made when it is asked for, so that
-    `tensorboard --logdir` on that folder shows it; a single run is trial 0. Of several workers that run a trial together
-    rank 0 gets that, and rank 1 the folder `rank-1` in it. Where the experiment's folder is on an object store, a
-    temporary folder of this machine is given, which is copied there when the trial ends.
+    `tensorboard --logdir` on that folder shows it; a single run is trial 0. Of several workers that run a trial
+    together rank 0 gets that, and rank 1 the folder `rank-1` in it. Where the experiment's folder is on an object
+    store, a temporary folder of this machine is given, which is copied there when the trial ends.
 
     Outside an experiment it is a new folder under ./maggy-runs/by-hand, the same for the whole process.
 

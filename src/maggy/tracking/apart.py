@@ -20,11 +20,13 @@ class Begin(msgspec.Struct, frozen=True):
     """The first line that the process gets; then come the records, and an empty line when there are no more.
 
     service, place  what it writes to, see `to_trackers`
+    patience_s      how long it tries a service that does not answer, once the experiment is over
     url, about      the experiment's folder, and what its experiment.json says
     """
 
     service: str
     place: str
+    patience_s: float
     url: str
     about: dict[str, object]
 
@@ -44,10 +46,11 @@ class Apart(Tracker):
     """Hands every record to a process that writes to a service. What happens to that costs the experiment nothing.
 
     service, place  see `to_trackers`
+    patience_s      how long a service that does not answer is tried, once the experiment is over
     """
 
-    def __init__(self, service: str, place: str = "") -> None:
-        self.name, self._place = service, place
+    def __init__(self, service: str, place: str = "", *, patience_s: float = 30.0) -> None:
+        self.name, self._place, self._patience_s = service, place, patience_s
         self._sent = self._written = 0
         self._broken = self._explained = self._given_up = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -72,7 +75,7 @@ class Apart(Tracker):
             target=self._read, args=(self._process.stdout,), name=f"maggy-{self.name}", daemon=True
         )
         self._reader.start()
-        self._write(self._encode(Begin(self.name, self._place, about.url, dict(about.raw))))
+        self._write(self._encode(Begin(self.name, self._place, self._patience_s, about.url, dict(about.raw))))
 
     def see(self, record: Record) -> None:
         self._sent = record.n + 1

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 _NICENESS = 10  # training comes first
 _FLUSH_S = 2.0  # what was seen is sent this often
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # between two tries of a service that does not answer
-_PATIENCE_S = 30.0  # with such a service, once the experiment is over
+_LONGEST_LAST_WAIT_S = 1.0  # the same once the experiment is over
 
 
 class NoAnswerError(Exception):
@@ -37,13 +37,20 @@ class Patience:
     say      called with a line for the user
     over     set when the experiment is over
     refuses  whether an error says that the service has understood what it was told, and does not want it
+    after_s  for how much longer
 
     refused  how often that was so
     """
 
     def __init__(
-        self, name: str, say: Callable[[str], None], over: threading.Event, refuses: Callable[[Exception], bool]
+        self,
+        name: str,
+        say: Callable[[str], None],
+        over: threading.Event,
+        refuses: Callable[[Exception], bool],
+        after_s: float,
     ) -> None:
+        self._after_s = after_s
         self._name, self._say, self._over, self._refuses = name, say, over, refuses
         self._said = False
         self._until: float | None = None
@@ -66,10 +73,10 @@ class Patience:
                     self._said = True
                     self._say(f"{self._name} does not answer, and is tried again; the experiment goes on ({shown})")
             if self._over.wait(wait_s):
-                self._until = self._until or monotonic() + _PATIENCE_S
+                self._until = self._until or monotonic() + self._after_s
                 if monotonic() > self._until:
                     raise NoAnswerError(shown)
-                threading.Event().wait(min(wait_s, 1.0))
+                sleep(min(wait_s, _LONGEST_LAST_WAIT_S))
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
 
@@ -87,7 +94,9 @@ class Service:
         self._folder = ExperimentFolder(begin.url)
         self._about = About.of(begin.url, begin.about)
         self._over = threading.Event()
-        self._patience = Patience(self._name, lambda line: self._tell(say=line), self._over, _refusal(self._name))
+        self._patience = Patience(
+            self._name, lambda line: self._tell(say=line), self._over, _refusal(self._name), begin.patience_s
+        )
         self._inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._mark = f"tracking/{self._name}.json"
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()
@@ -97,7 +106,7 @@ class Service:
         try:
             self._work()
         except NoAnswerError as error:
-            self._tell(say=f"{self._name} has not answered for {_PATIENCE_S:.0f} s: {error}")
+            self._tell(say=f"{self._name} has not answered to the end: {error}")
             return 1
         except Exception as error:
             self._tell(say=f"{self._name} failed: {type(error).__name__}: {error}")
