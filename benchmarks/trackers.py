@@ -3,8 +3,8 @@
     .venv-trackers/bin/python -m benchmarks.trackers
 
 The workers are simulated in a thread of the driver's process, so that whatever the trackers take from that process
-shows; each of 64 sleeps through its trials, and reports five points of each. What the trackers have still to write after
-the last trial is reported apart: how many records, and how many a second they deal with then.
+shows; each of 64 sleeps through its trials, and reports five points of each. What the trackers have still to write
+after the last trial is reported apart: how many records, and how many a second they deal with then.
 """
 
 from __future__ import annotations

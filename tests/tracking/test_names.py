@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections import deque
+from pathlib import Path
 
 import pytest
 
@@ -231,8 +232,7 @@ def test_every_trial_has_a_folder_of_its_own_for_its_events(tmp_path):
 
     def train(x, reporter):
         assert maggy.tensorboard.logdir() == reporter.logdir
-        with open(f"{reporter.logdir}/events", "w") as file:
-            file.write(str(reporter.trial_id))
+        Path(reporter.logdir, "events").write_text(str(reporter.trial_id))
         return x
 
     config = HyperparameterOptConfig(
