@@ -69,11 +69,11 @@ class ExperimentRuns(TrialRuns):
         if tally.best_trial is not None:
             facts |= {"maggy.best_trial": tally.best_trial, "maggy.best": tally.best}
             facts |= {f"maggy.best.{name}": value for name, value in tally.best_params.items()}
-            checkpoint = self.chronicle.trials[tally.best_trial].checkpoint
-            if checkpoint is not None:
-                with _on_this_machine(checkpoint.url) as folder:
-                    logger.log_files(folder, MODEL)
         logger.log_metadata(facts)
+        best = None if tally.best_trial is None else self.chronicle.trials[tally.best_trial]
+        if best is not None and best.checkpoint is not None:
+            with _on_this_machine(best.checkpoint.url) as folder:
+                logger.log_files(folder, MODEL)
 
     def _described(self, logger: MetricLogger) -> MetricLogger:
         """Write down what the experiment is run with."""

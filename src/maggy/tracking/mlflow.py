@@ -55,7 +55,9 @@ class MlflowLogger(MetricLogger):
 
         identity  the experiment's id
         """
-        logger: MlflowLogger = write(lambda: cls._gone_on(name, experiment, identity, write))
+        logger: MlflowLogger | None = write(lambda: cls._gone_on(name, experiment, identity, write))
+        if logger is None:
+            raise PermissionError("it lets nobody begin a run here")
         return logger
 
     @classmethod
@@ -152,7 +154,10 @@ class MlflowLogger(MetricLogger):
             run_name=name,
             tags={"mlflow.parentRunId": self.run_id, **tags},
         )
-        return MlflowLogger(self._call(create), write=self._write)
+        run = self._call(create)
+        if run is None:
+            raise PermissionError("it lets nobody begin a run here")
+        return MlflowLogger(run, write=self._write)
 
     def _end(self, status: str) -> None:
         self.flush()
@@ -163,8 +168,9 @@ class MlflowLogger(MetricLogger):
         if self._write is None or len(self._metrics) >= _MOST:
             self.flush()
 
-    def _call(self, write: Callable[[], _T]) -> _T:
-        done: _T = write() if self._write is None else self._write(write)
+    def _call(self, write: Callable[[], _T]) -> _T | None:
+        """None where the server refuses it, and `write` does not raise that."""
+        done: _T | None = write() if self._write is None else self._write(write)
         return done
 
     def _now(self) -> int:
@@ -173,9 +179,11 @@ class MlflowLogger(MetricLogger):
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether the server has understood what it was told, and does not want it."""
+    """Whether the server has understood what it was told, and does not want it; or there is no such place for files."""
     from mlflow.exceptions import MlflowException
 
+    if isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
+        return True
     return isinstance(error, MlflowException) and 400 <= error.get_http_status_code() < 500 and "429" not in str(error)
 
 
