@@ -1,9 +1,8 @@
-"""The process that writes an experiment to one tracking service: `Apart` starts it, and feeds it records."""
+"""The process that writes an experiment to one tracking service: `Apart` starts it, and it follows the journal."""
 
 from __future__ import annotations
 
 import os
-import queue
 import sys
 import threading
 from collections.abc import Callable
@@ -14,7 +13,8 @@ from typing import BinaryIO, TypeVar
 import msgspec
 
 from maggy.chronicle import About
-from maggy.journal import ExperimentFolder, Record
+from maggy.journal import ExperimentFolder
+from maggy.journal.follower import Follower
 from maggy.tracking.apart import Begin, Word
 from maggy.tracking.experiment_runs import ExperimentRuns, final_name
 
@@ -22,6 +22,8 @@ _T = TypeVar("_T")
 
 _NICENESS = 10  # training comes first
 _FLUSH_S = 2.0  # what was seen is sent this often
+_LOOK_S = 0.25  # the journal is looked at this often where nothing is new
+_RECORDS = 1000  # of it that are read at once
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 10.0  # between two tries of a service that does not answer
 _LONGEST_LAST_WAIT_S = 1.0  # the same once the experiment is over
 
@@ -81,7 +83,7 @@ class Patience:
 
 
 class Service:
-    """Reads records from a stream, and writes them to a service.
+    """Reads the journal of an experiment while it is written, and writes it to a service.
 
     stream   what `Apart` sends
     channel  where it listens
@@ -97,7 +99,6 @@ class Service:
         self._patience = Patience(
             self._name, lambda line: self._tell(say=line), self._over, _refusal(self._name), begin.patience_s
         )
-        self._inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._mark = f"tracking/{self._name}.json"
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()
 
@@ -120,33 +121,30 @@ class Service:
     def _work(self) -> None:
         runs = self._runs(self._known())
         runs.begin(self._about)
-        decode = msgspec.json.Decoder(Record).decode
+        # On this machine, where the driver writes it; a store gets it later.
+        follower = Follower(ExperimentFolder(self._folder.local))
         seen, flush_at = 0, monotonic() + _FLUSH_S
         while True:
-            try:
-                line = self._inbox.get(timeout=max(0.0, flush_at - monotonic()))
-            except queue.Empty:
-                line = b""
-            if line:
-                record = decode(line)
-                runs.see(record)
-                seen = record.n + 1
-            elif self._over.is_set() and self._inbox.empty():
-                runs.end()
-                self._note(seen)
-                return
-            if monotonic() >= flush_at:
-                runs.flush()
-                self._note(seen)
-                flush_at = monotonic() + _FLUSH_S
+            over = self._over.is_set()  # looked at first: then no record follows those that are found now
+            records = follower.new(_RECORDS)
+            for record in records or [None]:
+                if record is not None:
+                    runs.see(record)
+                    seen = record.n + 1
+                if monotonic() >= flush_at:
+                    runs.flush()
+                    self._note(seen)
+                    flush_at = monotonic() + _FLUSH_S
+            if not records:
+                if over:
+                    break
+                self._over.wait(_LOOK_S)
+        runs.end()
+        self._note(seen)
 
     def _read(self, stream: BinaryIO) -> None:
-        for line in stream:
-            if line == b"\n":
-                break
-            self._inbox.put(line)
-        self._over.set()  # also where the driver was killed: what it has handed over is written down
-        self._inbox.put(b"")
+        stream.readline()
+        self._over.set()  # also where the driver was killed: what it has written down is passed on
 
     def _runs(self, written: int) -> ExperimentRuns:
         about, identity = self._about, str(self._about.raw["id"])
