@@ -127,20 +127,25 @@ class Service:
         while True:
             over = self._over.is_set()  # looked at first: then no record follows those that are found now
             records = follower.new(_RECORDS)
-            for record in records or [None]:
-                if record is not None:
-                    runs.see(record)
-                    seen = record.n + 1
+            for record in records:
+                runs.see(record)
+                seen = record.n + 1
                 if monotonic() >= flush_at:
-                    runs.flush()
-                    self._note(seen)
-                    flush_at = monotonic() + _FLUSH_S
+                    flush_at = self._flush(runs, seen)
             if not records:
                 if over:
                     break
+                if monotonic() >= flush_at:
+                    flush_at = self._flush(runs, seen)
                 self._over.wait(_LOOK_S)
         runs.end()
         self._note(seen)
+
+    def _flush(self, runs: ExperimentRuns, seen: int) -> float:
+        """Send what was seen, and note that; returns when to do so again."""
+        runs.flush()
+        self._note(seen)
+        return monotonic() + _FLUSH_S
 
     def _read(self, stream: BinaryIO) -> None:
         stream.readline()
