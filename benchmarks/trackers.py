@@ -27,13 +27,14 @@ from typing import Any
 from benchmarks.measure import alternate, in_fresh_process
 from benchmarks.searches import SEED, SPACE
 from maggy.brain import Brain, Rules
-from maggy.chronicle import About, Tally
+from maggy.chronicle import About
 from maggy.driver import Advisor, Decider, Driver, Janitor, Keeper, Logs
 from maggy.earlystop import NoStoppingRule
 from maggy.journal import ExperimentFolder, JournalWriter, Record
 from maggy.optimizer import RandomSearch
 from maggy.tracking.names import to_trackers
 from maggy.tracking.progress import Progress
+from maggy.tracking.scene import Scene
 from maggy.tracking.tracker import Tracking
 from maggy.trial import Objective
 from maggy.wire.memory import MemoryLink, MemoryListener
@@ -127,7 +128,7 @@ def _drive(parent: Path, trials: int, track: list[str], drain_s: float) -> dict[
         return journal.feeds[-1]
 
     trackings = [Tracking(tracker, about, fed(), print) for tracker in to_trackers(track)]
-    progress = Progress("trackers", Tally("min", trials), fed(), trackings) if track else None
+    progress = Progress(Scene(about), fed(), trackings) if track else None
     driver = Driver(
         listener=hub,
         decider=Decider(Brain(Rules(num_trials=trials)), advisor, Keeper(folder.url, None, advisor.book.loss)),
