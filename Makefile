@@ -67,8 +67,8 @@ test-jax: $(VENV_JAX)/.installed ## run the tests that use Keras again, on JAX
 test-engines: $(VENV_ENGINES)/.installed ## run the tests that use Dask and Ray
 	$(VENV_ENGINES)/bin/python -m pytest -m engines $(engines_tests)
 
-test-trackers: $(VENV_TRACKERS)/.installed ## run the tests that write to MLflow and Weights & Biases
-	$(VENV_TRACKERS)/bin/python -m pytest tests/tune/test_tracking_services.py
+test-trackers: $(VENV_TRACKERS)/.installed ## run the tests that write to MLflow, Weights & Biases and TensorBoard
+	$(VENV_TRACKERS)/bin/python -m pytest tests/tune/test_tracking_services.py tests/tracking/test_services.py
 
 test-browser: $(VENV_BROWSER)/.installed chromium ## run the tests that look at pages, notebooks and images in Chromium
 	$(VENV_BROWSER)/bin/python -m pytest -m browser tests/browser
@@ -161,8 +161,8 @@ $(VENV_STORES)/.installed: pyproject.toml | $(VENV_STORES)/bin/pip
 	@touch $@
 
 $(VENV_TRACKERS)/.installed: pyproject.toml | $(VENV_TRACKERS)/bin/pip
-	@echo "installing MLflow and Weights & Biases into $(VENV_TRACKERS); this takes minutes"
-	@$(VENV_TRACKERS)/bin/python -m pip install --quiet --editable '.[mlflow,wandb]' alembic sqlalchemy \
+	@echo "installing MLflow, Weights & Biases and TensorBoard into $(VENV_TRACKERS); this takes minutes"
+	@$(VENV_TRACKERS)/bin/python -m pip install --quiet --editable '.[mlflow,wandb,tensorboard]' mlflow tensorboardX \
 		hypothesis pandas pytest pytest-timeout
 	@touch $@
 

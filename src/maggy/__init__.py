@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maggy import experiment
+    from maggy import experiment, tensorboard
     from maggy.callbacks import KerasBatchEnd, KerasEpochEnd
     from maggy.context.checkpoint import load_checkpoint
     from maggy.context.distributed import Context
@@ -36,6 +36,7 @@ __all__ = [
     "load_checkpoint",
     "repeat",
     "simulate",
+    "tensorboard",
 ]
 
 _HOMES = {
@@ -59,8 +60,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # slow to import, and seldom asked for
 
         return version("maggy")
-    if name == "experiment":
-        return import_module("maggy.experiment")
+    if name in ("experiment", "tensorboard"):
+        return import_module(f"maggy.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'maggy' has no attribute {name!r}")

@@ -42,11 +42,12 @@ from maggy.result import Result
 from maggy.resuming import Begun
 from maggy.searchspace import Space
 from maggy.ticket import THREAD_WORKER
+from maggy.tracking.names import to_trackers
 from maggy.tracking.progress import Progress
 from maggy.tracking.scene import Scene
 from maggy.tracking.standing import Standing
 from maggy.tracking.summary import show, summary
-from maggy.tracking.tracker import Tracker, Tracking
+from maggy.tracking.tracker import Tracker, Tracking, Trackings
 from maggy.wire.opening import open_channel
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def lagom(
     engine: str | Engine | SparkSession | Client | None = None,
     resume: str | os.PathLike[str] | None = None,
     force: bool = False,
-    track: Tracker | Sequence[Tracker] | None = None,
+    track: str | Tracker | Sequence[str | Tracker] | None = None,
     block: bool = True,
     verbose: int = 1,
     map_fun: Callable[..., Any] | None = None,
@@ -100,7 +101,8 @@ def lagom(
               that has ended runs again. `train_fn` and `config` may be left out: it was begun with them. Keywords in
               place of a config change it, e.g. `lagom(resume=path, force=True, num_trials=50)`
     force     resume although the function, the search space or the config has changed
-    track     a `Tracker`, or several, that see every event as it happens
+    track     who is told of every event as it happens: "tensorboard", "mlflow" or "mlflow:EXPERIMENT", "wandb" or
+              "wandb:PROJECT", a `Tracker`, or a list of these
     block     False: return a `Run` at once, and work in the background: `run.status()`, `run.stop()`, `run.result()`
     verbose   0: say nothing; 1: progress and a summary; 2: also what trials log and print, as it comes
     map_fun, **keywords  the flat form of the versions before 1.0, e.g.
@@ -116,7 +118,7 @@ def lagom(
     function = train_fn if map_fun is None else map_fun
     if (train_fn is not None and map_fun is not None) or (function is None and resume is None):
         raise ConfigError("lagom needs one training function: lagom(train_fn, config)")
-    trackers = [track] if isinstance(track, Tracker) else list(track or ())
+    trackers = to_trackers(track)
     if resume is None:
         if force:
             raise ConfigError("force=True goes with resume=: lagom(train_fn, config, resume=path, force=True)")
@@ -481,8 +483,7 @@ class _Experiment:
             if self._verbose:
                 progress = stack.enter_context(Progress(scene, _fed(journal), trackings, folder.local))
                 self._say = progress.say
-            for tracking in trackings:
-                stack.enter_context(tracking)
+            stack.enter_context(Trackings(trackings, lambda line: self._say(line)))
             self.shown.set()
             yield self._say
 

@@ -96,17 +96,19 @@ class Chronicle:
         """The trials that have come to a final state, in the order in which they first did."""
         return self._book.ended
 
-    def add(self, record: Record) -> None:
-        """Take in the next record."""
+    def add(self, record: Record) -> list[do.AnyCommand]:
+        """Take in the next record; returns what the machine makes of it."""
         event, t = record.event, record.t
         self.version, self.last_t = self.version + 1, t
         self._take(event, t)
-        for command in self.tally.add(record):
+        commands = self.tally.add(record)
+        for command in commands:
             self._book.carry_out(command, t)
             if isinstance(command, do.Replace):
                 self._lose(command.worker, t, "its process has had its last trial")
         if reason := reason_of(event):
             self.decisions.append(Decision(t, getattr(event, "trial", None), reason))
+        return commands
 
     def close(self) -> None:
         """Nothing more comes: a trial that was promoted and has not returned since has its result of before."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 from uuid import uuid4
@@ -32,8 +33,14 @@ class MetricLogger:
 
     Made and called on the driver, in a thread of its own, so it may take its time: no trial waits for it.
 
+    at      when that happened which is written down next, in seconds since the epoch; None: now
+    is_new  whether the service knew nothing of the experiment before, although it may have begun earlier
+
     Source: Fugue-Tune's class of this name.
     """
+
+    at: float | None = None
+    is_new = False
 
     def __init__(self) -> None:
         self._unique_id = uuid4().hex[-5:]
@@ -54,6 +61,14 @@ class MetricLogger:
         """
         return self
 
+    def create_trial(self, trial: int, name: str) -> MetricLogger:
+        """Begin the run of a trial, or go on with it, where the trial was promoted or the experiment resumed.
+
+        trial  its number in the experiment
+        name   how it is shown
+        """
+        return self.create_child(name)
+
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Write down hyperparameters, once."""
 
@@ -63,6 +78,11 @@ class MetricLogger:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Write down metrics, at a step where they are points of a curve."""
+
+    def log_curve(self, name: str, steps: Sequence[int], values: Sequence[float]) -> None:
+        """Write down points of a curve."""
+        for step, value in zip(steps, values, strict=True):
+            self.log_metric(name, value, step)
 
     def log_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Write down whatever else belongs to the run."""
@@ -83,8 +103,18 @@ class MetricLogger:
         if log_metadata:
             self.log_metadata(report.metadata)
 
+    def log_files(self, folder: Path, name: str) -> None:
+        """Keep the files of a folder with the run, under this name."""
+
+    def flush(self) -> None:
+        """Send what was written down so far; called every few seconds."""
+
     def finish(self, failed: bool = False) -> None:
         """The run is over."""
+
+    def interrupt(self) -> None:
+        """The run was cut short, and may go on another time."""
+        self.finish(failed=True)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import inf
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,23 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _LOOK_S = 0.1
+_SAY_AFTER_S, _SAY_EVERY_S = 1.0, 10.0
+_HASTE_S = 3.0  # an interpreter that is to exit has so much time for trackers
 
 
 class Tracker(ABC):
     """Sees every record of an experiment's journal, in order, in a thread of its own: training never waits for it."""
+
+    say: Callable[[str], None] = staticmethod(print)
+    """Shows the user a line; set before anything else is called."""
+
+    name: str = ""
+    """What it is called where the user is told about it; "" for the name of its class."""
+
+    @property
+    def behind(self) -> int:
+        """Of the records that it has seen, how many are still to be dealt with."""
+        return 0
 
     def begin(self, about: About) -> None:
         """An experiment begins, or goes on; called once, before anything is seen."""
@@ -34,6 +49,9 @@ class Tracker(ABC):
     def end(self) -> None:
         """The experiment is over; called once, also where it failed."""
 
+    def give_up(self) -> None:
+        """Whatever is still to be dealt with is to be left; from any thread, while another call may be at work."""
+
     def view(self) -> RenderableType | None:
         """What a terminal shows of it, above the progress of the experiment; None for nothing."""
         return None
@@ -44,7 +62,7 @@ class Tracker(ABC):
 
 
 class Tracking:
-    """Has a tracker see the records of a feed, within a `with` block.
+    """Has a tracker see the records of a feed, in a thread.
 
     about  the experiment
     feed   the records, as the journal's writer gives them
@@ -59,16 +77,36 @@ class Tracking:
 
     def __init__(self, tracker: Tracker, about: About, feed: deque[Record], say: Callable[[str], None]) -> None:
         self._tracker, self._about, self._feed, self._say = tracker, about, feed, say
+        tracker.say = say
         self._over = threading.Event()
+        self._given_up = False
         self._thread = threading.Thread(target=self._track, name="maggy-tracker", daemon=True)
 
-    def __enter__(self) -> Tracking:
-        self._thread.start()
-        return self
+    @property
+    def name(self) -> str:
+        return self._tracker.name or type(self._tracker).__name__
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+    @property
+    def left(self) -> int:
+        """How many records the tracker has still to deal with."""
+        return len(self._feed) + self._tracker.behind
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def conclude(self) -> None:
+        """No record follows."""
         self._over.set()
-        self._thread.join()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the tracker to have dealt with everything; returns whether it has."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def give_up(self) -> None:
+        """Leave what is left."""
+        self._given_up = True
+        self._tracker.give_up()
 
     def _track(self) -> None:
         works = True
@@ -78,13 +116,16 @@ class Tracking:
             while not over:
                 over = self._over.wait(_LOOK_S)
                 for _ in range(len(self._feed)):
+                    if self._given_up:
+                        return
                     self._tracker.see(self._feed.popleft())
                 self._tracker.refresh()
                 self._look()
         except Exception as error:
             works = False
             self._failed(error)
-            self._over.wait()
+            while not self._over.wait(_LOOK_S):
+                self._feed.clear()
         try:
             self._tracker.end()
             if works:
@@ -96,5 +137,51 @@ class Tracking:
         self.view, self.line = self._tracker.view(), self._tracker.line()
 
     def _failed(self, error: Exception) -> None:
-        name = type(self._tracker).__name__
-        self._say(f"{name} failed and tracks nothing from here on: {type(error).__name__}: {error}")
+        self._feed.clear()
+        if not self._given_up:
+            self._say(f"{self.name} failed and tracks nothing from here on: {type(error).__name__}: {error}")
+
+
+class Trackings:
+    """Lets trackers see an experiment within a `with` block, and waits for them at its end.
+
+    While they have much to catch up with, that is said. Ctrl-C leaves it, and so does an end that cannot wait.
+    """
+
+    def __init__(self, trackings: Sequence[Tracking], say: Callable[[str], None]) -> None:
+        self._trackings, self._say = trackings, say
+
+    def __enter__(self) -> Trackings:
+        for tracking in self._trackings:
+            tracking.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for tracking in self._trackings:
+            tracking.conclude()
+        in_haste = kind is not None and not issubclass(kind, Exception)
+        try:
+            self._wait(_HASTE_S if in_haste else inf)
+        except KeyboardInterrupt:
+            pass
+        for tracking in self._late():
+            tracking.give_up()
+            self._say(f"{tracking.name}: {_counted(tracking)} left out")
+
+    def _wait(self, limit_s: float) -> None:
+        begun = monotonic()
+        say_at = begun + _SAY_AFTER_S
+        while (late := self._late()) and monotonic() < begun + limit_s:
+            late[0].wait(_LOOK_S)
+            if monotonic() >= say_at and (late := self._late()):
+                for tracking in late:
+                    self._say(f"{tracking.name}: {_counted(tracking)} to write. Ctrl-C leaves that out")
+                say_at += _SAY_EVERY_S
+
+    def _late(self) -> list[Tracking]:
+        return [tracking for tracking in self._trackings if not tracking.wait(0)]
+
+
+def _counted(tracking: Tracking) -> str:
+    left = tracking.left
+    return "its last words" if left == 0 else "1 record" if left == 1 else f"{left:,} records"

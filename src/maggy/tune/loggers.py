@@ -5,15 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 from maggy.brain import events as ev
-from maggy.errors import ConfigError, UnknownNameError
+from maggy.errors import ConfigError
 from maggy.tracking.metric_logger import MetricLogger
 from maggy.tracking.mlflow import MlflowLogger
+from maggy.tracking.names import service_named
 from maggy.tracking.trial_runs import TrialRuns
 from maggy.tracking.wandb import WandbLogger
+from maggy.trial import Trial
 from maggy.tune.dataset import TuneDataset
 from maggy.tune.running import report_of
 from maggy.tune.studies import CANDIDATE
@@ -35,20 +36,18 @@ class StudyRuns(TrialRuns):
     def __init__(self, dataset: TuneDataset, make: Callable[[], MetricLogger]) -> None:
         super().__init__(make)
         self._dataset = dataset
-        self._params: dict[int, dict[str, Any]] = {}
         self._best: TrialReport | None = None
 
-    def about(self, trial: int, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        self._params[trial] = params
-        candidate = self._dataset.trials[params[CANDIDATE]]
+    def about(self, trial: Trial) -> tuple[str, dict[str, Any]]:
+        candidate = self._dataset.trials[trial.params[CANDIDATE]]
         keys = dict(zip(self._dataset.keys, candidate.keys, strict=True))
         known = candidate.params.simple_value if candidate.params.empty else {}
-        return f"{trial}-{candidate.trial_id[:5]}", {**keys, **known}
+        return f"{trial.trial_id}-{candidate.trial_id[:5]}", {**keys, **known}
 
-    def ended(self, run: MetricLogger, trial: int, event: ev.TrialFinished | ev.TrialStopped) -> None:
+    def ended(self, run: MetricLogger, trial: Trial, event: ev.TrialFinished | ev.TrialStopped) -> None:
         if event.outputs is None:
             return
-        report = report_of(self._dataset, self._params[trial], event.outputs)
+        report = report_of(self._dataset, trial.params, event.outputs)
         searched = not report.trial.params.empty  # what was chosen is known only now
         run.log_report(report, log_params=searched, log_metadata=True, extract_metrics=True)
         if self._best is None or report.sort_metric < self._best.sort_metric:
@@ -81,11 +80,7 @@ def to_logger(value: object) -> Callable[[], MetricLogger] | None:
 
 
 def _named(value: str) -> Callable[[], MetricLogger]:
-    service, _, name = value.partition(":")
-    if service not in _SERVICES:
-        raise UnknownNameError("logger", value, _SERVICES)
-    if find_spec(service) is None:
-        raise ConfigError(f"logger={value!r} needs {service}: pip install 'maggy[{service}]'")
+    service, name = service_named("logger", "logger", value, _SERVICES)
     if service == "wandb":
         return partial(WandbLogger.begin, _STUDY, name or _PROJECT)
     active = None if name or service not in sys.modules else sys.modules[service].active_run()  # of this thread

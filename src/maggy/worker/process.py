@@ -44,6 +44,7 @@ from maggy.wire.messages import (
 from maggy.worker.checkpoints import Checkpoints
 from maggy.worker.gang import WorkerGang
 from maggy.worker.jobs import Jobs
+from maggy.worker.logdir import LogDir
 from maggy.worker.reporter import Flusher, Reporter, sendable
 from maggy.worker.running import made_known
 from maggy.worker.streams import captured, captured_in_thread
@@ -179,6 +180,7 @@ class Worker:
             attempt=order.attempt,
             judge_every=order.judge_every,
             checkpoints=checkpoints,
+            logdir=LogDir(self._probe, trial=order.trial, gang=self._gang),
             full=lambda: self._link.full,
             on_stop=self._jobs.cancel if self._jobs is not None else lambda: None,
         )

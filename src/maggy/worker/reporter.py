@@ -24,6 +24,7 @@ from maggy.errors import (
 from maggy.wire.messages import CheckpointSaved, Log, Metrics, ToDriver
 from maggy.worker.checkpoints import Checkpoints
 from maggy.worker.interruption import Interruption
+from maggy.worker.logdir import LogDir
 
 _T = TypeVar("_T")
 
@@ -56,9 +57,10 @@ class Reporter:
         judge_every: int = 0,
         full: Callable[[], bool] = lambda: False,
         checkpoints: Checkpoints | None = None,
+        logdir: LogDir | None = None,
         on_stop: Callable[[], None] = lambda: None,
     ) -> None:
-        self._checkpoints = checkpoints or Checkpoints()
+        self._checkpoints, self._logdir = checkpoints or Checkpoints(), logdir or LogDir()
         self._send, self._trial, self._attempt, self._judge_every = send, trial, attempt, judge_every
         self._on_stop = on_stop  # called as soon as it is known that the trial is to stop, from any thread
         self._full = full  # whether the driver takes nothing at present
@@ -102,6 +104,11 @@ class Reporter:
     def last_step(self) -> int:
         """Step of the last broadcast; before it that of the checkpoint that was loaded, or -1."""
         return self._step if self._step >= 0 else self._loaded_step
+
+    @property
+    def logdir(self) -> str:
+        """The trial's own folder for event files of TensorBoard, see `maggy.tensorboard.logdir`."""
+        return self._logdir.path()
 
     @property
     def preempted(self) -> bool:
@@ -227,6 +234,10 @@ class Reporter:
 
     def end(self) -> None:
         """The trial is over: send what is left. What it has left running is stopped at its next broadcast."""
+        try:
+            self._logdir.end()
+        except Exception as error:  # each file system has errors of its own; none takes a result away
+            self.log(f"[maggy: event files for TensorBoard could not be copied: {type(error).__name__}: {error}]")
         self.flush()
         self._hold()
         self._ended = self._stop = True
