@@ -70,7 +70,15 @@ def test_a_first_time_user_tunes_a_function_sees_trials_stopped_early_and_looks_
     assert result["best_val"] == best_val and result["early_stopped"] > 0
     assert "epoch 0 error" in (folder / "trials" / str(result["best_id"]) / "output.log").read_text()
 
-    # Looked at from the terminal: what was decided can be made again from the journal, and is the same.
+    # Looked at from the terminal: which experiments there are, how this one went, what its best trial printed.
+    [mine] = json.loads(python("-m", "maggy", "list", "--json", cwd=tmp_path).stdout)
+    assert (mine["name"], mine["state"], mine["ended"]) == ("mine", "complete", 24)
+    assert f"{result['early_stopped']} stopped" in python("-m", "maggy", "show", str(folder), cwd=tmp_path).stdout
+    best = json.loads(python("-m", "maggy", "best", str(folder), "--json", cwd=tmp_path).stdout)
+    assert best["metric"] == best_val
+    assert "epoch 14 error" in python("-m", "maggy", "logs", str(folder), str(best["trial"]), cwd=tmp_path).stdout
+
+    # What was decided can be made again from the journal, and is the same.
     assert "no difference" in python("-m", "maggy", "replay", str(folder), cwd=tmp_path).stdout
 
     # A second search does not touch the first.
