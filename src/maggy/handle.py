@@ -59,8 +59,8 @@ class Run:
     def status(self) -> dict[str, Any]:
         """Where it stands: `state` ("starting", "running", "complete", "interrupted" or "failed"), the counts
         `num_trials ended running finished stopped failed workers`, `best`, `best_trial`, `best_config`, `utilisation`,
-        `time_left_s` with its bounds, `last_reason`, `experiment_dir`. What is not known yet is None or missing."""
-        status = {"state": "starting", **self._standing.status(), "experiment_dir": self.experiment_dir}
+        `time_left_s` with its bounds, `last_reason`, `experiment_dir`. What is not known yet is None."""
+        status = {**self._standing.status(), "experiment_dir": self.experiment_dir}
         if self._error is not None:
             status |= {"state": "failed", "error": f"{type(self._error).__name__}: {self._error}".partition("\n")[0]}
         return status

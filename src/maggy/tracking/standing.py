@@ -27,6 +27,8 @@ class Standing(Tracker):
             self._tally.add(record)
 
     def status(self) -> dict[str, Any]:
-        """See `Tally.status`; empty before the experiment has begun."""
+        """See `Tally.status`; the state is "starting" before the experiment has begun."""
         with self._lock:
-            return {} if self._tally is None else self._tally.status(time.time())
+            if self._tally is None:
+                return {**Tally("max", 0).status(time.time()), "state": "starting"}
+            return self._tally.status(time.time())
