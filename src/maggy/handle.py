@@ -85,14 +85,14 @@ class Run:
 
     def __repr__(self) -> str:
         status = self.status()
-        said = f", {_counts(status)}" if "ended" in status else ""
+        said = f", {_counts(status)}" if status["num_trials"] else ""
         return f"<Run: {status['state']}{said}, {self.experiment_dir}>"
 
     def _repr_html_(self) -> str:
         """Where it stands, as the last expression of a notebook's cell."""
         status = self.status()
         shown = {"state": status["state"], "error": status.get("error")}
-        if "ended" in status:
+        if status["num_trials"]:
             shown["trials"] = _counts(status)
         if status.get("best") is not None:
             config = show_params(status["best_config"] or {})
