@@ -63,7 +63,7 @@ def repeat(tmp_path, engine, times):
         run(tmp_path, number, engine)
     after = held()
     left = {what: list((Counter(after[what]) - Counter(before[what])).elements()) for what in before}
-    assert left == dict.fromkeys(before, [])  # what another test has left may end meanwhile
+    assert left == {what: [] for what in before}  # what another test has left may end meanwhile
     return memory, resident_mib()
 
 
