@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
 import threading
 from collections import deque
 from pathlib import Path
@@ -124,6 +126,30 @@ def test_ctrl_c_leaves_out_what_is_left_and_keeps_the_result():
     assert len(slow.seen) <= 1
 
 
+def test_a_ctrl_c_while_it_waits_leaves_out_what_is_left():
+    slow, said = Slow(), []
+
+    def say(line):
+        said.append(line)
+        if "Ctrl-C" in line:  # from another thread, so that it comes while this one waits
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with Trackings([Tracking(slow, ABOUT, records(8), say)], say):
+        pass
+    assert said[-1] == "Slow: 7 records left out" and slow.left_at
+
+
+def test_a_tracker_that_fails_does_not_tell_a_password():
+    class Refused(Notes):
+        def begin(self, about):
+            raise OSError("http://bob:s3cret@h/ does not answer")
+
+    said = []
+    with Trackings([Tracking(Refused(), ABOUT, records(1), said.append)], said.append):
+        pass
+    assert said == ["Refused failed and tracks nothing from here on: OSError: http://h/ does not answer"]
+
+
 # --- one interface for all services
 
 
@@ -212,6 +238,15 @@ def test_what_was_written_before_is_not_written_again():
     assert min(of_trial) == 15.0
     again = written(*PROMOTED, known=5, new=True)  # the service knows nothing of it: somebody has changed it
     assert min(note[1] for note in again if note[0] == "trial 0") == 12.0
+
+
+def test_the_commit_that_is_run_is_written_down():
+    log: list = []
+    about = About.of("/nowhere", RAW | {"git": {"commit": "abc", "changed": False}})
+    runs = ExperimentRuns(about, lambda: Kept(log))
+    runs.begin(about)
+    runs.see(Record(0, 10.0, PROMOTED[0]))
+    assert log[1][3]["maggy.git_commit"] == "abc"
 
 
 def test_a_report_of_an_attempt_that_was_lost_changes_nothing():

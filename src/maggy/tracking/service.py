@@ -17,6 +17,7 @@ from maggy.journal import ExperimentFolder
 from maggy.journal.follower import Follower
 from maggy.tracking.apart import Begin, Word
 from maggy.tracking.experiment_runs import ExperimentRuns, final_name
+from maggy.tracking.words import without_secrets
 
 _T = TypeVar("_T")
 
@@ -65,7 +66,7 @@ class Patience:
             try:
                 return write()
             except Exception as error:  # a client raises whatever its libraries do
-                shown = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+                shown = without_secrets(f"{type(error).__name__}: {error}".partition("\n")[0])[:300]
                 if self._refuses(error):
                     self.refused += 1
                     if self.refused == 1:
@@ -191,7 +192,7 @@ class Service:
 
     def _tell(self, *, written: int = -1, say: str = "") -> None:
         try:
-            self._channel.write(msgspec.json.encode(Word(written, say)) + b"\n")
+            self._channel.write(msgspec.json.encode(Word(written, without_secrets(say))) + b"\n")
             self._channel.flush()
         except OSError:
             pass  # the driver is gone
