@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections import deque
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ class Notes(Tracker):
 
 
 def test_names_and_trackers_may_be_mixed(monkeypatch):
-    monkeypatch.setattr("maggy.tracking.names.find_spec", lambda name: True)
+    monkeypatch.setattr("maggy.tracking.names.find_spec", lambda name: ModuleSpec(name, None, origin="here"))
     notes = Notes()
     mixed = to_trackers(["tensorboard", notes, "mlflow:houses"])
     assert [getattr(tracker, "name", "") for tracker in mixed] == ["tensorboard", "", "mlflow"]
@@ -53,7 +54,7 @@ def test_names_and_trackers_may_be_mixed(monkeypatch):
 )
 def test_what_is_no_tracker_is_said_before_anything_starts(track, error, says, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("maggy.tracking.names.find_spec", lambda name: True)
+    monkeypatch.setattr("maggy.tracking.names.find_spec", lambda name: ModuleSpec(name, None, origin="here"))
     with pytest.raises(error) as raised:
         lagom(lambda: 1.0, track=track)
     assert says in str(raised.value)
@@ -66,6 +67,15 @@ def test_a_service_that_is_not_installed_is_said_before_anything_starts(monkeypa
     with pytest.raises(ConfigError, match=r"track='mlflow' needs mlflow: pip install 'maggy\[mlflow\]'"):
         lagom(lambda: 1.0, track="mlflow")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_the_name_of_a_service_is_not_taken_for_its_package(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("maggy.tracking.names._SERVICES", ("a_service",))
+    (tmp_path / "a_service").mkdir()
+    with pytest.raises(ConfigError, match="needs a_service"):
+        lagom(lambda: 1.0, track="a_service")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mlflow") is not None, reason="it works here")
