@@ -473,3 +473,23 @@ def test_the_events_of_a_users_own_writer_are_beside_them(tensorboard, tmp_path)
         assert "final_loss" in tags[f"trials/{trial.trial_id}"]
         seen = ask(f"plugin/scalars/scalars?run=trials%2F{trial.trial_id}%2Ftensorboard%2Ftrain&tag=gradient")
         assert [(step, value) for _, step, value in seen] == [(7, pytest.approx(trial.params["lr"]))]
+
+
+def test_values_of_several_kinds_can_be_chosen_in_the_hparams_tab(tensorboard, tmp_path):
+    space = Searchspace(rate=("DISCRETE", [1, 2.5]), size=("CATEGORICAL", [None, 32, 0.5]))
+    config = HyperparameterOptConfig(4, "randomsearch", space, experiment_dir=tmp_path / "experiment")
+    result = lagom(lambda rate, size: rate, config, engine="inline", track="tensorboard", verbose=0)
+    ask = tensorboard(result.experiment_dir)
+
+    def chosen():
+        about = ask("plugin/hparams/experiment", experimentName="")
+        columns = [
+            {"hparam": info["name"], "filterDiscrete": info["domainDiscrete"]} for info in about.get("hparamInfos", [])
+        ]
+        wanted = {"allowedStatuses": ["STATUS_SUCCESS"], "startIndex": 0, "sliceSize": 10, "colParams": columns}
+        groups = ask("plugin/hparams/session_groups", experimentName="", **wanted).get("sessionGroups", [])
+        return {group["name"]: group["hparams"] for group in groups} if columns else {}
+
+    seen = until(chosen, lambda seen: len(seen) == 4)
+    told = sorted((values["rate"], values["size"]) for values in seen.values())
+    assert told == sorted((float(trial.params["rate"]), str(trial.params["size"])) for trial in result.trials)
