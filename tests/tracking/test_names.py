@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections import deque
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -147,6 +148,31 @@ def test_a_ctrl_c_while_it_waits_leaves_out_what_is_left():
     with Trackings([Tracking(slow, ABOUT, records(8), say)], say):
         pass
     assert said[-1] == "Slow: 7 records left out" and slow.left_at
+
+
+def test_nothing_is_said_of_what_is_left_where_nothing_is_to_be_said(monkeypatch, capfd, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("maggy.tracking.tracker._SAY_AFTER_S", 0.0)
+
+    class LateEnd(Notes):
+        def end(self):
+            threading.Event().wait(0.3)
+
+    lagom(lambda: 1.0, BaseConfig(experiment_dir="e"), engine="inline", track=LateEnd(), verbose=0)
+    assert capfd.readouterr() == ("", "")
+    lagom(lambda: 1.0, BaseConfig(experiment_dir="f"), engine="inline", track=LateEnd(), verbose=1)
+    assert "LateEnd: its last words to write" in capfd.readouterr().err
+
+
+def test_a_tracker_that_takes_no_attributes_costs_the_experiment_nothing():
+    @dataclass(frozen=True)
+    class Frozen(Notes):
+        x: int = 1
+
+    said = []
+    with Trackings([Tracking(Frozen(), ABOUT, records(1), said.append)], said.append):
+        pass
+    assert "Frozen failed and tracks nothing from here on" in said[0]
 
 
 def test_a_tracker_that_fails_does_not_tell_a_password():

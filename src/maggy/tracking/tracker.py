@@ -78,7 +78,6 @@ class Tracking:
 
     def __init__(self, tracker: Tracker, about: About, feed: deque[Record], say: Callable[[str], None]) -> None:
         self._tracker, self._about, self._feed, self._say = tracker, about, feed, say
-        tracker.say = say
         self._over = threading.Event()
         self._given_up = False
         self._done = threading.Event()  # a thread that is joined counts as ended when Ctrl-C comes, before Python 3.13
@@ -118,6 +117,7 @@ class Tracking:
     def _track(self) -> None:
         works = True
         try:
+            self._tracker.say = self._say
             self._tracker.begin(self._about)
             over = False
             while not over:
