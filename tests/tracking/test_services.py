@@ -177,6 +177,16 @@ def test_an_experiment_in_a_store_of_this_machine(client, tmp_path):
     check_everything_is_there(at_store, result, "local")
 
 
+def test_a_run_that_the_program_itself_belongs_to_is_left_alone(client, tmp_path, monkeypatch):
+    at_store = client(f"sqlite:///{tmp_path}/mlflow.db")
+    own = at_store.create_run(at_store.create_experiment("project"), run_name="program").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", own)  # as `mlflow run` sets it
+    experiment(tmp_path / "experiment", "mlflow:local", trials=1)
+    run = at_store.get_run(own)
+    assert (run.info.run_name, run.info.status) == ("program", "RUNNING")
+    assert not [tag for tag in run.data.tags if tag.startswith("maggy.")]
+
+
 def test_more_points_than_a_batch_holds(client, tmp_path):
     at_store = client(f"sqlite:///{tmp_path}/mlflow.db")
 

@@ -213,6 +213,7 @@ def main() -> None:
     os.nice(_NICENESS)
     for name, value in (("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"), ("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")):
         os.environ.setdefault(name, value)  # its own patience is no use beside ours
+    os.environ.pop("MLFLOW_RUN_ID", None)  # a run of the user's own program, which is not ours to go on with
     code = Service(sys.stdin.buffer, channel).run()
     os._exit(code) if code else sys.exit(0)
 
