@@ -483,7 +483,7 @@ class _Experiment:
             if self._verbose:
                 progress = stack.enter_context(Progress(scene, _fed(journal), trackings, folder.local))
                 self._say = progress.say
-            stack.enter_context(Trackings(trackings, lambda line: self._say(line)))
+            stack.enter_context(Trackings(trackings, self._say if self._verbose else lambda line: None))
             self.shown.set()
             yield self._say
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
 import threading
 from collections import deque
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -33,7 +37,7 @@ class Notes(Tracker):
 
 
 def test_names_and_trackers_may_be_mixed(monkeypatch):
-    monkeypatch.setattr("maggy.tracking.names.find_spec", lambda name: True)
+    monkeypatch.setattr("maggy.tracking.names.find_spec", lambda name: ModuleSpec(name, None, origin="here"))
     notes = Notes()
     mixed = to_trackers(["tensorboard", notes, "mlflow:houses"])
     assert [getattr(tracker, "name", "") for tracker in mixed] == ["tensorboard", "", "mlflow"]
@@ -51,7 +55,7 @@ def test_names_and_trackers_may_be_mixed(monkeypatch):
 )
 def test_what_is_no_tracker_is_said_before_anything_starts(track, error, says, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("maggy.tracking.names.find_spec", lambda name: True)
+    monkeypatch.setattr("maggy.tracking.names.find_spec", lambda name: ModuleSpec(name, None, origin="here"))
     with pytest.raises(error) as raised:
         lagom(lambda: 1.0, track=track)
     assert says in str(raised.value)
@@ -64,6 +68,15 @@ def test_a_service_that_is_not_installed_is_said_before_anything_starts(monkeypa
     with pytest.raises(ConfigError, match=r"track='mlflow' needs mlflow: pip install 'maggy\[mlflow\]'"):
         lagom(lambda: 1.0, track="mlflow")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_the_name_of_a_service_is_not_taken_for_its_package(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("maggy.tracking.names._SERVICES", ("a_service",))
+    (tmp_path / "a_service").mkdir()
+    with pytest.raises(ConfigError, match="needs a_service"):
+        lagom(lambda: 1.0, track="a_service")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mlflow") is not None, reason="it works here")
@@ -122,6 +135,55 @@ def test_ctrl_c_leaves_out_what_is_left_and_keeps_the_result():
         pass
     assert said[-1] == "Slow: 7 records left out" and slow.left_at
     assert len(slow.seen) <= 1
+
+
+def test_a_ctrl_c_while_it_waits_leaves_out_what_is_left():
+    slow, said = Slow(), []
+
+    def say(line):
+        said.append(line)
+        if "Ctrl-C" in line:  # from another thread, so that it comes while this one waits
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    with Trackings([Tracking(slow, ABOUT, records(8), say)], say):
+        pass
+    assert said[-1] == "Slow: 7 records left out" and slow.left_at
+
+
+def test_nothing_is_said_of_what_is_left_where_nothing_is_to_be_said(monkeypatch, capfd, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("maggy.tracking.tracker._SAY_AFTER_S", 0.0)
+
+    class LateEnd(Notes):
+        def end(self):
+            threading.Event().wait(0.3)
+
+    lagom(lambda: 1.0, BaseConfig(experiment_dir="e"), engine="inline", track=LateEnd(), verbose=0)
+    assert capfd.readouterr() == ("", "")
+    lagom(lambda: 1.0, BaseConfig(experiment_dir="f"), engine="inline", track=LateEnd(), verbose=1)
+    assert "LateEnd: its last words to write" in capfd.readouterr().err
+
+
+def test_a_tracker_that_takes_no_attributes_costs_the_experiment_nothing():
+    @dataclass(frozen=True)
+    class Frozen(Notes):
+        x: int = 1
+
+    said = []
+    with Trackings([Tracking(Frozen(), ABOUT, records(1), said.append)], said.append):
+        pass
+    assert "Frozen failed and tracks nothing from here on" in said[0]
+
+
+def test_a_tracker_that_fails_does_not_tell_a_password():
+    class Refused(Notes):
+        def begin(self, about):
+            raise OSError("http://bob:s3cret@h/ does not answer")
+
+    said = []
+    with Trackings([Tracking(Refused(), ABOUT, records(1), said.append)], said.append):
+        pass
+    assert said == ["Refused failed and tracks nothing from here on: OSError: http://h/ does not answer"]
 
 
 # --- one interface for all services
@@ -212,6 +274,15 @@ def test_what_was_written_before_is_not_written_again():
     assert min(of_trial) == 15.0
     again = written(*PROMOTED, known=5, new=True)  # the service knows nothing of it: somebody has changed it
     assert min(note[1] for note in again if note[0] == "trial 0") == 12.0
+
+
+def test_the_commit_that_is_run_is_written_down():
+    log: list = []
+    about = About.of("/nowhere", RAW | {"git": {"commit": "abc", "changed": False}})
+    runs = ExperimentRuns(about, lambda: Kept(log))
+    runs.begin(about)
+    runs.see(Record(0, 10.0, PROMOTED[0]))
+    assert log[1][3]["maggy.git_commit"] == "abc"
 
 
 def test_a_report_of_an_attempt_that_was_lost_changes_nothing():

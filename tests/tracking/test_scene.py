@@ -80,3 +80,14 @@ def test_what_failed_last_and_what_was_stopped():
     )
     assert seen.failure == "trial 0: KeyError: 'x'"
     assert [line.state for line in seen.lines.values()] == ["failed", "stopped"]
+
+
+def test_what_trackers_need_afterwards_is_no_part_of_how_long_it_took(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("maggy.tracking.scene.time.monotonic", lambda: now)
+    seen = Scene(about(3))
+    now = 104.0
+    for record in records(Joined(0), Suggested(ask=0, trial=0), Finished(0)):
+        seen.add(record)
+    now = 190.0
+    assert seen.took().startswith("4.0 s, ")

@@ -177,6 +177,16 @@ def test_an_experiment_in_a_store_of_this_machine(client, tmp_path):
     check_everything_is_there(at_store, result, "local")
 
 
+def test_a_run_that_the_program_itself_belongs_to_is_left_alone(client, tmp_path, monkeypatch):
+    at_store = client(f"sqlite:///{tmp_path}/mlflow.db")
+    own = at_store.create_run(at_store.create_experiment("project"), run_name="program").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", own)  # as `mlflow run` sets it
+    experiment(tmp_path / "experiment", "mlflow:local", trials=1)
+    run = at_store.get_run(own)
+    assert (run.info.run_name, run.info.status) == ("program", "RUNNING")
+    assert not [tag for tag in run.data.tags if tag.startswith("maggy.")]
+
+
 def test_more_points_than_a_batch_holds(client, tmp_path):
     at_store = client(f"sqlite:///{tmp_path}/mlflow.db")
 
@@ -473,3 +483,23 @@ def test_the_events_of_a_users_own_writer_are_beside_them(tensorboard, tmp_path)
         assert "final_loss" in tags[f"trials/{trial.trial_id}"]
         seen = ask(f"plugin/scalars/scalars?run=trials%2F{trial.trial_id}%2Ftensorboard%2Ftrain&tag=gradient")
         assert [(step, value) for _, step, value in seen] == [(7, pytest.approx(trial.params["lr"]))]
+
+
+def test_values_of_several_kinds_can_be_chosen_in_the_hparams_tab(tensorboard, tmp_path):
+    space = Searchspace(rate=("DISCRETE", [1, 2.5]), size=("CATEGORICAL", [None, 32, 0.5]))
+    config = HyperparameterOptConfig(4, "randomsearch", space, experiment_dir=tmp_path / "experiment")
+    result = lagom(lambda rate, size: rate, config, engine="inline", track="tensorboard", verbose=0)
+    ask = tensorboard(result.experiment_dir)
+
+    def chosen():
+        about = ask("plugin/hparams/experiment", experimentName="")
+        columns = [
+            {"hparam": info["name"], "filterDiscrete": info["domainDiscrete"]} for info in about.get("hparamInfos", [])
+        ]
+        wanted = {"allowedStatuses": ["STATUS_SUCCESS"], "startIndex": 0, "sliceSize": 10, "colParams": columns}
+        groups = ask("plugin/hparams/session_groups", experimentName="", **wanted).get("sessionGroups", [])
+        return {group["name"]: group["hparams"] for group in groups} if columns else {}
+
+    seen = until(chosen, lambda seen: len(seen) == 4)
+    told = sorted((values["rate"], values["size"]) for values in seen.values())
+    assert told == sorted((float(trial.params["rate"]), str(trial.params["size"])) for trial in result.trials)

@@ -3,7 +3,7 @@
 import pytest
 
 from maggy.chronicle import TimeLeft
-from maggy.tracking.words import clock, duration, one_line, show_left, show_params, spark
+from maggy.tracking.words import clock, duration, one_line, show_left, show_params, spark, without_secrets
 
 
 def test_a_configuration_on_one_line():
@@ -53,3 +53,16 @@ def test_a_course_as_blocks_has_the_newest_values():
     assert spark([0, 1, 2, 3], 8) == "▁▃▆█"
     assert spark([9, 9, 0, 7], 2) == "▁█"
     assert spark([5, 5], 8) == "▁▁" and spark([], 8) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("API request to http://bob:s3cret@h:9/api failed", "API request to http://h:9/api failed"),
+        ("unsupported URI 'bob:s3cret@h' for it", "unsupported URI 'h' for it"),
+        ("postgresql+psycopg://bob:s3@cret@h/db", "postgresql+psycopg://h/db"),
+        ("https://t0ken@h/, ask me@h.org: soon", "https://h/, ask me@h.org: soon"),
+    ],
+)
+def test_who_goes_in_at_an_address_is_not_shown(text, shown):
+    assert without_secrets(text) == shown

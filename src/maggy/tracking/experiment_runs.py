@@ -89,7 +89,7 @@ class ExperimentRuns(TrialRuns):
             "seed": about.seed,
             "engine": about.engine,
             "function": raw.get("function"),
-            "git_commit": raw.get("git_commit"),
+            "git_commit": (raw.get("git") or {}).get("commit"),
             "searchspace": None if about.space is None else json.dumps(about.space),
             "versions": raw.get("versions"),
         }

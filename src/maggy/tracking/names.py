@@ -36,7 +36,8 @@ def service_named(argument: str, kind: str, value: str, known: Sequence[str]) ->
     service, _, place = value.partition(":")
     if service not in known:
         raise UnknownNameError(kind, value, known)
-    if find_spec(service) is None:
+    spec = find_spec(service)
+    if spec is None or spec.origin is None:  # a folder of that name, e.g. what wandb has written, is no package
         raise ConfigError(f"{argument}={value!r} needs {service}: pip install 'maggy[{service}]'")
     return service, place
 

@@ -52,7 +52,8 @@ class Progress:
         self._scene, self._feed, self._others, self._folder = scene, feed, others, folder
         self._over = threading.Event()
         self._failed = False
-        self._thread = threading.Thread(target=self._show, name="maggy-progress", daemon=True)
+        self._done = threading.Event()  # a thread that is joined counts as ended when Ctrl-C comes, before Python 3.13
+        self._thread = threading.Thread(target=self._run, name="maggy-progress", daemon=True)
 
     def __enter__(self) -> Progress:
         self._view = view_for(self._folder)
@@ -64,14 +65,20 @@ class Progress:
         self._failed = error is not None
         self._over.set()
         try:
-            self._thread.join()
+            self._done.wait()
         except KeyboardInterrupt:
-            self._thread.join(_CLEAN_S)
+            self._done.wait(_CLEAN_S)
             raise
 
     def say(self, line: str) -> None:
         """Print a line above what is shown; from any thread."""
         self._view.say(line)
+
+    def _run(self) -> None:
+        try:
+            self._show()
+        finally:
+            self._done.set()
 
     def _show(self) -> None:
         """An error in here must not cost the experiment anything: it is said, and nothing is drawn any more."""

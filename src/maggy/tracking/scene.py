@@ -99,7 +99,7 @@ class Scene:
         self._leaders: list[int] = []
         self._recent: list[int] = []
         self._began = time.monotonic()
-        self._last_t = 0.0
+        self._last_t = self._last_s = 0.0
 
     @property
     def elapsed_s(self) -> float:
@@ -112,14 +112,14 @@ class Scene:
         return self.lines[max(self.lines)] if self.lines else None
 
     def took(self) -> str:
-        """How long it took and who worked, in words."""
+        """How long it took until its last event, and who worked, in words."""
         people = crew(self.tally, self._last_t)
-        return ", ".join(filter(None, (duration(self.elapsed_s), people)))
+        return ", ".join(filter(None, (duration(self._last_s), people)))
 
     def add(self, record: Record) -> None:
         """Take in the next record."""
         event, brain = record.event, self.tally.brain
-        self._last_t = record.t
+        self._last_t, self._last_s = record.t, self.elapsed_s
         match event:
             case ev.Suggested() | ev.Promoted():
                 line = self.lines.setdefault(event.trial, Line(event.trial))

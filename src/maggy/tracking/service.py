@@ -17,6 +17,7 @@ from maggy.journal import ExperimentFolder
 from maggy.journal.follower import Follower
 from maggy.tracking.apart import Begin, Word
 from maggy.tracking.experiment_runs import ExperimentRuns, final_name
+from maggy.tracking.words import without_secrets
 
 _T = TypeVar("_T")
 
@@ -65,7 +66,7 @@ class Patience:
             try:
                 return write()
             except Exception as error:  # a client raises whatever its libraries do
-                shown = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+                shown = without_secrets(f"{type(error).__name__}: {error}".partition("\n")[0])[:300]
                 if self._refuses(error):
                     self.refused += 1
                     if self.refused == 1:
@@ -191,7 +192,7 @@ class Service:
 
     def _tell(self, *, written: int = -1, say: str = "") -> None:
         try:
-            self._channel.write(msgspec.json.encode(Word(written, say)) + b"\n")
+            self._channel.write(msgspec.json.encode(Word(written, without_secrets(say))) + b"\n")
             self._channel.flush()
         except OSError:
             pass  # the driver is gone
@@ -212,6 +213,7 @@ def main() -> None:
     os.nice(_NICENESS)
     for name, value in (("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"), ("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")):
         os.environ.setdefault(name, value)  # its own patience is no use beside ours
+    os.environ.pop("MLFLOW_RUN_ID", None)  # a run of the user's own program, which is not ours to go on with
     code = Service(sys.stdin.buffer, channel).run()
     os._exit(code) if code else sys.exit(0)
 

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ _files = itertools.count()
 class TensorBoardLogger(MetricLogger):
     """A run of TensorBoard: a folder with a file of events, which is open only while something is written.
 
-    folder  which is made when the first events are written
+    folder   which is made when the first events are written
+    as_text  hyperparameters whose values are of several kinds: the HParams tab can choose among texts then
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, as_text: Collection[str] = ()) -> None:
         super().__init__()
-        self.folder = folder
+        self.folder, self._as_text = folder, as_text
         self._file: Path | None = None
         self._events: list[bytes] = []
         self._size = 0
@@ -44,11 +45,13 @@ class TensorBoardLogger(MetricLogger):
         """
         from tensorboard.plugins.hparams import summary_v2 as hp
 
-        logger = cls(folder)
+        parameters = {} if space is None else _parameters(space)
+        logger = cls(folder, frozenset(name for name, parameter in parameters.items() if _is_mixed(parameter)))
         logger.at = started
         if space is not None:  # else TensorBoard finds the names by itself
             shown = [hp.Metric(tag, display_name=name) for tag, name in metrics.items()]
-            logger._add(hp.hparams_config_pb(hparams=_hparams(space), metrics=shown, time_created_secs=started))
+            hparams = [hp.HParam(name, _domain(parameter)) for name, parameter in parameters.items()]
+            logger._add(hp.hparams_config_pb(hparams=hparams, metrics=shown, time_created_secs=started))
             logger.flush()
         return logger
 
@@ -58,12 +61,13 @@ class TensorBoardLogger(MetricLogger):
         return TensorBoardLogger(self.folder / (name or self.unique_id))
 
     def create_trial(self, trial: int, name: str) -> TensorBoardLogger:
-        return TensorBoardLogger(self.folder / "trials" / str(trial))
+        return TensorBoardLogger(self.folder / "trials" / str(trial), self._as_text)
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         from tensorboard.plugins.hparams import summary_v2 as hp
 
-        values = {name: _value(value) for name, value in flat(params).items()}
+        known = flat(params)
+        values = {name: str(value) if name in self._as_text else _value(value) for name, value in known.items()}
         self._add(hp.hparams_pb(values, trial_id=self.folder.name, start_time_secs=self._now()))
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -134,12 +138,17 @@ def _value(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def _hparams(space: Mapping[str, Any]) -> list[Any]:
-    """The hyperparameters, with their intervals or values."""
-    from tensorboard.plugins.hparams import summary_v2 as hp
-
+def _parameters(space: Mapping[str, Any]) -> Mapping[str, Parameter]:
     known = Space.from_json(json.dumps(space)) if "branches" in space else Searchspace(**space)
-    return [hp.HParam(name, _domain(parameter)) for name, parameter in known.parameters.items()]
+    return known.parameters
+
+
+def _is_mixed(parameter: Parameter) -> bool:
+    """Whether it has values that the HParams plugin cannot list as they are."""
+    if isinstance(parameter, Integer | Double | Normal):
+        return False
+    kinds = {type(_value(value)) for value in parameter.values}
+    return len(kinds) > 1 and kinds != {int, float}
 
 
 def _domain(parameter: Parameter) -> Any:
@@ -152,6 +161,7 @@ def _domain(parameter: Parameter) -> Any:
             return hp.RealInterval(*parameter.values)
         case Normal():
             return hp.RealInterval()
+    if _is_mixed(parameter):
+        return hp.Discrete(sorted(map(str, parameter.values)))
     values = [_value(value) for value in parameter.values]
-    kinds = {type(value) for value in values}
-    return hp.Discrete(values if len(kinds) == 1 else sorted(map(str, values)))
+    return hp.Discrete([float(value) for value in values] if float in map(type, values) else values)

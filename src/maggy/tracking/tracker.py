@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from maggy.chronicle import About
 from maggy.journal import Record
+from maggy.tracking.words import without_secrets
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -77,10 +78,10 @@ class Tracking:
 
     def __init__(self, tracker: Tracker, about: About, feed: deque[Record], say: Callable[[str], None]) -> None:
         self._tracker, self._about, self._feed, self._say = tracker, about, feed, say
-        tracker.say = say
         self._over = threading.Event()
         self._given_up = False
-        self._thread = threading.Thread(target=self._track, name="maggy-tracker", daemon=True)
+        self._done = threading.Event()  # a thread that is joined counts as ended when Ctrl-C comes, before Python 3.13
+        self._thread = threading.Thread(target=self._run, name="maggy-tracker", daemon=True)
 
     @property
     def name(self) -> str:
@@ -100,17 +101,23 @@ class Tracking:
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for the tracker to have dealt with everything; returns whether it has."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        return self._done.wait(timeout_s)
 
     def give_up(self) -> None:
         """Leave what is left."""
         self._given_up = True
         self._tracker.give_up()
 
+    def _run(self) -> None:
+        try:
+            self._track()
+        finally:
+            self._done.set()
+
     def _track(self) -> None:
         works = True
         try:
+            self._tracker.say = self._say
             self._tracker.begin(self._about)
             over = False
             while not over:
@@ -139,7 +146,8 @@ class Tracking:
     def _failed(self, error: Exception) -> None:
         self._feed.clear()
         if not self._given_up:
-            self._say(f"{self.name} failed and tracks nothing from here on: {type(error).__name__}: {error}")
+            shown = without_secrets(f"{type(error).__name__}: {error}")  # it may name a service's address
+            self._say(f"{self.name} failed and tracks nothing from here on: {shown}")
 
 
 class Trackings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from math import ceil, floor
 from typing import Any
@@ -15,9 +16,18 @@ NOTABLE = {TrialState.STOPPED: "stopped early", TrialState.FAILED: "failed", Tri
 _UNITS = ((2 * 86400, 86400, "days"), (5400, 3600, "h"), (90, 60, "min"), (0, 1, "s"))  # from, seconds, name
 
 
+# Before the @ of an address, and `user:password@` where a scheme is missing.
+_WHO = re.compile(r"(?<=//)[^/\s]*@|(?<![^\s/'\"])[^\s/'\":]+:[^\s/'\"]+@")
+
+
 def one_line(text: Any) -> str:
     """Text without line feeds, tabs and whatever else could move a cursor."""
     return "".join(char if char.isprintable() else " " for char in " ".join(str(text).split()))
+
+
+def without_secrets(text: str) -> str:
+    """Text in which no address says who goes in there, and with what password or token."""
+    return _WHO.sub("", text)
 
 
 def show_params(params: Mapping[str, Any]) -> str:
