@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -51,6 +52,23 @@ def test_a_driver_that_was_killed_is_not_alive(tmp_path):
         process.kill()
         process.wait()
     assert driver_alive(ExperimentFolder.open(tmp_path / "run")) is False
+
+
+def test_a_driver_that_was_killed_and_not_yet_waited_for_is_not_alive(tmp_path):
+    with driver(tmp_path / "run", "create", 1) as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        os.kill(process.pid, 0)  # its number is taken as long as nobody has waited for it
+        assert driver_alive(ExperimentFolder.open(tmp_path / "run")) is False
+
+
+def test_a_later_process_with_the_number_of_the_driver_is_not_the_driver(tmp_path):
+    folder = begin(tmp_path / "run")
+    lock = tmp_path / "run" / ".lock"
+    owner = json.loads(lock.read_text())
+    lock.write_text(json.dumps({**owner, "since": owner["since"] - 1e6}))
+    assert driver_alive(ExperimentFolder.open(tmp_path / "run")) is False
+    folder.close()
 
 
 def test_a_driver_on_another_machine_cannot_be_known(tmp_path):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
@@ -17,6 +19,7 @@ import msgspec
 from maggy.journal.folder import ExperimentFolder
 
 _LOOK_S, _LOOK_REMOTE_S = 1.0, 5.0
+_CLOCK_S = 10.0  # so much the clock may have been set since a driver began
 _FOLDER = "control"
 
 
@@ -46,20 +49,32 @@ def driver_alive(folder: ExperimentFolder) -> bool | None:
     """Whether the driver of an experiment runs; None if that cannot be known from this machine."""
     try:
         owner = msgspec.json.decode((folder.local / ".lock").read_bytes())
-        pid, host = int(owner["pid"]), str(owner["host"])
+        pid, host, since = int(owner["pid"]), str(owner["host"]), float(owner["since"])
     except FileNotFoundError:  # it is removed at the end; of a folder on a store it lies where the driver runs
         return None if folder.is_remote else False
     except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError):  # it is being written at this moment
         return None
     if host != socket.gethostname():
         return None
+    return _is_alive(pid, since)
+
+
+def _is_alive(pid: int, since: float) -> bool:
+    """Whether a process runs that has run since then: neither one that is dead and not yet waited for, nor a later one
+    that was given its number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # somebody else's
+        pass
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        booted = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.MULTILINE)
+        began = int(fields[18]) / os.sysconf("SC_CLK_TCK") + int(booted[1]) if booted else since
+    except (OSError, ValueError, IndexError):  # not Linux, or it has ended at this moment: the next look tells
         return True
-    return True
+    return state not in "ZX" and began < since + _CLOCK_S
 
 
 class Obeying:
