@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,6 +67,22 @@ def test_a_new_experiment_appears_and_its_new_records_too(root, served):
         file.write(whole[len(whole) // 2 :])
     assert dashboard.wait(later, lambda found: found["ended"] == 40)["state"] == "complete"
     assert dashboard.get(f"{later}/trials")["all"] == 40
+
+
+def test_another_experiment_in_the_place_of_one_that_was_removed_is_shown_instead(root, served):
+    dashboard = served(root)
+    path = f"experiments/{dashboard.only()}"
+    assert dashboard.get(f"{path}/trials")["all"] == 40
+    shutil.rmtree(root / "digits" / "1")
+    write_experiment(root / "digits" / "1", 16, name="anew", seed=8)
+
+    dashboard.wait(path, lambda found: found["name"] == "anew" and found["ended"] == 16)
+    assert dashboard.get(f"{path}/trials")["all"] == 16
+    assert dashboard.get(f"{path}/config")["seed"] == 8
+    dashboard.wait("experiments", lambda found: [each.get("ended") for each in found["experiments"]] == [16])
+
+    shutil.rmtree(root / "digits" / "1")
+    assert "no folder" in dashboard.wait(path, lambda found: found["error"])["error"]
 
 
 def test_the_table_is_sorted_filtered_and_cut_by_the_server(root, served):

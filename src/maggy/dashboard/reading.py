@@ -104,10 +104,8 @@ class Reading(Generic[BookT]):
                 self.last_t = records[-1].t
                 self.version += 1
             self.whole = len(records) < limit
-        except Voided:
-            assert self.about is not None
-            self.book, self.whole = self._begin(self.about), False
-            self.version += 1
+        except Voided:  # also where another experiment has the folder now: all of it is read anew
+            self._start_over()
         except Exception as error:  # each file system has errors of its own; one experiment costs the others nothing
             self.error = str(error) if isinstance(error, MaggyError) else f"{type(error).__name__}: {error}"
             self.version += 1
