@@ -220,10 +220,20 @@ def test_the_link_becomes_a_cookie_and_leaves_the_address(root, served):
     assert headers["referrer-policy"] == "no-referrer" and headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.parametrize("other", ['seen={"a": [1, 2]}', "a[b]=c; d", 'name="2|1:0|10"', "é=1"])
+def test_cookies_of_other_pages_on_this_machine_do_no_harm(root, served, other):
+    dashboard = served(root, token=TOKEN)
+    ours = dashboard.ask(f"/?token={TOKEN}", Authorization="")[2]["set-cookie"].partition(";")[0]
+    assert dashboard.ask("/", Authorization="", Cookie=f"{other}; {ours}")[0] == 200
+    assert dashboard.ask("/", Authorization="", Cookie=f"{ours}; {other}")[0] == 200
+
+
 def test_another_name_for_this_machine_is_refused(root, served):
     dashboard = served(root)
     for host, expected in (
         ("evil.example", 421),
+        ("[::1", 421),
+        ("[::1]", 200),
         (f"localhost:{dashboard.port}", 200),
         (f"127.0.0.1:{dashboard.port}", 200),
     ):
@@ -248,6 +258,7 @@ def test_a_stop_is_asked_for_from_the_page_itself_only_and_of_a_driver_that_is_a
         (403, {"Authorization": "", "Cookie": cookie}),
         (403, {"Authorization": "", "Cookie": cookie, "Origin": "http://evil.example"}),
         (403, {"Authorization": "", "Cookie": cookie, "Origin": "null"}),
+        (403, {"Authorization": "", "Cookie": cookie, "Origin": "http://["}),
         (403, {"Authorization": "", "Origin": here}),
         (415, {"Authorization": "", "Cookie": cookie, "Origin": here, "Content_Type": "text/plain"}),
     ]
