@@ -9,12 +9,14 @@ import subprocess
 import sys
 
 import pytest
-from written import BEGAN, write_experiment
+from written import BEGAN, WORKERS, write_experiment
 
+from maggy.brain.events import WorkerLost
 from maggy.dashboard import Dashboard
 from maggy.errors import ConfigError, ExperimentDirError
 from maggy.journal import ExperimentFolder
 from maggy.journal.lock import Lock
+from maggy.journal.record import Record, to_line
 
 TOKEN = "a-token-for-tests"
 
@@ -135,6 +137,47 @@ def test_a_trial_has_its_curve_its_story_and_the_end_of_its_log(root, served):
     assert dashboard.get(f"{path}/log?start={tail['end'] + 4}")["text"] == "é"
     assert dashboard.get(path.replace("/9", "/3") + "/log") == {"text": "", "start": 0, "end": 0, "size": 0}
     assert dashboard.ask(f"/api/{path.replace('/9', '/99')}")[0] == 404
+
+
+def test_a_line_that_is_longer_than_what_is_shown_at_first_is_shown_all_the_same(root, served):
+    log = root / "digits" / "1" / "trials" / "9" / "output.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("short\n" + "é" * 50_000 + "\n")
+    dashboard = served(root)
+    told = dashboard.get(f"experiments/{dashboard.only()}/trials/9/log")
+    assert told["text"].endswith("é\n") and len(told["text"]) > 30_000 and told["end"] == told["size"]
+
+
+def test_what_ran_when_the_driver_died_has_run_until_then_and_waits_for_nobody(root, served):
+    path = write_experiment(root / "crashed" / "1", 16, planned=50, name="crashed")
+    journal = path / "journal" / "00000000-00000000.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:12]))  # eight workers, and three trials that have just begun
+    dashboard = served(root)
+    ids = {each["name"]: each["id"] for each in dashboard.get("experiments")["experiments"]}
+    one = f"experiments/{ids['crashed']}"
+    assert dashboard.get(one)["state"] == "crashed"
+    assert [each["duration"] < 1 for each in dashboard.get(f"{one}/trials")["rows"]] == [True] * 3
+    assert dashboard.get(f"{one}/trials/0")["duration"] < 1
+
+
+def test_a_trial_that_waits_for_a_worker_cannot_be_asked_to_stop(root, served):
+    path = write_experiment(root / "running" / "1", 16, planned=50, name="running")
+    journal = path / "journal" / "00000000-00000000.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    gone = [Record(10 + n, BEGAN + 1, WorkerLost(worker=WORKERS - 1 - n, reason="it is gone")) for n in range(WORKERS)]
+    journal.write_bytes(b"".join([*lines[:10], *map(to_line, gone)]))  # a trial has begun, and then nobody is there
+    lock = Lock(path)  # as its driver has it
+    dashboard = served(root)
+    ids = {each["name"]: each["id"] for each in dashboard.get("experiments")["experiments"]}
+    one = f"experiments/{ids['running']}"
+    trial = dashboard.get(f"{one}/trials/0")
+    assert (trial["state"], trial["may_stop"]["ok"]) == ("pending", False)
+    assert dashboard.ask(f"/api/{one}/stop", "POST", {"trial": 0})[:2] == (
+        409,
+        {"error": "It waits for a worker; it can be stopped once it runs."},
+    )
+    lock.release()
 
 
 def test_nothing_outside_the_experiments_can_be_read(root, served):
