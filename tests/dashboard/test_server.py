@@ -87,6 +87,19 @@ def test_another_experiment_in_the_place_of_one_that_was_removed_is_shown_instea
     assert "no folder" in dashboard.wait(path, lambda found: found["error"])["error"]
 
 
+def test_an_experiment_that_is_being_made_is_not_damaged(root, served):
+    folder = ExperimentFolder.create(root / "digits" / "2", "digits")  # its data is being written, say
+    dashboard = served(root)
+    listed = {each["path"]: each for each in dashboard.get("experiments")["experiments"]}
+    new = f"experiments/{listed['digits/2']['id']}"
+    assert [(each["state"], each["error"]) for each in (listed["digits/2"], dashboard.get(new))] == [
+        ("reading", None)
+    ] * 2
+    folder.write("experiment.json", (root / "digits" / "1" / "experiment.json").read_bytes())
+    assert dashboard.wait(new, lambda found: found["state"] != "reading")["state"] == "running"
+    folder.close()
+
+
 def test_the_table_is_sorted_filtered_and_cut_by_the_server(root, served):
     dashboard = served(root)
     path = f"experiments/{dashboard.only()}/trials"
@@ -261,6 +274,18 @@ def test_the_link_becomes_a_cookie_and_leaves_the_address(root, served):
     assert "default-src 'none'; script-src 'self';" in policy and "frame-ancestors 'none'" in policy
     assert "http" not in policy and "unsafe-eval" not in policy
     assert headers["referrer-policy"] == "no-referrer" and headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_link_on_the_command_line_of_a_browser_works_once_and_does_not_hold_the_token(root, served):
+    dashboard = served(root, token=TOKEN)
+    opener = dashboard.dashboard.opener
+    assert TOKEN not in opener
+    query = opener.removeprefix(f"http://127.0.0.1:{dashboard.port}")
+    status, _, headers = dashboard.ask(query, Authorization="")
+    assert (status, headers["location"]) == (303, "./")
+    assert dashboard.ask("/", Authorization="", Cookie=headers["set-cookie"].partition(";")[0])[0] == 200
+    assert dashboard.ask(query, Authorization="")[0] == 403
+    assert dashboard.ask("/?token=", Authorization="")[0] == 403
 
 
 @pytest.mark.parametrize("other", ['seen={"a": [1, 2]}', "a[b]=c; d", 'name="2|1:0|10"', "é=1"])

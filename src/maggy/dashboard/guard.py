@@ -29,12 +29,13 @@ class Guard:
     """Lets a request through that brings the token and comes from the page itself, and strips the base path.
 
     token     what the link holds
+    once      opens the page as well, but only the first time
     base_url  where a proxy shows the page, "https://host/some/path/"; None without one
     host      the address that the server listens on
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, base_url: str | None, host: str) -> None:
-        self._app, self._token = app, token.encode()
+    def __init__(self, app: ASGIApp, *, token: str, once: str, base_url: str | None, host: str) -> None:
+        self._app, self._token, self._once = app, token.encode(), once.encode()
         base = urlsplit(base_url or "")
         self._base_path, self._secure = base.path.rstrip("/"), base.scheme == "https"
         self._base_host = base.netloc.lower()
@@ -50,7 +51,7 @@ class Guard:
             return
         scope = self._without_base(scope)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        if scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and self._is_token(query.get("token", "")):
+        if scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and self._opens(query.get("token", "")):
             del query["token"]
             await _answer(
                 send, 303, "", [("location", f"./?{urlencode(query)}" if query else "./"), self._set_cookie()]
@@ -71,6 +72,12 @@ class Guard:
         if self._base_path and (path == self._base_path or path.startswith(f"{self._base_path}/")):
             path = path.removeprefix(self._base_path) or "/"
         return {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
+
+    def _opens(self, text: str) -> bool:
+        if self._once and hmac.compare_digest(text.encode(), self._once):
+            self._once = b""
+            return True
+        return self._is_token(text)
 
     def _is_token(self, text: str) -> bool:
         return hmac.compare_digest(text.encode(), self._token)
