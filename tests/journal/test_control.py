@@ -27,6 +27,8 @@ def test_a_request_is_obeyed_once_and_is_gone(tmp_path):
 
     stale = Request(do="stop", by="somebody, before this driver began")
     ask(folder, stale)
+    folder.close()
+    folder = ExperimentFolder.resume(tmp_path / "run")
     with Obeying(folder, obey):
         while any((folder.local / "control").glob("*.json")):  # what lay there before is dropped
             threading.Event().wait(0.01)
@@ -37,6 +39,21 @@ def test_a_request_is_obeyed_once_and_is_gone(tmp_path):
         assert came.wait(PATIENCE_S)
     assert heard == [Request(do="stop", trial=3, by="ada"), Request(do="stop", trial=7, by="ada")]
     assert not list((folder.local).glob("control/*.json"))
+
+
+def test_what_is_asked_while_a_driver_starts_is_obeyed_once_it_looks(tmp_path):
+    folder = begin(tmp_path / "run")
+    asked, heard, came = Request(do="stop", by="ada"), [], threading.Event()
+
+    def obey(request: Request) -> None:
+        heard.append(request)
+        came.set()
+
+    ask(ExperimentFolder.open(tmp_path / "run"), asked)  # it packs its data, or replays a long journal
+    with Obeying(folder, obey):
+        assert came.wait(PATIENCE_S)
+    assert heard == [asked]
+    folder.close()
 
 
 def test_whether_a_driver_is_alive_is_told_by_its_lock(tmp_path):
