@@ -19,6 +19,7 @@ from written import write_experiment
 
 from maggy.brain.events import Interrupted, StopAsked
 from maggy.journal import ExperimentFolder, read
+from maggy.journal.lock import Lock
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -132,6 +133,22 @@ def test_an_experiment_whose_driver_was_killed_is_shown_as_it_was_left(page, ser
     tab(page, "Trials")
     page.get_by_role("table").wait_for()
     assert [row[1] for row in rows(page)[:2]] == ["finished", "finished"]
+
+
+def test_a_stop_that_no_driver_has_obeyed_can_be_asked_for_again(page, served, tmp_path):
+    lock = Lock(write_experiment(tmp_path / "deaf" / "1", 16, planned=50, name="deaf"))  # its driver never looks
+    page.clock.install()
+    page.goto(served(tmp_path).link)
+    open_experiment(page, "deaf")
+    stop = page.get_by_role("button", name="Stop experiment")
+    stop.click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_text("Asked to stop; the driver obeys").wait_for()
+    assert stop.is_disabled()
+    page.clock.fast_forward("01:00")
+    page.get_by_text("Asked to stop; the driver obeys").wait_for(state="hidden")
+    assert stop.is_enabled()
+    lock.release()
 
 
 def test_without_the_right_link_there_is_nothing_to_see(page, served, tmp_path):

@@ -80,11 +80,11 @@ def test_a_folder_that_is_not_there_is_an_error_and_an_empty_one_is_not(capsys):
 
 
 def test_experiments_on_a_store_are_found_there(capsys):
-    lagom(lambda x: x, search(experiment_dir="memory://shelf/a/1"), engine="inline", verbose=0)
-    (found,) = told(capsys, "list", "memory://shelf")
-    assert (found["folder"], found["state"]) == ("memory://shelf/a/1", "complete")
-    assert told(capsys, "best", "memory://shelf/a/1")["trial"] == found["best_trial"]
-    assert main(["show", "memory://shelf/a/1"]) == 0
+    lagom(lambda x: x, search(experiment_dir="memory://looking/a/1"), engine="inline", verbose=0)
+    (found,) = told(capsys, "list", "memory://looking")
+    assert (found["folder"], found["state"]) == ("memory://looking/a/1", "complete")
+    assert told(capsys, "best", "memory://looking/a/1")["trial"] == found["best_trial"]
+    assert main(["show", "memory://looking/a/1"]) == 0
 
 
 def test_show_tells_what_was_run_with_what_and_how_it_went(recorded, capsys):

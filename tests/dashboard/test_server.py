@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
-from written import BEGAN, write_experiment
+from written import BEGAN, WORKERS, write_experiment
 
+from maggy.brain.events import WorkerLost
 from maggy.dashboard import Dashboard
 from maggy.errors import ConfigError, ExperimentDirError
 from maggy.journal import ExperimentFolder
 from maggy.journal.lock import Lock
+from maggy.journal.record import Record, to_line
 
 TOKEN = "a-token-for-tests"
 
@@ -68,6 +71,35 @@ def test_a_new_experiment_appears_and_its_new_records_too(root, served):
     assert dashboard.get(f"{later}/trials")["all"] == 40
 
 
+def test_another_experiment_in_the_place_of_one_that_was_removed_is_shown_instead(root, served):
+    dashboard = served(root)
+    path = f"experiments/{dashboard.only()}"
+    assert dashboard.get(f"{path}/trials")["all"] == 40
+    shutil.rmtree(root / "digits" / "1")
+    write_experiment(root / "digits" / "1", 16, name="anew", seed=8)
+
+    dashboard.wait(path, lambda found: found["name"] == "anew" and found["ended"] == 16)
+    assert dashboard.get(f"{path}/trials")["all"] == 16
+    assert dashboard.get(f"{path}/config")["seed"] == 8
+    dashboard.wait("experiments", lambda found: [each.get("ended") for each in found["experiments"]] == [16])
+
+    shutil.rmtree(root / "digits" / "1")
+    assert "no folder" in dashboard.wait(path, lambda found: found["error"])["error"]
+
+
+def test_an_experiment_that_is_being_made_is_not_damaged(root, served):
+    folder = ExperimentFolder.create(root / "digits" / "2", "digits")  # its data is being written, say
+    dashboard = served(root)
+    listed = {each["path"]: each for each in dashboard.get("experiments")["experiments"]}
+    new = f"experiments/{listed['digits/2']['id']}"
+    assert [(each["state"], each["error"]) for each in (listed["digits/2"], dashboard.get(new))] == [
+        ("reading", None)
+    ] * 2
+    folder.write("experiment.json", (root / "digits" / "1" / "experiment.json").read_bytes())
+    assert dashboard.wait(new, lambda found: found["state"] != "reading")["state"] == "running"
+    folder.close()
+
+
 def test_the_table_is_sorted_filtered_and_cut_by_the_server(root, served):
     dashboard = served(root)
     path = f"experiments/{dashboard.only()}/trials"
@@ -118,6 +150,47 @@ def test_a_trial_has_its_curve_its_story_and_the_end_of_its_log(root, served):
     assert dashboard.get(f"{path}/log?start={tail['end'] + 4}")["text"] == "é"
     assert dashboard.get(path.replace("/9", "/3") + "/log") == {"text": "", "start": 0, "end": 0, "size": 0}
     assert dashboard.ask(f"/api/{path.replace('/9', '/99')}")[0] == 404
+
+
+def test_a_line_that_is_longer_than_what_is_shown_at_first_is_shown_all_the_same(root, served):
+    log = root / "digits" / "1" / "trials" / "9" / "output.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("short\n" + "é" * 50_000 + "\n")
+    dashboard = served(root)
+    told = dashboard.get(f"experiments/{dashboard.only()}/trials/9/log")
+    assert told["text"].endswith("é\n") and len(told["text"]) > 30_000 and told["end"] == told["size"]
+
+
+def test_what_ran_when_the_driver_died_has_run_until_then_and_waits_for_nobody(root, served):
+    path = write_experiment(root / "crashed" / "1", 16, planned=50, name="crashed")
+    journal = path / "journal" / "00000000-00000000.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:12]))  # eight workers, and three trials that have just begun
+    dashboard = served(root)
+    ids = {each["name"]: each["id"] for each in dashboard.get("experiments")["experiments"]}
+    one = f"experiments/{ids['crashed']}"
+    assert dashboard.get(one)["state"] == "crashed"
+    assert [each["duration"] < 1 for each in dashboard.get(f"{one}/trials")["rows"]] == [True] * 3
+    assert dashboard.get(f"{one}/trials/0")["duration"] < 1
+
+
+def test_a_trial_that_waits_for_a_worker_cannot_be_asked_to_stop(root, served):
+    path = write_experiment(root / "running" / "1", 16, planned=50, name="running")
+    journal = path / "journal" / "00000000-00000000.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    gone = [Record(10 + n, BEGAN + 1, WorkerLost(worker=WORKERS - 1 - n, reason="it is gone")) for n in range(WORKERS)]
+    journal.write_bytes(b"".join([*lines[:10], *map(to_line, gone)]))  # a trial has begun, and then nobody is there
+    lock = Lock(path)  # as its driver has it
+    dashboard = served(root)
+    ids = {each["name"]: each["id"] for each in dashboard.get("experiments")["experiments"]}
+    one = f"experiments/{ids['running']}"
+    trial = dashboard.get(f"{one}/trials/0")
+    assert (trial["state"], trial["may_stop"]["ok"]) == ("pending", False)
+    assert dashboard.ask(f"/api/{one}/stop", "POST", {"trial": 0})[:2] == (
+        409,
+        {"error": "It waits for a worker; it can be stopped once it runs."},
+    )
+    lock.release()
 
 
 def test_nothing_outside_the_experiments_can_be_read(root, served):
@@ -203,10 +276,32 @@ def test_the_link_becomes_a_cookie_and_leaves_the_address(root, served):
     assert headers["referrer-policy"] == "no-referrer" and headers["x-content-type-options"] == "nosniff"
 
 
+def test_the_link_on_the_command_line_of_a_browser_works_once_and_does_not_hold_the_token(root, served):
+    dashboard = served(root, token=TOKEN)
+    opener = dashboard.dashboard.opener
+    assert TOKEN not in opener
+    query = opener.removeprefix(f"http://127.0.0.1:{dashboard.port}")
+    status, _, headers = dashboard.ask(query, Authorization="")
+    assert (status, headers["location"]) == (303, "./")
+    assert dashboard.ask("/", Authorization="", Cookie=headers["set-cookie"].partition(";")[0])[0] == 200
+    assert dashboard.ask(query, Authorization="")[0] == 403
+    assert dashboard.ask("/?token=", Authorization="")[0] == 403
+
+
+@pytest.mark.parametrize("other", ['seen={"a": [1, 2]}', "a[b]=c; d", 'name="2|1:0|10"', "é=1"])
+def test_cookies_of_other_pages_on_this_machine_do_no_harm(root, served, other):
+    dashboard = served(root, token=TOKEN)
+    ours = dashboard.ask(f"/?token={TOKEN}", Authorization="")[2]["set-cookie"].partition(";")[0]
+    assert dashboard.ask("/", Authorization="", Cookie=f"{other}; {ours}")[0] == 200
+    assert dashboard.ask("/", Authorization="", Cookie=f"{ours}; {other}")[0] == 200
+
+
 def test_another_name_for_this_machine_is_refused(root, served):
     dashboard = served(root)
     for host, expected in (
         ("evil.example", 421),
+        ("[::1", 421),
+        ("[::1]", 200),
         (f"localhost:{dashboard.port}", 200),
         (f"127.0.0.1:{dashboard.port}", 200),
     ):
@@ -231,6 +326,7 @@ def test_a_stop_is_asked_for_from_the_page_itself_only_and_of_a_driver_that_is_a
         (403, {"Authorization": "", "Cookie": cookie}),
         (403, {"Authorization": "", "Cookie": cookie, "Origin": "http://evil.example"}),
         (403, {"Authorization": "", "Cookie": cookie, "Origin": "null"}),
+        (403, {"Authorization": "", "Cookie": cookie, "Origin": "http://["}),
         (403, {"Authorization": "", "Origin": here}),
         (415, {"Authorization": "", "Cookie": cookie, "Origin": here, "Content_Type": "text/plain"}),
     ]

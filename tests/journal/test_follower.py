@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from journal.helpers import add, begin
 
@@ -114,3 +116,27 @@ def test_a_journal_on_a_store_is_followed_from_segment_to_segment():
     writer.close()
     folder.close()
     fs.rm("/follower", recursive=True)
+
+
+def test_another_experiment_in_the_place_of_one_that_was_removed_is_read_from_its_beginning(tmp_path):
+    folder = begin(tmp_path / "run")
+    follower = Follower(ExperimentFolder.open(tmp_path / "run"))
+    add(folder, 3)
+    folder.close()
+    assert asks(follower.new()) == [0, 1, 2]
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(Voided):
+        follower.new()
+    assert follower.new() == []
+    folder = begin(tmp_path / "run")
+    add(folder, 2)
+    assert asks(follower.new()) == [0, 1]
+    folder.close()
+
+    shutil.rmtree(tmp_path / "run")
+    folder = begin(tmp_path / "run")
+    add(folder, 5)
+    folder.close()
+    with pytest.raises(Voided):
+        follower.new()
+    assert asks(follower.new()) == [0, 1, 2, 3, 4]

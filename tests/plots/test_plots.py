@@ -25,6 +25,7 @@ from maggy.plots import (
     template,
     timeline,
 )
+from maggy.simulation import LearningCurve
 from maggy.trial import TrialState
 
 
@@ -109,6 +110,15 @@ def test_curves_show_what_was_reported(stopping):
     assert list(many[f"best: trial {best}"].y[:-1]) == trial.metric_history
     reported = sum(bool(trial.num_points) for trial in stopping.trials.values())
     assert sum(list(line.x).count(None) for line in many.values()) == reported
+
+
+def test_the_best_curve_is_of_a_trial_that_has_a_result(tmp_path):
+    chronicle = simulated(tmp_path, lambda params: LearningCurve([1 + 100 * params["lr"]] * 3), trials=20)
+    better = min(chronicle.trials.values(), key=lambda trial: trial.final_metric)
+    assert f"best: trial {better.trial_id}" in traces(curves(chronicle))
+    better.state = TrialState.FAILED  # as if it had failed after its last report
+    names = traces(curves(chronicle))
+    assert f"best: trial {better.trial_id}" not in names and "failed" in names
 
 
 def test_few_of_many_curves_are_the_best_the_worst_and_some_between(stopping):

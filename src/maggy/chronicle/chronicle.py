@@ -14,7 +14,7 @@ from maggy.chronicle.spans import Span
 from maggy.chronicle.tally import Tally, reason_of
 from maggy.context.checkpoint import place
 from maggy.journal import ExperimentFolder, Record, read
-from maggy.trial import Checkpoint, Trial
+from maggy.trial import Checkpoint, Trial, TrialState
 
 _DECISIONS = 1000
 
@@ -106,6 +106,8 @@ class Chronicle:
             self._book.carry_out(command, t)
             if isinstance(command, do.Replace):
                 self._lose(command.worker, t, "its process has had its last trial")
+        if isinstance(event, ev.WorkerLost | ev.WorkerJoined | ev.GangBroke | ev.DriverStarted):
+            self._set_back()
         if reason := reason_of(event):
             self.decisions.append(Decision(t, getattr(event, "trial", None), reason))
         return commands
@@ -149,6 +151,13 @@ class Chronicle:
             case ev.MetricsReported() | ev.TrialFinished() | ev.TrialStopped() | ev.TrialFailed():
                 if brain.holds(event.trial, event.attempt):
                     self._book.hear(event)
+
+    def _set_back(self) -> None:
+        """What has lost its workers waits again."""
+        for trial_id, trial in self._book.running.items():
+            live = self.tally.brain.live.get(trial_id)
+            if live is not None and live.state is TrialState.PENDING:
+                trial.state = TrialState.PENDING
 
     def _lose(self, number: int, t: float, reason: str) -> None:
         worker = self.workers.get(number)

@@ -50,7 +50,7 @@ def _ui(options: argparse.Namespace) -> int:
     if not options.no_open:
         import webbrowser
 
-        threading.Thread(target=webbrowser.open, args=(dashboard.link,), daemon=True).start()
+        threading.Thread(target=webbrowser.open, args=(dashboard.opener,), daemon=True).start()
     dashboard.run()
     return 0
 

@@ -12,9 +12,10 @@ from maggy.dashboard.catalog import Catalog, Experiment
 from maggy.dashboard.reading import Reading
 from maggy.dashboard.trials import flat, page, param_names, row
 from maggy.shelf import state_of
-from maggy.trial import Trial
+from maggy.trial import Trial, TrialState
 
 _TAIL_BYTES, _LOG_BYTES = 64 << 10, 256 << 10  # of a log at first, and in one answer after that
+_LIVE = ("running", "unfinished")
 _COURSE = 500  # points of one experiment in a comparison
 _NO_DIFFERENCE = ("started", "id", "sources", "policies", "design", "config.experiment_dir")  # or its code_hash tells
 
@@ -30,6 +31,15 @@ def may_stop(state: str) -> dict[str, Any]:
         "damaged": "Its journal cannot be read; maggy stop asks its driver all the same.",
     }
     return {"ok": state not in reasons, "why": reasons.get(state, "")}
+
+
+def may_stop_trial(trial: Trial, state: str) -> dict[str, Any]:
+    """Whether the driver of an experiment in this state can be asked to stop a trial of it, and why not."""
+    if trial.state.final:
+        return {"ok": False, "why": "It has ended."}
+    if trial.state is TrialState.PENDING and may_stop(state)["ok"]:
+        return {"ok": False, "why": "It waits for a worker; it can be stopped once it runs."}
+    return may_stop(state)
 
 
 def listing(catalog: Catalog) -> dict[str, Any]:
@@ -64,10 +74,10 @@ def status(experiment: Experiment, reading: Reading[Chronicle]) -> dict[str, Any
         }
 
 
-def trial_table(chronicle: Chronicle, trials: Sequence[Trial], number: int, size: int) -> dict[str, Any]:
-    """A page of the trials that were chosen."""
+def trial_table(chronicle: Chronicle, trials: Sequence[Trial], number: int, size: int, state: str) -> dict[str, Any]:
+    """A page of the trials that were chosen, of an experiment in this state."""
     rows, number = page(trials, number, size)
-    now = _now(chronicle)
+    now = _now(chronicle, state)
     return {
         "rows": [row(trial, now) for trial in rows],
         "found": len(trials),
@@ -81,15 +91,10 @@ def trial_table(chronicle: Chronicle, trials: Sequence[Trial], number: int, size
 def trial_page(chronicle: Chronicle, trial: Trial, state: str) -> dict[str, Any]:
     """Everything about one trial, but its log."""
     spans = [span for span in chronicle.spans if span.trial == trial.trial_id]
-    curve = trial.curve
+    curve, now = trial.curve, _now(chronicle, state)
     ending = chronicle.tally.ending is not None
-    goes_on = not trial.state.final
-    if goes_on and may_stop(state)["ok"]:
-        stop = {"ok": True, "why": ""}
-    else:
-        stop = {"ok": False, "why": may_stop(state)["why"] if goes_on else "It has ended."}
     return {
-        **row(trial, _now(chronicle)),
+        **row(trial, now),
         "final_metric": trial.final_metric,
         "outputs": None if trial.metric_dict is None else dict(trial.metric_dict),
         "end": trial.end,
@@ -116,7 +121,7 @@ def trial_page(chronicle: Chronicle, trial: Trial, state: str) -> dict[str, Any]
         "decisions": [{"t": each.t, "text": each.text} for each in chronicle.decisions if each.trial == trial.trial_id],
         "best": chronicle.tally.best_trial == trial.trial_id,
         "over": ending,
-        "may_stop": stop,
+        "may_stop": may_stop_trial(trial, state),
     }
 
 
@@ -136,9 +141,10 @@ def log(reading: Reading[Chronicle], trial: int, start: int | None) -> dict[str,
             if len(data) >= _LOG_BYTES:
                 break
     del data[_LOG_BYTES:]
-    if start is None and begin:  # from the first whole line
+    if start is None and begin:  # from the first whole line; of one that is longer than all this, what there is
         cut = data.find(b"\n") + 1
-        begin, data = begin + cut, data[cut:]
+        if cut < len(data):
+            begin, data = begin + cut, data[cut:]
     while data and len(data) < 4 + _LOG_BYTES:  # a character that is written by half comes with the next answer
         try:
             data.decode()
@@ -272,7 +278,7 @@ def _names(experiment: Experiment, reading: Reading[Any]) -> dict[str, Any]:
 
 def _numbers(reading: Reading[Any], tally: Tally, state: str) -> dict[str, Any]:
     assert reading.about is not None
-    live = state in ("running", "unfinished")
+    live = state in _LIVE
     now = time.time() if live else reading.last_t or reading.about.started
     numbers = tally.status(now)
     if not live:  # nobody works on what was running
@@ -290,8 +296,9 @@ def state_now(reading: Reading[Any]) -> str:
     return state_of(reading.folder, reading.book if isinstance(reading.book, Tally) else reading.book.tally)
 
 
-def _now(chronicle: Chronicle) -> float:
-    return time.time() if chronicle.tally.ending is None else chronicle.last_t or 0.0
+def _now(chronicle: Chronicle, state: str) -> float:
+    """Until when what runs has run: where no driver is alive, nothing has since its last record."""
+    return time.time() if state in _LIVE else chronicle.last_t or 0.0
 
 
 def _thinned(steps: Sequence[int], values: Sequence[float], most: int = 1000) -> dict[str, Any]:

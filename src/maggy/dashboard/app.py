@@ -74,7 +74,8 @@ class Pages:
                 self._orders[key] = order
                 if len(self._orders) > _ORDERS:
                     del self._orders[next(iter(self._orders))]
-            return answers.trial_table(chronicle, order, _number(query.get("page"), 1), _number(query.get("size"), 50))
+            number, size = _number(query.get("page"), 1), _number(query.get("size"), 50)
+            return answers.trial_table(chronicle, order, number, size, answers.state_now(reading))
 
         _, reading = self._open(request)
         return self._of(request, table)
@@ -164,8 +165,8 @@ class Pages:
             allowed = answers.may_stop(state)
             if trial is not None and allowed["ok"]:
                 found = reading.book.trials.get(trial)
-                if found is None or found.state.final:
-                    allowed = {"ok": False, "why": f"Trial {trial} does not run."}
+                gone = {"ok": False, "why": f"Trial {trial} does not run."}
+                allowed = gone if found is None or found.state.final else answers.may_stop_trial(found, state)
         if not allowed["ok"]:
             raise _Refused(409, allowed["why"])
         try:

@@ -6,9 +6,8 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,18 +22,20 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
 }
 _REFUSED = "This page needs the link that `maggy ui` printed when it started, with its token.\n"
+_ELSEWHERE = "The page is not known by this address: start `maggy ui` with --base-url and the address that you use.\n"
 
 
 class Guard:
     """Lets a request through that brings the token and comes from the page itself, and strips the base path.
 
     token     what the link holds
+    once      opens the page as well, but only the first time
     base_url  where a proxy shows the page, "https://host/some/path/"; None without one
     host      the address that the server listens on
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, base_url: str | None, host: str) -> None:
-        self._app, self._token = app, token.encode()
+    def __init__(self, app: ASGIApp, *, token: str, once: str, base_url: str | None, host: str) -> None:
+        self._app, self._token, self._once = app, token.encode(), once.encode()
         base = urlsplit(base_url or "")
         self._base_path, self._secure = base.path.rstrip("/"), base.scheme == "https"
         self._base_host = base.netloc.lower()
@@ -46,11 +47,11 @@ class Guard:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         if not self._is_ours(headers.get("host", "")):
-            await _answer(send, 421, "This is not the address of the page.\n")
+            await _answer(send, 421, _ELSEWHERE)
             return
         scope = self._without_base(scope)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-        if scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and self._is_token(query.get("token", "")):
+        if scope["path"] == "/" and scope["method"] in ("GET", "HEAD") and self._opens(query.get("token", "")):
             del query["token"]
             await _answer(
                 send, 303, "", [("location", f"./?{urlencode(query)}" if query else "./"), self._set_cookie()]
@@ -72,6 +73,12 @@ class Guard:
             path = path.removeprefix(self._base_path) or "/"
         return {**scope, "path": path, "raw_path": path.encode(), "root_path": ""}
 
+    def _opens(self, text: str) -> bool:
+        if self._once and hmac.compare_digest(text.encode(), self._once):
+            self._once = b""
+            return True
+        return self._is_token(text)
+
     def _is_token(self, text: str) -> bool:
         return hmac.compare_digest(text.encode(), self._token)
 
@@ -79,14 +86,14 @@ class Guard:
         """Whether the browser was led here by a name of ours: other names may be made to point here (DNS rebinding)."""
         if self._base_host and host.lower() == self._base_host:
             return True
-        name = (urlsplit(f"//{host}").hostname or "").lower()
+        name = (_parts(f"//{host}").hostname or "").lower()
         return name in ("localhost", self._host) or _is_address(name)
 
     def _comes_from_page(self, headers: dict[str, str], by_header: bool) -> bool:
         origin = headers.get("origin")
         if origin is None:
             return by_header  # no browser: those send it with every request that changes something
-        return urlsplit(origin).netloc.lower() in (headers.get("host", "").lower(), self._base_host or None)
+        return _parts(origin).netloc.lower() in (headers.get("host", "").lower(), self._base_host or None)
 
     def _set_cookie(self) -> tuple[str, str]:
         path, secure = self._base_path or "/", "; Secure" if self._secure else ""
@@ -102,11 +109,16 @@ def _is_address(name: str) -> bool:
 
 
 def _cookie(header: str, name: str) -> str:
+    """A cookie of ours. Those of other pages on this host come along, and not all are as a standard would have them."""
+    pairs = (pair.strip().partition("=") for pair in header.split(";"))
+    return next((value for key, _, value in pairs if key == name), "")
+
+
+def _parts(address: str) -> SplitResult:
     try:
-        morsel = SimpleCookie(header).get(name)
-    except CookieError:
-        return ""
-    return "" if morsel is None else morsel.value
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _with_headers(send: Send) -> Callable[[Any], Awaitable[None]]:

@@ -12,11 +12,12 @@ from typing import Any, Generic, Protocol, TypeVar
 from maggy.chronicle import About
 from maggy.errors import MaggyError
 from maggy.journal import ExperimentFolder, Follower, Record, Voided
+from maggy.journal.control import driver_alive
 
 _CHUNK = 500  # records that are taken in at once: others wait for so long
 _AT_ONCE = 2000  # records that a question waits for; more of them are read in the background
 _FRESH_S = 0.5  # so old may an answer be
-_RETRY_S = 30.0
+_RETRY_S, _RETRY_SOON_S = 30.0, 2.0  # after an error; soon where nothing had been read by then
 _THIS_SERVER = secrets.token_hex(4)
 _readings = itertools.count()
 
@@ -75,7 +76,7 @@ class Reading(Generic[BookT]):
         with self.lock:
             old_s = time.monotonic() - self._looked
             if self.error is not None:
-                if old_s < _RETRY_S:
+                if old_s < (_RETRY_S if self.begun else _RETRY_SOON_S):
                     return
                 self._start_over()
             elif (self.begun and not self.whole) or old_s < _FRESH_S:
@@ -88,7 +89,7 @@ class Reading(Generic[BookT]):
         with self.lock:
             self._looked = time.monotonic()
             self._read(_CHUNK)
-            return not self.whole and self.error is None
+            return self.begun and not self.whole and self.error is None
 
     def _read(self, limit: int) -> None:
         try:
@@ -104,11 +105,11 @@ class Reading(Generic[BookT]):
                 self.last_t = records[-1].t
                 self.version += 1
             self.whole = len(records) < limit
-        except Voided:
-            assert self.about is not None
-            self.book, self.whole = self._begin(self.about), False
-            self.version += 1
+        except Voided:  # also where another experiment has the folder now: all of it is read anew
+            self._start_over()
         except Exception as error:  # each file system has errors of its own; one experiment costs the others nothing
+            if self.about is None and self.folder is not None and driver_alive(self.folder):
+                return  # its driver is still making it
             self.error = str(error) if isinstance(error, MaggyError) else f"{type(error).__name__}: {error}"
             self.version += 1
 

@@ -27,6 +27,7 @@ class Dashboard:
     token     what opens the page, at least 16 letters, digits, - and _; None: a new one
 
     port, link  where it listens, and the link that opens it
+    opener      a link that does so once, for a command line, which other users of the machine can read
 
     Raises ConfigError for an address that cannot be listened on, a token or a URL that will not do;
     ExperimentDirError if there is no such folder; ImportError where the libraries for it are not installed.
@@ -48,7 +49,9 @@ class Dashboard:
             raise ConfigError(f"the dashboard needs {error.name}: pip install 'maggy[ui]'") from error
         self.token = _token(token)
         base_url = _base_url(base_url)
-        app: Any = Guard(build(Catalog(root), _who()), token=self.token, base_url=base_url, host=host)
+        once = secrets.token_urlsafe(24)
+        pages = build(Catalog(root), _who())
+        app: Any = Guard(pages, token=self.token, once=once, base_url=base_url, host=host)
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._socket = socket.create_server((host, port), family=family)
@@ -56,7 +59,8 @@ class Dashboard:
             raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}; name another --port") from error
         self.port: int = self._socket.getsockname()[1]
         shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
-        self.link = f"{base_url or f'http://{shown}:{self.port}/'}?token={self.token}"
+        address = base_url or f"http://{shown}:{self.port}/"
+        self.link, self.opener = f"{address}?token={self.token}", f"{address}?token={once}"
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,

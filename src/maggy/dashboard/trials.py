@@ -10,7 +10,7 @@ from typing import Any
 
 from maggy.chronicle import Chronicle
 from maggy.errors import ConfigError
-from maggy.trial import Trial
+from maggy.trial import Trial, TrialState
 
 MOST_ROWS = 200  # on one page
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {"<=": le, ">=": ge, "!=": ne, "<": lt, ">": gt, "=": eq, ":": eq}
@@ -57,7 +57,7 @@ def row(trial: Trial, now: float) -> dict[str, Any]:
 
     now  until when a running trial has run, in seconds since the epoch
     """
-    running = trial.start is not None and not trial.state.final and trial.end is None
+    running = trial.start is not None and trial.state in (TrialState.RUNNING, TrialState.STOPPING)
     return {
         **{name: value(trial) for name, value in _FIELDS.items()},
         "duration": trial.run_s + (max(0.0, now - trial.start) if running and trial.start else 0.0),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _FEW = len(COLORS)  # so many curves get a colour and a name each
 _POINTS = 200  # of one curve
+_WITHOUT_RESULT = (TrialState.FAILED, TrialState.LOST)
 
 
 def curves(chronicle: Chronicle, *, trials: Sequence[int] | None = None, most: int = 200) -> go.Figure:
@@ -35,7 +36,7 @@ def curves(chronicle: Chronicle, *, trials: Sequence[int] | None = None, most: i
     title = "Learning curves" if trials is None or len(trials) != 1 else f"Learning curve of trial {trials[0]}"
     if not reported:
         return entitle(say_empty(figure, "No trial has reported a metric on its way."), title)
-    ranked = sorted(reported, key=lambda trial: objective.sign * _last(trial))
+    ranked = sorted(reported, key=lambda trial: (trial.state in _WITHOUT_RESULT, objective.sign * _last(trial)))
     drawn = [ranked[place] for place in thinned(len(ranked), most, [0, len(ranked) - 1])]
     if len(drawn) <= _FEW:
         for place, trial in enumerate(sorted(drawn, key=lambda trial: trial.trial_id or 0)):

@@ -13,7 +13,7 @@ let view = null, timer = 0, asking = null, lost = false;
 /** "#/e/ID/trials?sort=metric" as { parts: ["e", ID, "trials"], query: URLSearchParams }. */
 function place() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
-  return { parts: path.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(query) };
+  return { parts: path.split("/").filter(Boolean), query: new URLSearchParams(query) };
 }
 
 function choose(parts) {

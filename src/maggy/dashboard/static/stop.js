@@ -2,10 +2,12 @@
 import { tell } from "./api.js";
 import { el, say } from "./dom.js";
 
+const PATIENCE_MS = 30_000; // after which it may be asked for again: that driver may have died before it looked
+
 /** A button that stops a trial or, without one, its experiment. `may` says whether that is possible, and why not. */
 export function stopButton(id, trial, may) {
   const what = trial === null ? "the experiment" : `trial ${trial}`;
-  const asked = sessionStorage.getItem(`asked-${id}-${trial}`);
+  const asked = Date.now() - Number(sessionStorage.getItem(`asked-${id}-${trial}`)) < PATIENCE_MS;
   if (!may.ok) sessionStorage.removeItem(`asked-${id}-${trial}`);
   const button = el("button.danger", { type: "button", "data-key": "stop", "aria-describedby": "stop-why", onclick: () => question(id, trial, what) },
     `Stop ${trial === null ? "experiment" : "trial"}`);
@@ -27,7 +29,7 @@ function question(id, trial, what) {
     if (dialog.returnValue !== "yes") return;
     try {
       await tell(`experiments/${id}/stop`, { trial });
-      sessionStorage.setItem(`asked-${id}-${trial}`, "1");
+      sessionStorage.setItem(`asked-${id}-${trial}`, String(Date.now()));
       say(`Asked to stop ${what}.`);
     } catch (error) {
       sessionStorage.removeItem(`asked-${id}-${trial}`);
