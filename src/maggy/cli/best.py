@@ -30,11 +30,10 @@ def _best(options: argparse.Namespace) -> int:
     from maggy.cli.output import print_json, show
     from maggy.errors import ExperimentDirError
 
-    chronicle = Chronicle.of(options.path)
-    number = chronicle.tally.best_trial
-    if number is None:
+    trial = Chronicle.of(options.path).best
+    if trial is None:
         raise ExperimentDirError(f"no trial of {options.path} has a result yet")
-    trial = chronicle.trials[number]
+    number = trial.trial_id
     if options.json:
         told = {"trial": number, "metric": trial.final_metric, "outputs": trial.metric_dict, "budget": trial.budget}
         print_json(trial.params if options.params else {**told, "params": trial.params})
