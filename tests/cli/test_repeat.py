@@ -133,3 +133,12 @@ def test_an_experiment_of_before_every_package_was_listed_differs_only_in_what_b
     told_then["versions"] = {"maggy": "1", "python": told_then["versions"]["python"]}
     Path("old/experiment.json").write_text(json.dumps(told_then))
     assert set(told(capsys, "diff", "old", recorded, status=1)["versions"]) == {"maggy"}
+
+
+@pytest.mark.parametrize("command", ["repeat", "resume", "replay"])
+@pytest.mark.parametrize("text", ["[]", "null", '{"kind": "X"}'])
+def test_a_damaged_description_is_said_to_be_damaged(recorded, capsys, command, text):
+    shutil.copytree(recorded, "damaged")
+    Path("damaged/experiment.json").write_text(text)
+    assert main([command, "damaged"]) == 2
+    assert "is damaged" in capsys.readouterr().err

@@ -213,3 +213,9 @@ def with_mark():
 
 def has_epoch(record):
     return type(record.event).__name__ == "DriverStarted"
+
+
+def test_a_space_of_a_config_that_is_no_table_is_refused_with_what_to_write(capsys):
+    Path("it.toml").write_text('space = "space.toml"\n[run]\ntarget = "train.py:train"\n')
+    assert main(["run", "--config", "it.toml"]) == 2
+    assert "it.toml: [space] has to be a table" in capsys.readouterr().err
