@@ -44,8 +44,8 @@ def importances(chronicle: Chronicle, *, objective: str | None = None, seed: int
     objective  which one; None: the first
     seed       of the forest: with the same one the numbers are the same
 
-    The forest predicts the rank of a trial, the same for equals, so that few that diverged do not decide, and is asked about trials that it
-    was not fitted to. Where a hyperparameter is absent, it knows that it is. Needs scikit-learn.
+    The forest predicts the rank of a trial, the same for equals, so that few that diverged do not decide, and is asked
+    about trials that it was not fitted to. Where a hyperparameter is absent, it knows that it is. Needs scikit-learn.
 
     Raises PlotError with too few trials, or without scikit-learn.
 
