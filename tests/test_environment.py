@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import distributions, version
 from pathlib import Path
 
@@ -77,3 +78,48 @@ def test_the_repository_is_that_of_the_function_wherever_the_program_runs(monkey
     spec.loader.exec_module(module)
     assert git_state(None) is None
     assert Path(git_state(module.train)["root"]).name == "code"
+
+
+def test_the_repository_of_a_partial_is_that_of_the_function_in_it(monkeypatch):
+    git("init")
+    Path("model.py").write_text("def train(lr):\n    return lr\n")
+    monkeypatch.syspath_prepend(".")
+    train = __import__("model").train
+    assert git_state(partial(partial(train, lr=1), lr=2))["root"] == str(Path.cwd())
+
+
+def test_a_hook_of_another_repository_does_not_change_which_one_is_told(monkeypatch, tmp_path):
+    Path("mine").mkdir()
+    Path("other").mkdir()
+    for name in ("mine", "other"):
+        monkeypatch.chdir(tmp_path / name)
+        git("init")
+        git("commit", "--allow-empty", "-m", name)
+    monkeypatch.chdir(tmp_path / "mine")
+    mine = git_state(None)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other/.git"))
+    assert git_state(None) == mine
+
+
+@pytest.mark.parametrize("setting", ["diff.noprefix", "diff.mnemonicPrefix", "diff.relative", "color.ui"])
+def test_the_patch_can_be_applied_whatever_is_configured_for_reading(setting):
+    git("init")
+    Path("train.py").write_text("one\n")
+    git("add", "train.py")
+    git("commit", "-m", "first")
+    git("config", setting, "always" if setting == "color.ui" else "true")
+    Path("train.py").write_text("two\n")
+    patch = uncommitted(git_state(None))
+    assert patch.startswith(b"diff --git a/train.py b/train.py\n")
+
+
+def test_of_a_repository_too_large_to_be_looked_through_the_commit_is_known(monkeypatch, tmp_path):
+    from maggy import environment
+
+    git("init")
+    git("commit", "--allow-empty", "-m", "first")
+    real, slow = environment._git, ("status", "diff")
+    monkeypatch.setattr(environment, "_git", lambda at, *given: None if given[0] in slow else real(at, *given))
+    state = git_state(None)
+    assert (len(state["commit"]), state["changed"], state["root"]) == (40, None, str(tmp_path))
+    assert uncommitted(state) is None

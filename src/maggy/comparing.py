@@ -31,7 +31,7 @@ def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> di
         "what": _differing(*({name: raw[name] for name in ("kind", "function", "seed")} for raw in (a, b))),
         "code": source_differences(a, b),
         "git": _differing(*({name: (raw.get("git") or {}).get(name) for name in _OF_GIT} for raw in (a, b))),
-        "versions": _differing(*({**(raw.get("packages") or {}), **raw["versions"]} for raw in (a, b))),
+        "versions": _differing(*_versions(a, b)),
         "config": _differing(
             *({key: value for key, value in raw["config"].items() if key not in _ITS_OWN} for raw in (a, b))
         ),
@@ -45,6 +45,15 @@ def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> di
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
     return {name: [before, after] for name, before, after in pairs(a, b) if before != after}
+
+
+def _versions(*descriptions: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Of every package, or of those that matter most, where one experiment is so old that it does not list all."""
+    all_told = all(raw.get("packages") for raw in descriptions)
+    known = set.intersection(*(set(raw["versions"]) for raw in descriptions))
+    for raw in descriptions:
+        told = raw["versions"]
+        yield {**raw["packages"], **told} if all_told else {name: told[name] for name in known}
 
 
 def _space(raw: Mapping[str, Any]) -> Mapping[str, Any]:

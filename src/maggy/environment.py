@@ -9,12 +9,21 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 _PATCH_LIMIT_BYTES = 1 << 20
 _UNTRACKED_LIMIT = 100
 _GIT_TIMEOUT_S = 2
+_AS_A_PATCH = (
+    *("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--submodule=short"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
+"""What `git apply` needs, whatever the user has configured for reading."""
+
+_ELSEWHERE = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"})
+"""Variables that name another repository than that of the folder; a hook of git has them."""
 
 _NOTABLE = (
     *("catboost", "dask", "jax", "keras", "lightgbm", "lightning", "numpy", "optuna", "pandas", "pyarrow", "pyspark"),
@@ -64,15 +73,24 @@ def git_state(function: Callable[..., Any] | object) -> dict[str, Any] | None:
 
     commit     the one that is checked out; None before the first
     branch     None if there is none
-    changed    whether tracked files differ from the commit
+    changed    whether tracked files differ from the commit; None, and no branch, if looking takes longer than 2 s
     untracked  files that git neither tracks nor ignores, the first hundred
     root       the repository's folder
     """
     folder = _folder_of(function)
-    status = _git(folder, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal")
     root = _git(folder, "rev-parse", "--show-toplevel")
-    if status is None or root is None:
+    if root is None:
         return None
+    status = _git(folder, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal")
+    if status is None:  # too large a repository to be looked through while somebody waits
+        commit = _git(folder, "rev-parse", "--verify", "HEAD")
+        return {
+            "commit": None if commit is None else commit.decode().strip(),
+            "branch": None,
+            "changed": None,
+            "untracked": [],
+            "root": root.decode(errors="replace").strip(),
+        }
     lines = status.decode(errors="replace").split("\0")
     heads = dict(line.removeprefix("# branch.").split(" ", 1) for line in lines if line.startswith("# branch."))
     untracked = [line[2:] for line in lines if line.startswith("? ")]
@@ -93,21 +111,24 @@ def uncommitted(state: Mapping[str, Any] | None) -> bytes | None:
     """
     if state is None or not state["changed"] or state["commit"] is None:
         return None
-    patch = _git(Path(state["root"]), "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff")
+    patch = _git(Path(state["root"]), "diff", "HEAD", *_AS_A_PATCH)
     return patch if patch and len(patch) <= _PATCH_LIMIT_BYTES else None
 
 
 def _folder_of(function: Any) -> Path:
+    while isinstance(function, partial):
+        function = function.func
     try:
         file = inspect.getsourcefile(inspect.unwrap(function))
-    except TypeError:  # an object that is called, or a partial
+    except TypeError:  # an object that is called
         file = getattr(inspect.getmodule(type(function)), "__file__", None)
     path = Path(file or "")
     return path.absolute().parent if path.is_file() else Path.cwd()
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    quiet = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}  # nobody's index is touched
+    quiet = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    quiet["GIT_OPTIONAL_LOCKS"] = "0"  # nobody's index is touched
     try:
         answer = subprocess.run(
             ["git", *arguments], cwd=folder, env=quiet, capture_output=True, timeout=_GIT_TIMEOUT_S, check=True

@@ -14,6 +14,7 @@ import msgspec
 from maggy import context
 from maggy.assembly import make_advisor
 from maggy.brain import Brain, Rules
+from maggy.chronicle import About
 from maggy.config import LagomConfig
 from maggy.driver import Decider, Keeper, Replay, replay
 from maggy.errors import ConfigError, ExperimentDirError, ResumeError
@@ -38,8 +39,9 @@ class Begun:
         """Look into a folder. Raises ExperimentDirError if it holds no experiment."""
         folder = ExperimentFolder.open(url)
         try:
-            return cls(folder.url, msgspec.json.decode(folder.read("experiment.json")))
-        except (msgspec.MsgspecError, FileNotFoundError) as error:
+            about = msgspec.json.decode(folder.read("experiment.json"))
+            return cls(folder.url, About.of(folder.url, about).raw)
+        except (msgspec.MsgspecError, FileNotFoundError, KeyError, TypeError, ValueError) as error:
             raise ExperimentDirError(
                 f"experiment_dir {folder.url!r} holds an experiment that was killed before it began, or is damaged "
                 f"(experiment.json: {error}); start it anew in another folder"

@@ -11,6 +11,7 @@ from maggy.brain.commands import Ending
 from maggy.chronicle import Chronicle
 from maggy.config import HyperparameterOptConfig
 from maggy.journal import ExperimentFolder, Follower
+from maggy.optimizer import Asha
 from maggy.trial import Trial, TrialState
 
 # What only policies see, or what a driver knows of a stopped trial and the journal tells otherwise.
@@ -93,3 +94,13 @@ def test_reasons_are_kept_with_their_trial(tmp_path):
     promoted = [decision for decision in told.decisions if decision.trial is not None and "promoted" in decision.text]
     assert promoted
     assert all(decision.text.startswith(f"trial {decision.trial}") for decision in promoted)
+
+
+def test_the_best_is_that_of_the_result_where_a_trial_became_worse_after_its_promotion(tmp_path):
+    def train(x, budget):
+        return x - (10 if budget > 2 else 0)
+
+    result = search(tmp_path / "e", train, optimizer=Asha(resource_max=4), direction="max")
+    chronicle = Chronicle.of(result.experiment_dir)
+    assert chronicle.tally.best > chronicle.best.final_metric
+    assert (chronicle.best.trial_id, chronicle.best.final_metric) == (result["best_id"], result["best_val"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 from maggy import Searchspace, lagom
 from maggy.chronicle import Chronicle
 from maggy.cli import main
+from maggy.cli.settings import assigned
 from maggy.config import HyperparameterOptConfig
 from maggy.errors import ExperimentFailedError
+from maggy.optimizer import Asha
 from maggy.trial import TrialState
 
 
@@ -123,6 +126,26 @@ def test_show_has_the_traceback_of_a_trial_that_failed(capsys):
     assert "failed" in said and "Traceback" in said and "ZeroDivisionError: division by zero" in said
     assert main(["best", "run"]) == 2
     assert "no trial of run has a result yet" in capsys.readouterr().err
+
+
+def test_the_best_is_that_of_the_result_where_a_trial_became_worse_after_its_promotion(capsys):
+    config = HyperparameterOptConfig(
+        12, Asha(resource_max=4), Searchspace(x=("DOUBLE", [0.0, 1.0])), seed=5, es_policy="none", experiment_dir="e"
+    )
+    result = lagom(lambda x, budget: x - (10 if budget > 2 else 0), config, engine="inline", verbose=0)
+    assert Chronicle.of("e").tally.best > result["best_val"]
+    best, facts = told(capsys, "best", "e"), told(capsys, "show", "e")["best"]
+    assert (
+        (best["trial"], best["metric"]) == (facts["trial"], facts["metric"]) == (result["best_id"], result["best_val"])
+    )
+
+
+def test_text_that_looks_like_something_else_is_still_text_when_it_is_run_again(capsys):
+    space = Searchspace(a=("CATEGORICAL", ["none"]), b=("CATEGORICAL", ["1"]), c=("CATEGORICAL", ["a b"]))
+    config = HyperparameterOptConfig(1, "randomsearch", space, es_policy="none", experiment_dir="e")
+    result = lagom(lambda a, b, c: 1.0, config, engine="inline", verbose=0)
+    params = shlex.split(shown(capsys, "best", "e", "--params"))
+    assert assigned(params) == result["best_config"] == {"a": "none", "b": "1", "c": "a b"}
 
 
 def test_the_best_configuration_can_be_run_again(recorded, capsys):

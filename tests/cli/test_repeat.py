@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,21 @@ def test_differences_are_told_by_what_they_are_of(recorded, capsys):
     said = capsys.readouterr().out
     assert "what\n  seed: 5 -> 6\n" in said
     assert "  optimizer: randomsearch -> sobol\n" in said
+
+
+def test_an_experiment_of_before_every_package_was_listed_differs_only_in_what_both_tell(recorded, capsys):
+    shutil.copytree(recorded, "old")
+    told_then = about("old")
+    del told_then["packages"], told_then["git"], told_then["objectives"]
+    told_then["versions"] = {"maggy": "1", "python": told_then["versions"]["python"]}
+    Path("old/experiment.json").write_text(json.dumps(told_then))
+    assert set(told(capsys, "diff", "old", recorded, status=1)["versions"]) == {"maggy"}
+
+
+@pytest.mark.parametrize("command", ["repeat", "resume", "replay"])
+@pytest.mark.parametrize("text", ["[]", "null", '{"kind": "X"}'])
+def test_a_damaged_description_is_said_to_be_damaged(recorded, capsys, command, text):
+    shutil.copytree(recorded, "damaged")
+    Path("damaged/experiment.json").write_text(text)
+    assert main([command, "damaged"]) == 2
+    assert "is damaged" in capsys.readouterr().err

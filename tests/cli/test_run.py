@@ -33,6 +33,13 @@ def test_a_script_is_searched_on_workers_that_do_not_have_its_modules(capsys):
     assert "trained with" in Path("maggy-runs/train/1/trials/0/output.log").read_text()
 
 
+def test_what_programs_print_that_the_script_starts_does_not_get_into_the_json():
+    Path("loud.py").write_text("import os\ndef f():\n    os.system('echo loud')\n    return 1.0\n")
+    command = [sys.executable, "-m", "maggy", "run", "loud.py:f", "--engine", "inline", "-q", "--json"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(said.stdout)["test result"] == 1.0 and "loud" in said.stderr
+
+
 def test_what_the_script_prints_here_does_not_get_into_the_json(capsys):
     assert run("--hparams", "x=0.5", "--json") == 0
     said = capsys.readouterr()
@@ -206,3 +213,9 @@ def with_mark():
 
 def has_epoch(record):
     return type(record.event).__name__ == "DriverStarted"
+
+
+def test_a_space_of_a_config_that_is_no_table_is_refused_with_what_to_write(capsys):
+    Path("it.toml").write_text('space = "space.toml"\n[run]\ntarget = "train.py:train"\n')
+    assert main(["run", "--config", "it.toml"]) == 2
+    assert "it.toml: [space] has to be a table" in capsys.readouterr().err

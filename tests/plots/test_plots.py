@@ -6,8 +6,10 @@ import sys
 import pytest
 from plots.helpers import simulated
 
+from maggy import Searchspace, lagom
 from maggy.brain.events import Promoted
 from maggy.chronicle import About, Chronicle
+from maggy.config import HyperparameterOptConfig
 from maggy.errors import PlotError, UnknownNameError
 from maggy.journal import ExperimentFolder, read
 from maggy.plots import (
@@ -197,6 +199,13 @@ def test_importance_of_too_few_trials_is_refused(tmp_path):
     few = simulated(tmp_path / "few", trials=5)
     with pytest.raises(PlotError, match="importance needs 12 trials with a result, and there are"):
         importances(few)
+
+
+def test_nothing_is_important_where_every_trial_comes_to_the_same(tmp_path):
+    space = Searchspace(x=("DOUBLE", [0.0, 1.0]), y=("DOUBLE", [0.0, 1.0]))
+    config = HyperparameterOptConfig(20, "randomsearch", space, es_policy="none", seed=1, experiment_dir=tmp_path / "e")
+    told = lagom(lambda x, y: 1.0, config, engine="inline", verbose=0).importance()
+    assert (dict(told), told.explained) == ({"x": 0.0, "y": 0.0}, 0.0)
 
 
 def test_the_front_is_what_no_other_trial_beats(two):

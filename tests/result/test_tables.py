@@ -72,6 +72,15 @@ def test_files_have_what_the_table_has(tmp_path, lossy, suffix):
     assert list(curves.columns) == ["trial_id", "attempt", "step", "metric", "time", "hp_x"]
 
 
+def test_curves_of_trials_that_report_nothing_are_empty_and_can_be_written(tmp_path):
+    config = HyperparameterOptConfig(
+        2, "randomsearch", Searchspace(x=("DOUBLE", [0.0, 1.0])), es_policy="none", experiment_dir=tmp_path / "e"
+    )
+    result = lagom(lambda x: x, config, engine="inline", verbose=0)
+    result.export(tmp_path / "curves.csv", curves=True)
+    assert (tmp_path / "curves.csv").read_text() == "trial_id,attempt,step,metric,time\n"
+
+
 def test_values_of_any_type_can_be_written(tmp_path):
     space = Space(size=Choice(1, "large", None), layers=[Choice(1, 2), 3], nested={"a": Choice(1, 2)})
     config = HyperparameterOptConfig(

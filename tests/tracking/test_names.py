@@ -247,6 +247,12 @@ PROMOTED = [
 ]
 
 
+def test_the_commit_of_the_code_is_among_the_facts(monkeypatch):
+    monkeypatch.setitem(globals(), "ABOUT", About.of("/", RAW | {"git": {"commit": "4f00d"}, "seed": 1}))
+    facts = next(note[3] for note in written(ev.DriverStarted(epoch=0, num_trials=1)) if note[2] == "facts")
+    assert facts["maggy.git_commit"] == "4f00d"
+
+
 def test_a_trial_that_is_promoted_goes_on_in_its_own_run():
     log = [note for note in written(*PROMOTED) if note[0] == "trial 0" or note[2] == "begins"]
     assert log[:5] == [

@@ -96,6 +96,12 @@ class Chronicle:
         """The trials that have come to a final state, in the order in which they first did."""
         return self._book.ended
 
+    @property
+    def best(self) -> Trial | None:
+        """The best of the trials by the results that they have now; None without any. `tally.best` is the best that
+        any of them ever had: at a larger budget, a trial that was promoted may have become worse."""
+        return self._book.best()
+
     def add(self, record: Record) -> list[do.AnyCommand]:
         """Take in the next record; returns what the machine makes of it."""
         event, t = record.event, record.t

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from maggy.cli.command import command
 
@@ -30,18 +30,25 @@ def _best(options: argparse.Namespace) -> int:
     from maggy.cli.output import print_json, show
     from maggy.errors import ExperimentDirError
 
-    chronicle = Chronicle.of(options.path)
-    number = chronicle.tally.best_trial
-    if number is None:
+    trial = Chronicle.of(options.path).best
+    if trial is None:
         raise ExperimentDirError(f"no trial of {options.path} has a result yet")
-    trial = chronicle.trials[number]
+    number = trial.trial_id
     if options.json:
         told = {"trial": number, "metric": trial.final_metric, "outputs": trial.metric_dict, "budget": trial.budget}
         print_json(trial.params if options.params else {**told, "params": trial.params})
     elif options.params:
-        print(" ".join(shlex.quote(f"{name}={value}") for name, value in trial.params.items()))
+        print(" ".join(shlex.quote(_assignment(name, value)) for name, value in trial.params.items()))
     else:
         print(f"{show(trial.final_metric)} in trial {number}")
         for name, value in trial.params.items():
             print(f"  {name} = {value!r}")
     return 0
+
+
+def _assignment(name: str, value: Any) -> str:
+    """What `--hparams` reads as this value: text that looks like something else, e.g. none or 1, is quoted."""
+    from maggy.cli.settings import assigned
+
+    bare = f"{name}={value}"
+    return bare if assigned([bare]) == {name: value} else f"{name}={value!r}"

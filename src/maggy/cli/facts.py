@@ -24,7 +24,7 @@ def experiment_facts(folder: ExperimentFolder, chronicle: Chronicle, most: int, 
     now = time.time() if state == "running" else chronicle.last_t
     left = tally.time_left(now) if now is not None and state == "running" else None
     raw = about.raw
-    best = None if tally.best_trial is None else chronicle.trials[tally.best_trial]
+    best = chronicle.best
     trials = sorted(chronicle.trials.values(), key=_order(sort, about.objectives[0].sign))
     going_on = state in ("running", "unfinished")
     return {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -22,15 +23,29 @@ def print_json(value: Any) -> None:
 def finished(run: Callable[[], Result], *, as_json: bool) -> int:
     """Run an experiment, print its result as JSON if asked to, and return the exit status.
 
-    Meanwhile, what the user's own code prints here goes to stderr, where stdout is for JSON.
+    Meanwhile, what the user's own code prints here goes to stderr, where stdout is for JSON; also what programs print
+    that it starts.
     """
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+    with _stdout_to_stderr() if as_json else nullcontext():
         result = run()
     if as_json:
         print_json({**result, "experiment_dir": result.experiment_dir, "interrupted": result.interrupted})
     if result.interrupted:
         return 130
     return 2 if result.best is None else 0
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    sys.stdout.flush()
+    with redirect_stdout(sys.stderr):
+        kept = os.dup(1)
+        os.dup2(2, 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 def print_json_line(value: Any) -> None:

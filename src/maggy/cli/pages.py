@@ -122,6 +122,8 @@ def _git(git: Mapping[str, Any] | None) -> str | None:
     if git is None:
         return None
     said = f"{(git['commit'] or 'no commit')[:12]} ({git['branch'] or 'detached'})"
+    if git["changed"] is None:
+        return f"{(git['commit'] or 'no commit')[:12]}, too large to look for changes"
     return said + (", with changes that are not committed" if git["changed"] else "")
 
 

@@ -48,6 +48,10 @@ def read_settings(path: str) -> dict[str, Any]:
         if isinstance(text, str) and (key == "space" or text.partition(":")[0].endswith(".py")):
             settings[key] = str(file.parent / text)
     if "space" in document:
+        if not isinstance(document["space"], dict):
+            raise ConfigError(
+                f"{path}: [space] has to be a table; space = 'space.toml', a file of its own, goes into [run]"
+            )
         if "space" in settings:
             raise ConfigError(f"{path} has a [space] table, and names another with space= in [run]; leave one out")
         try:

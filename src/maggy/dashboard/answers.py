@@ -84,7 +84,7 @@ def trial_table(chronicle: Chronicle, trials: Sequence[Trial], number: int, size
         "all": len(chronicle.trials),
         "page": number,
         "size": size,
-        "best": chronicle.tally.best_trial,
+        "best": None if (best := chronicle.best) is None else best.trial_id,
     }
 
 
@@ -119,7 +119,7 @@ def trial_page(chronicle: Chronicle, trial: Trial, state: str) -> dict[str, Any]
             for span in spans
         ],
         "decisions": [{"t": each.t, "text": each.text} for each in chronicle.decisions if each.trial == trial.trial_id],
-        "best": chronicle.tally.best_trial == trial.trial_id,
+        "best": (best := chronicle.best) is not None and best.trial_id == trial.trial_id,
         "over": ending,
         "may_stop": may_stop_trial(trial, state),
     }

@@ -44,8 +44,8 @@ def importances(chronicle: Chronicle, *, objective: str | None = None, seed: int
     objective  which one; None: the first
     seed       of the forest: with the same one the numbers are the same
 
-    The forest predicts the rank of a trial, so that few that diverged do not decide, and is asked about trials that it
-    was not fitted to. Where a hyperparameter is absent, it knows that it is. Needs scikit-learn.
+    The forest predicts the rank of a trial, the same for equals, so that few that diverged do not decide, and is asked
+    about trials that it was not fitted to. Where a hyperparameter is absent, it knows that it is. Needs scikit-learn.
 
     Raises PlotError with too few trials, or without scikit-learn.
 
@@ -67,7 +67,8 @@ def importances(chronicle: Chronicle, *, objective: str | None = None, seed: int
 
     rows: Any = np.array([[nan if p is None else p for p in column.places()] for column in shown], dtype=float).T
     metrics = np.array([value for _, value in found])
-    ranks: Any = np.argsort(np.argsort(metrics)) / len(found)
+    ordered = np.sort(metrics)
+    ranks: Any = (np.searchsorted(ordered, metrics) + np.searchsorted(ordered, metrics, "right") - 1) / 2 / len(found)
     leaf = max(2, len(found) // 200)
     drops, scores = [], []
     for number, (learned, asked) in enumerate(KFold(_FOLDS, shuffle=True, random_state=seed).split(rows)):
@@ -82,7 +83,7 @@ def importances(chronicle: Chronicle, *, objective: str | None = None, seed: int
     return Importances(
         {shown[place].name: float(mean[place]) / total for place in order},
         {shown[place].name: float(spread[place]) / total for place in order},
-        max(0.0, float(np.mean(scores))),
+        max(0.0, float(np.mean(scores))) if ordered[0] < ordered[-1] else 0.0,  # nothing differs
         len(found),
     )
 

@@ -76,7 +76,8 @@ def of_points(story: Story, *, params: bool, who: str) -> pd.DataFrame:
     if params:
         numbers = [int(number) for number in table["trial_id"].unique()]
         rows = [{"trial_id": number, **_named(story.chronicle.trials[number].params)} for number in numbers]
-        table = table.merge(pd.DataFrame(rows, columns=None if rows else ["trial_id"]), on="trial_id", how="left")
+        if rows:
+            table = table.merge(pd.DataFrame(rows), on="trial_id", how="left")
     return table
 
 

@@ -66,11 +66,10 @@ class ExperimentRuns(TrialRuns):
     def concluded(self, logger: MetricLogger) -> None:
         tally = self.chronicle.tally
         facts: dict[str, Any] = {"maggy.state": str(tally.ending or "interrupted"), "maggy.ended": tally.ended}
-        if tally.best_trial is not None:
-            facts |= {"maggy.best_trial": tally.best_trial, "maggy.best": tally.best}
-            facts |= {f"maggy.best.{name}": value for name, value in tally.best_params.items()}
+        if (best := self.chronicle.best) is not None:
+            facts |= {"maggy.best_trial": best.trial_id, "maggy.best": best.final_metric}
+            facts |= {f"maggy.best.{name}": value for name, value in best.params.items()}
         logger.log_metadata(facts)
-        best = None if tally.best_trial is None else self.chronicle.trials[tally.best_trial]
         if best is not None and best.checkpoint is not None:
             with _on_this_machine(best.checkpoint.url) as folder:
                 logger.log_files(folder, MODEL)
