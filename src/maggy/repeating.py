@@ -31,7 +31,7 @@ def repeat(
     *,
     engine: str | Any | None = None,
     experiment_dir: str | os.PathLike[str] | None = None,
-    track: Tracker | Sequence[Tracker] | None = None,
+    track: str | Tracker | Sequence[str | Tracker] | None = None,
     verbose: int = 1,
 ) -> Result:
     """Run an experiment again, or one trial of a search: the function, the config, the data and the seed that its

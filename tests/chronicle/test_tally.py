@@ -1,7 +1,19 @@
 """The state of an experiment as its journal tells it."""
 
 import pytest
-from brain.helpers import Failed, Finished, Interrupted, Joined, Judged, Left, Lost, Reported, Started, Suggested
+from brain.helpers import (
+    Failed,
+    Finished,
+    Interrupted,
+    Joined,
+    Judged,
+    Left,
+    Lost,
+    Promoted,
+    Reported,
+    Started,
+    Suggested,
+)
 
 from maggy.brain.commands import Stop
 from maggy.brain.events import StopAsked
@@ -174,3 +186,15 @@ def test_a_trial_that_somebody_asked_to_stop_is_told_so_once():
     assert telling.tally.add(Record(6, 1.0, StopAsked(trial=7, reason="there is none"))) == []
     telling.add(Left(0, metric=0.3), t=2.0)
     assert telling.tally.states == {TrialState.STOPPED: 1}
+
+
+def test_a_best_that_becomes_worse_at_a_larger_budget_makes_room_for_the_next():
+    telling = Telling()
+    telling.add(Started(0, 9, promotes=True), *START[:2])
+    telling.add(Suggested(ask=0, trial=0, resumable=True, lr=0.1), Suggested(ask=1, trial=1, resumable=True, lr=0.2))
+    telling.add(Finished(0, metric=0.5), t=1.0)
+    telling.add(Promoted(ask=2, trial=0, budget=3.0), Finished(1, metric=0.4), t=2.0)
+    assert (telling.tally.best, telling.tally.best_trial) == (0.5, 0)
+    telling.add(Finished(0, metric=0.3, attempt=1), t=3.0)
+    assert (telling.tally.best, telling.tally.best_trial, telling.tally.best_params) == (0.4, 1, {"lr": 0.2})
+    assert telling.tally.bests == [Best(1.0, 0, 0.5), Best(3.0, 1, 0.4)]

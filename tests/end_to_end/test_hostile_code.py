@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from end_to_end.conftest import search
 
-import maggy.experiment as door
-from maggy import Searchspace, lagom
+from maggy import Searchspace, conducting, lagom
 from maggy.trial import TrialState
 
 INNOCENT = 1_000
@@ -369,7 +368,7 @@ def test_a_process_dies_of_it_three_times_and_the_others_go_on():
 
 @pytest.mark.parametrize("hold_s", [3, pytest.param(60, marks=[pytest.mark.soak, pytest.mark.timeout(300)])])
 def test_code_that_holds_the_interpreter_lock_is_not_taken_for_dead(monkeypatch, hold_s):
-    monkeypatch.setattr(door, "_LEAST_PATIENCE_S", 1.0)  # a worker that is silent for so long counts as lost
+    monkeypatch.setattr(conducting, "_LEAST_PATIENCE_S", 1.0)  # a worker that is silent for so long counts as lost
 
     def train(x, reporter):
         import ctypes

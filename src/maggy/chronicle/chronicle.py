@@ -98,8 +98,7 @@ class Chronicle:
 
     @property
     def best(self) -> Trial | None:
-        """The best of the trials by the results that they have now; None without any. `tally.best` is the best that
-        any of them ever had: at a larger budget, a trial that was promoted may have become worse."""
+        """The best of the trials by the results that they have now; None without any."""
         return self._book.best()
 
     def add(self, record: Record) -> list[do.AnyCommand]:

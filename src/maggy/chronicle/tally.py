@@ -1,4 +1,4 @@
-"""Where an experiment stands, in numbers that take no memory for each trial."""
+"""Where an experiment stands, in numbers that take no memory for each trial, but where trials are promoted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SURE = 1.645  # standard deviations to each side: nine of ten times it is withi
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """A trial that was better than all before it.
+    """A trial that was better than all others when it came, or when the best before it became worse at a larger budget.
 
     t       when it came, in seconds since the epoch
     metric  in the user's sign
@@ -54,7 +54,7 @@ class Tally:
 
     brain        the machine
     spans        who runs what since when
-    bests        the course of the best
+    bests        the course of the best, by the results that trials had at that time
     last_reason  the reason that the search gave last for what it did, in one line; "" if it gave none
     """
 
@@ -65,6 +65,7 @@ class Tally:
         self.brain = Brain(Rules(num_trials=num_trials))
         self.spans = Spans(keep=keep_spans)
         self._sign = 1.0 if direction == "min" else -1.0
+        self._results: dict[int, tuple[float, dict[str, Any]]] = {}  # where trials are promoted
         self._recent: deque[float] = deque(maxlen=_RECENT)  # seconds that trials took
 
     @property
@@ -114,11 +115,9 @@ class Tally:
             params = self.brain.live[event.trial].params
         commands = self.brain.handle(event, 0.0)  # no time: whatever time has brought about is an event
         self._time(self.spans.follow(event, record.t, commands, self.brain))
-        if params is not None and any(isinstance(command, Settle) for command in commands):
+        if params is not None and any(isinstance(command, Settle) and not command.fell_back for command in commands):
             assert isinstance(event, ev.TrialFinished | ev.TrialStopped)
-            if self.best is None or self._sign * event.metric < self._sign * self.best:
-                self.bests.append(Best(record.t, event.trial, event.metric))
-                self.best_params = params
+            self._rank(record.t, event.trial, event.metric, params)
         if reason := reason_of(event):
             self.last_reason = reason
         return commands
@@ -167,6 +166,18 @@ class Tally:
             "time_left_s": None if left is None else [left.seconds, left.low, left.high],
             "last_reason": self.last_reason,
         }
+
+    def _rank(self, t: float, trial: int, metric: float, params: dict[str, Any]) -> None:
+        """A trial has a result, which may take the place of one that it had before it was promoted."""
+        if self.brain.rules.promotes:
+            self._results[trial] = metric, params
+        if self.best is None or self._sign * metric < self._sign * self.best:
+            self.bests.append(Best(t, trial, metric))
+            self.best_params = params
+        elif trial == self.best_trial and metric != self.best:  # the best has become worse at a larger budget
+            best = min(self._results, key=lambda each: self._sign * self._results[each][0])
+            metric, self.best_params = self._results[best]
+            self.bests.append(Best(t, best, metric))
 
     def _time(self, over: list[Span]) -> None:
         """Note how long a trial took that has come to its end."""
