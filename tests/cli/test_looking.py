@@ -133,7 +133,7 @@ def test_the_best_is_that_of_the_result_where_a_trial_became_worse_after_its_pro
         12, Asha(resource_max=4), Searchspace(x=("DOUBLE", [0.0, 1.0])), seed=5, es_policy="none", experiment_dir="e"
     )
     result = lagom(lambda x, budget: x - (10 if budget > 2 else 0), config, engine="inline", verbose=0)
-    assert Chronicle.of("e").tally.best > result["best_val"]
+    assert any(trial.rungs[0][1] > result["best_val"] for trial in result.trials)  # at the least budget
     best, facts = told(capsys, "best", "e"), told(capsys, "show", "e")["best"]
     assert (
         (best["trial"], best["metric"]) == (facts["trial"], facts["metric"]) == (result["best_id"], result["best_val"])
