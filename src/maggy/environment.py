@@ -49,9 +49,11 @@ def packages() -> Mapping[str, str]:
     return dict(sorted(found.items()))
 
 
-def versions() -> dict[str, str]:
-    """The versions of Python, Maggy, and of what matters most of what is installed."""
-    installed = packages()
+def versions(installed: Mapping[str, str]) -> dict[str, str]:
+    """The versions of Python, Maggy, and of what matters most of what is installed.
+
+    installed  what `packages` has told
+    """
     from maggy import __version__
 
     notable = {name: installed[name] for name in _NOTABLE if name in installed}

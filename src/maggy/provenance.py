@@ -81,6 +81,7 @@ def describe(
     data = {name: values.pop(name) for name in DATA_ARGUMENTS if name in values}
     sources, policies = context.sources(function), context.sources(*_parts(config))
     design = design_for(config) if isinstance(config, AblationConfig) else None
+    installed = environment.packages()
     return {
         "kind": type(config).__name__,
         "config": {name: _plain(value) for name, value in values.items()}
@@ -100,8 +101,8 @@ def describe(
         "script": _script(),
         "git": environment.git_state(function),
         "machine": environment.machine(),
-        "versions": environment.versions(),
-        "packages": environment.packages(),
+        "versions": environment.versions(installed),
+        "packages": installed,
     }
 
 

@@ -126,7 +126,8 @@ def changes_since(about: Mapping[str, Any]) -> list[str]:
     """What differs now from when an experiment was begun, and may change its results, in one line each."""
     lines = []
     before = {**(about.get("packages") or {}), **about["versions"]}
-    now = {**environment.packages(), **environment.versions()}
+    installed = environment.packages()
+    now = {**installed, **environment.versions(installed)}
     changed = [f"{name} {was} -> {now.get(name, 'none')}" for name, was in before.items() if now.get(name) != was]
     if changed:
         more = f" and {len(changed) - 10} more" if len(changed) > 10 else ""

@@ -12,6 +12,17 @@ Params = dict[str, Any]
 Direction = Literal["min", "max"]
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> Params:
+    """Nested dicts as one, with dots in the names: tables and tracking services know no others."""
+    flattened: Params = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flattened |= flat(value, f"{prefix}{name}.")
+        else:
+            flattened[f"{prefix}{name}"] = value
+    return flattened
+
+
 class TrialState(StrEnum):
     """Where a trial is in its life; the last four are final."""
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from maggy.errors import ConfigError, UnknownNameError
-from maggy.tracking.metric_logger import CURVE, OBJECTIVE, flat
+from maggy.tracking.metric_logger import CURVE, OBJECTIVE
+from maggy.trial import flat
 from maggy.tune import Grid, Rand, Space, optimize_noniterative, suggest_for_noniterative_objective
 from maggy.tune.dataset import TuneDatasetBuilder
 from maggy.tune.loggers import MetricLogger, to_logger

@@ -203,11 +203,9 @@ class Book:
             self._fall_back(self.running.pop(trial_id), before, None)
         self._before.clear()
 
-    def best(self) -> Trial | None:
-        """The best of those that have a result, the earlier of equals; of one that runs on, as it was before."""
-        found = (self._before.get(trial.trial_id or 0, trial) for trial in self.ended)
-        results = [trial for trial in found if trial.state.has_result and trial.final_metric is not None]
-        return min(results, key=lambda trial: self.loss(trial.final_metric or 0.0), default=None)
+    def with_result(self, trial: Trial) -> Trial:
+        """A trial that has a result; one that was promoted and runs on as it was before."""
+        return self._before.get(trial.trial_id or 0, trial)
 
     def loss(self, metric: float) -> float:
         """A metric of the user as a loss: the only place where the direction is applied."""

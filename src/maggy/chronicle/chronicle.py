@@ -65,7 +65,7 @@ class Chronicle:
 
     def __init__(self, about: About) -> None:
         self.about = about
-        self.tally = Tally(about.objectives[0].direction, about.num_trials, keep_spans=True)
+        self.tally = Tally.of(about, keep_spans=True)
         self.trials: dict[int, Trial] = {}
         self.workers: dict[int, WorkerStory] = {}
         self.decisions: deque[Decision] = deque(maxlen=_DECISIONS)
@@ -99,7 +99,8 @@ class Chronicle:
     @property
     def best(self) -> Trial | None:
         """The best of the trials by the results that they have now; None without any."""
-        return self._book.best()
+        number = self.tally.best_trial
+        return None if number is None else self._book.with_result(self.trials[number])
 
     def add(self, record: Record) -> list[do.AnyCommand]:
         """Take in the next record; returns what the machine makes of it."""

@@ -11,6 +11,7 @@ from typing import Any
 from maggy.brain import Brain, Rules
 from maggy.brain import events as ev
 from maggy.brain.commands import AnyCommand, Ending, Settle
+from maggy.chronicle.about import About
 from maggy.chronicle.spans import Span, Spans
 from maggy.journal import Record
 from maggy.trial import Direction, TrialState
@@ -67,6 +68,11 @@ class Tally:
         self._sign = 1.0 if direction == "min" else -1.0
         self._results: dict[int, tuple[float, dict[str, Any]]] = {}  # where trials are promoted
         self._recent: deque[float] = deque(maxlen=_RECENT)  # seconds that trials took
+
+    @classmethod
+    def of(cls, about: About, *, keep_spans: bool = False) -> Tally:
+        """Of an experiment of which nothing has happened yet."""
+        return cls(about.objectives[0].direction, about.num_trials, keep_spans=keep_spans)
 
     @property
     def num_trials(self) -> int:
@@ -174,10 +180,11 @@ class Tally:
         if self.best is None or self._sign * metric < self._sign * self.best:
             self.bests.append(Best(t, trial, metric))
             self.best_params = params
-        elif trial == self.best_trial and metric != self.best:  # the best has become worse at a larger budget
-            best = min(self._results, key=lambda each: self._sign * self._results[each][0])
+        elif self._results and (trial == self.best_trial or metric == self.best):  # it became worse, or a tie
+            best = min(self._results, key=lambda each: self._sign * self._results[each][0])  # of equals, the earlier
             metric, self.best_params = self._results[best]
-            self.bests.append(Best(t, best, metric))
+            if (best, metric) != (self.best_trial, self.best):
+                self.bests.append(Best(t, best, metric))
 
     def _time(self, over: list[Span]) -> None:
         """Note how long a trial took that has come to its end."""

@@ -68,7 +68,7 @@ def _told(url: str) -> dict[str, Any]:
     try:
         folder = ExperimentFolder.open(url)
         about = About.read(folder)
-        tally = Tally(about.objectives[0].direction, about.num_trials)
+        tally = Tally.of(about)
         times = [0.0, 0.0]
         for record in read(folder):
             tally.add(record)

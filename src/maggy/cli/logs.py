@@ -79,7 +79,7 @@ class _End:
         from maggy.journal import Follower
 
         self._follower = Follower(self._folder)
-        self._tally = Tally(self._about.objectives[0].direction, self._about.num_trials)
+        self._tally = Tally.of(self._about)
 
     def reached(self) -> bool:
         """Whether it is over now."""

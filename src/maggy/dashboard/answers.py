@@ -10,9 +10,9 @@ from typing import Any
 from maggy.chronicle import Chronicle, Tally
 from maggy.dashboard.catalog import Catalog, Experiment
 from maggy.dashboard.reading import Reading
-from maggy.dashboard.trials import flat, page, param_names, row
+from maggy.dashboard.trials import page, param_names, row
 from maggy.shelf import state_of
-from maggy.trial import Trial, TrialState
+from maggy.trial import Trial, TrialState, flat
 
 _TAIL_BYTES, _LOG_BYTES = 64 << 10, 256 << 10  # of a log at first, and in one answer after that
 _LIVE = ("running", "unfinished")

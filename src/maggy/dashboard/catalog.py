@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from pathlib import Path, PurePosixPath
 
-from maggy.chronicle import About, Chronicle, Tally
+from maggy.chronicle import Chronicle, Tally
 from maggy.dashboard.reading import Background, Reading
 from maggy.errors import ExperimentDirError
 from maggy.shelf import experiments_in
@@ -30,7 +30,7 @@ class Experiment:
     def __init__(self, url: str, path: str) -> None:
         self.id = hashlib.blake2s(url.encode(), digest_size=6).hexdigest()
         self.url, self.path = url, path or PurePosixPath(url).name
-        self.glance: Reading[Tally] = Reading(url, _tally)
+        self.glance: Reading[Tally] = Reading(url, Tally.of)
 
 
 class Catalog:
@@ -101,7 +101,3 @@ class Catalog:
         known = {experiment.url: experiment for experiment in self._found.values()}
         found = [known.get(url) or Experiment(url, url.removeprefix(self.root).strip("/")) for url in urls]
         self._found = {experiment.id: experiment for experiment in found}
-
-
-def _tally(about: About) -> Tally:
-    return Tally(about.objectives[0].direction, about.num_trials)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from maggy.chronicle import Chronicle
 from maggy.errors import ConfigError
-from maggy.trial import Trial, TrialState
+from maggy.trial import Trial, TrialState, flat
 
 MOST_ROWS = 200  # on one page
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {"<=": le, ">=": ge, "!=": ne, "<": lt, ">": gt, "=": eq, ":": eq}
@@ -31,17 +31,6 @@ _FIELDS: dict[str, Callable[[Trial], Any]] = {
     "reason": lambda trial: trial.reason or trial.error,
     "start": lambda trial: trial.start,
 }
-
-
-def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Hyperparameters by dotted names."""
-    found: dict[str, Any] = {}
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found
 
 
 def param_names(trials: Iterable[Trial]) -> list[str]:

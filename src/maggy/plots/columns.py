@@ -12,7 +12,7 @@ from maggy.errors import PlotError, SearchspaceError, UnknownNameError
 from maggy.searchspace import Parameter, Space
 from maggy.searchspace.listed import Listed
 from maggy.searchspace.parameters import Constant, key_of
-from maggy.trial import Trial
+from maggy.trial import Trial, flat
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "absent"})()
 """In place of the value of a hyperparameter that a trial does not have: None is a value."""
@@ -89,13 +89,7 @@ def _flat(trial: Trial, space: Space | None) -> dict[str, Any]:
             return space.flat(trial.params)
         except SearchspaceError:
             pass
-    return dict(_dotted(trial.params, ""))
-
-
-def _dotted(params: Any, prefix: str) -> list[tuple[str, Any]]:
-    if isinstance(params, Mapping):
-        return [pair for key, value in params.items() for pair in _dotted(value, f"{prefix}.{key}" if prefix else key)]
-    return [(prefix, params)]
+    return flat(trial.params)
 
 
 def _column(name: str, rows: Sequence[Mapping[str, Any]], parameter: Parameter | None) -> Column:

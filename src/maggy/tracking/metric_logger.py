@@ -121,14 +121,3 @@ class MetricLogger:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.finish(failed=kind is not None)
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts as one, with dots in the names: services know no others."""
-    flattened: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flattened |= flat(value, f"{prefix}{name}.")
-        else:
-            flattened[f"{prefix}{name}"] = value
-    return flattened

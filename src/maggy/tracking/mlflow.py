@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from maggy.tracking.metric_logger import MetricLogger, flat
+from maggy.tracking.metric_logger import MetricLogger
+from maggy.trial import flat
 
 _T = TypeVar("_T")
 Write = Callable[[Callable[[], Any]], Any]

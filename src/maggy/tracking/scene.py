@@ -89,7 +89,7 @@ class Scene:
 
     def __init__(self, about: About) -> None:
         self.about = about
-        self.tally = Tally(about.objectives[0].direction, about.num_trials)
+        self.tally = Tally.of(about)
         self.lines: dict[int, Line] = {}
         self.course: list[tuple[int, float]] = []
         self.dots = Points(_DOTS)

@@ -19,7 +19,7 @@ class Standing(Tracker):
         self._lock = threading.Lock()
 
     def begin(self, about: About) -> None:
-        self._tally = Tally(about.objectives[0].direction, about.num_trials)
+        self._tally = Tally.of(about)
 
     def see(self, record: Record) -> None:
         assert self._tally is not None

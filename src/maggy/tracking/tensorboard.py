@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from maggy.searchspace import Double, Integer, Normal, Parameter, Searchspace, Space
-from maggy.tracking.metric_logger import MetricLogger, flat
+from maggy.tracking.metric_logger import MetricLogger
+from maggy.trial import flat
 
 _FLUSH_BYTES = 1 << 20
 _files = itertools.count()

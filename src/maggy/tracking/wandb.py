@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from maggy.tracking.metric_logger import MetricLogger, flat
+from maggy.tracking.metric_logger import MetricLogger
+from maggy.trial import flat
 
 
 class WandbLogger(MetricLogger):
