@@ -198,3 +198,12 @@ def test_a_best_that_becomes_worse_at_a_larger_budget_makes_room_for_the_next():
     telling.add(Finished(0, metric=0.3, attempt=1), t=3.0)
     assert (telling.tally.best, telling.tally.best_trial, telling.tally.best_params) == (0.4, 1, {"lr": 0.2})
     assert telling.tally.bests == [Best(1.0, 0, 0.5), Best(3.0, 1, 0.4)]
+
+
+def test_of_equals_after_a_promotion_the_one_that_ended_first_is_the_best_as_in_the_result():
+    telling = Telling()
+    telling.add(Started(0, 9, promotes=True), *START[:2])
+    telling.add(Suggested(ask=0, trial=0, resumable=True, lr=0.1), Suggested(ask=1, trial=1, resumable=True, lr=0.2))
+    telling.add(Finished(0, metric=0.5), Finished(1, metric=0.7), t=1.0)
+    telling.add(Promoted(ask=2, trial=0, budget=3.0), Finished(0, metric=0.7, attempt=1), t=2.0)
+    assert (telling.tally.best, telling.tally.best_trial) == (0.7, 0)
