@@ -1,4 +1,4 @@
-"""`python -m benchmarks [names...]`: measure, print a table, write JSON.
+"""`python -m benchmarks [names...] [--full]`: run them, print their tables, keep them as JSON, and write the page.
 
 Process pools import this module again in each of their workers, so it loads what it measures only when it is run.
 """
@@ -12,67 +12,69 @@ import time
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from benchmarks.measure import Figure
-
-ENGINES = ("local", "spark")  # in this order: no Java runs beside the local figures
-BENCHMARKS = {
-    "broadcast": ("local",),
-    "startup": ENGINES,
-    "noop": ("local",),
-    "scale": ("local",),
-    "simulation": ("local",),
-    "handover": ENGINES,
-    "models": ("local",),
-    "stop": ENGINES,
-    "utilisation": ENGINES,
+SECTIONS = {
+    "Overhead": ("overhead",),
+    "Scale": ("connections", "simulation"),
+    "The seeds' experiments": ("seeds",),
+    "Early stopping": ("stopping",),
+    "Faults": ("faults",),
 }
-RESULTS = Path(__file__).parent / "results"
+MODULES = {"connections": "scale.connections", "simulation": "scale.simulation"}
+NAMES = [name for group in SECTIONS.values() for name in group]
 
 
 def main() -> int:
-    from benchmarks.report import facts, save, table
+    from benchmarks.harness import page
+    from benchmarks.harness.markdown import unflattering
+    from benchmarks.harness.record import RESULTS
 
     arguments = parse()
-    known = facts() | {"quick": arguments.quick}
-    started = time.monotonic()
-    RESULTS.mkdir(exist_ok=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    if not arguments.page:
+        began = time.monotonic()
+        found = [line for name in arguments.names for line in unflattering(run(name, arguments.full))]
+        print(f"\n{time.monotonic() - began:,.0f} s in all. Where we are behind:")
+        print("\n".join(f"- {line}" for line in found) or "- no target was missed, and no peer was ahead in its group")
+    page.write(SECTIONS)
+    print(f"the page is {page.PAGE}")
+    return 0
+
+
+def run(name: str, full: bool):  # type: ignore[no-untyped-def]
+    """Run one benchmark, print its tables, and keep them."""
+    from benchmarks.harness.facts import facts
+    from benchmarks.harness.markdown import table_in_markdown, targets_in_markdown
+    from benchmarks.harness.record import RESULTS, Record, save
+    from benchmarks.harness.settings import Settings
+
+    known, began = facts(), time.monotonic()
+    print(f"measuring {name} ...", file=sys.stderr, flush=True)
     with TemporaryDirectory(prefix="runs-", dir=RESULTS) as folder:
-        figures = measure(arguments.names, arguments.engine, arguments.quick, Path(folder))
-    known |= {"seconds": round(time.monotonic() - started), "load_after": os.getloadavg()}
-    out = arguments.out or RESULTS / f"{known['date'].replace(':', '').removesuffix('+0000')}.json"
-    save(figures, known, out)
-    print(f"{table(figures)}\n\n{known['seconds']} s; medians over rounds (least-most); written to {out}")
-    missed = [figure.name for figure in figures if figure.met is False]
-    return 1 if missed and arguments.check else 0
-
-
-def measure(names: list[str], engines: list[str], quick: bool, folder: Path) -> list[Figure]:
-    from benchmarks.measure import Settings
-
-    figures: list[Figure] = []
-    for engine in (engine for engine in ENGINES if engine in engines):
-        settings = Settings(quick=quick, engine=engine, folder=folder)
-        for name in (name for name, where in BENCHMARKS.items() if name in names and engine in where):
-            print(f"measuring {name} on {engine} ...", file=sys.stderr, flush=True)
-            figures += import_module(f"benchmarks.{name}").run(settings)
-    return figures
+        tables = import_module(f"benchmarks.{MODULES.get(name, name)}").measure(
+            Settings(full=full, folder=Path(folder))
+        )
+    seconds = time.monotonic() - began
+    path = save(
+        Record(name=name, full=full, seconds=seconds, facts={**known, "load_after": os.getloadavg()}, tables=tables)
+    )
+    for table in tables:
+        print(f"\n{table.title}\n\n{table_in_markdown(table)}", flush=True)
+        if table.targets:
+            print(f"\n{targets_in_markdown(table.targets)}")
+    print(f"\n{name}: {seconds:,.0f} s; every round is in {path}", flush=True)
+    return tables
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What Maggy costs beside a reference.")
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; all if none is given")
-    parser.add_argument("--engine", action="append", choices=ENGINES, help="only this one; may be given twice")
-    parser.add_argument("--quick", action="store_true", help="about a minute: to see that it runs, not to quote")
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed by its median")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON file; default: benchmarks/results/<date>.json")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Maggy beside the peers.")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; all if none is given")
+    parser.add_argument("--full", action="store_true", help="with full sizes and more rounds")
+    parser.add_argument("--page", action="store_true", help="only write the page from what is there")
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(BENCHMARKS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
-    arguments.names = arguments.names or list(BENCHMARKS)
-    arguments.engine = arguments.engine or list(ENGINES)
+    if unknown := set(arguments.names) - set(NAMES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}")
+    arguments.names = arguments.names or NAMES
     return arguments
 
 

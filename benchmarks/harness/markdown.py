@@ -1,0 +1,80 @@
+"""Tables in Markdown: for a terminal and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from benchmarks.harness.tables import Column, Row, Table, Target, behind, best_of
+
+
+def table_in_markdown(table: Table) -> str:
+    """Medians over the rounds with the least and the most; in each group the best of those compared is bold."""
+    titles = [f"{each.title}{f', {each.unit}' if each.unit else ''}" for each in table.columns]
+    lines = [f"| | {' | '.join(titles)} |", f"|---|{'---:|' * len(titles)}"]
+    for group in dict.fromkeys(row.group for row in table.rows):
+        rows = [row for row in table.rows if row.group == group]
+        if group:
+            lines.append(f"| *{group}* |{' |' * len(titles)}")
+        bold = {column.key: _best(rows, column) for column in table.columns}
+        for number, row in enumerate(rows):
+            cells = [_cell(row, column, number == bold[column.key]) for column in table.columns]
+            mark = " †" if row.side == "aside" else ""
+            name = f"**{row.name}**" if row.side == "ours" else row.name
+            lines.append(f"| {name}{mark}{f' ({_mark(table, row)})' if row.note else ''} | {' | '.join(cells)} |")
+    notes = [f"{_mark(table, row)}. {row.name}: {row.note}" for row in table.rows if row.note]
+    if any(row.side == "aside" for row in table.rows):
+        notes.insert(0, "†. Not compared with: it keeps nothing and survives nothing.")
+    return "\n".join([*lines, *(["", *(f"- {note}" for note in notes)] if notes else [])])
+
+
+def targets_in_markdown(targets: Sequence[Target]) -> str:
+    """One line for each, with what was measured."""
+    lines = ["| target | wanted | measured | |", "|---|---:|---:|---|"]
+    for each in targets:
+        bounds = [(each.at_most, "at most"), (each.at_least, "at least")]
+        wanted = ", ".join(f"{word} {number(value)}" for value, word in bounds if value is not None)
+        unit = f" {each.unit}" if each.unit else ""
+        lines.append(
+            f"| {each.text} | {wanted}{unit} | {number(each.value)}{unit} | {'met' if each.met else '**missed**'} |"
+        )
+    return "\n".join(lines)
+
+
+def unflattering(tables: Sequence[Table]) -> list[str]:
+    """Targets that were missed, and figures in which a peer is ahead."""
+    missed = [
+        f"{table.title}: {each.text}: {number(each.value)} {each.unit}".rstrip()
+        for table in tables
+        for each in table.targets
+        if not each.met
+    ]
+    return [*missed, *(f"{table.title}: {line}" for table in tables for line in behind(table))]
+
+
+def number(value: float) -> str:
+    """Three digits that matter, none of them in exponents."""
+    size = abs(value)
+    if size >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if size >= 0.001 else f"{value:.1e}"
+
+
+def _cell(row: Row, column: Column, is_best: bool) -> str:
+    values = row.samples.get(column.key)
+    if not values:
+        return "-"
+    middle = f"**{number(median(values))}**" if is_best else number(median(values))
+    return middle if len(values) == 1 else f"{middle} ({number(min(values))} to {number(max(values))})"
+
+
+def _best(rows: Sequence[Row], column: Column) -> int | None:
+    compared = [row for row in rows if row.side != "aside" and row.median(column.key) is not None]
+    if column.better is None or len(compared) < 2:
+        return None
+    return next(number for number, row in enumerate(rows) if row is best_of(compared, column))
+
+
+def _mark(table: Table, row: Row) -> int:
+    """The number of a row's note."""
+    return [each for each in table.rows if each.note].index(row) + 1
