@@ -9,11 +9,10 @@ VENV_TENSORFLOW := .venv-tensorflow
 VENV_JAX := .venv-jax
 VENV_ENGINES := .venv-engines
 VENV_PEERS := .venv-peers
-VENV_FUGUE := .venv-fugue
 VENV_STORES := .venv-stores
 VENV_TRACKERS := .venv-trackers
 VENV_BROWSER := .venv-browser
-environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_ENGINES) $(VENV_PEERS) $(VENV_FUGUE) $(VENV_STORES) \
+environments := $(VENV) $(VENV_SPARK35) $(VENV_TENSORFLOW) $(VENV_JAX) $(VENV_ENGINES) $(VENV_PEERS) $(VENV_STORES) \
 	$(VENV_TRACKERS) $(VENV_BROWSER)
 
 export CHROMIUM ?= /usr/bin/chromium
@@ -29,13 +28,13 @@ ours := maggy-tpe maggy-gp maggy-asha maggy-asha-stopping maggy-asha-tpe maggy-b
 # Files with tests that are marked `keras`. Others may import, at their top, what the lean environments do not have.
 keras_tests = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.keras' tests)
 engines_tests = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.engines' tests)
-bench_sample := random maggy-tpe maggy-asha maggy-bohb optuna-tpe optuna-asha --seeds 2 --workers 8 \
-	--problems branin hartmann6 digits_mlp boosting --out benchmarks/results/sample.jsonl
+# One environment for each peer, named as its file of requirements.
+bench_peers := $(patsubst benchmarks/environments/%.txt,.venv-bench/%,$(wildcard benchmarks/environments/*.txt))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # the commands share an environment, and pip must be alone in it
-.PHONY: help demo demo-ablation test test-docs test-distributed test-sessions test-tensorflow test-jax test-engines test-trackers test-browser chromium check bench bench-full peers tuning-peer soak docs clean
+.PHONY: help demo demo-ablation test test-docs test-distributed test-sessions test-tensorflow test-jax test-engines test-trackers test-browser chromium check bench bench-full bench-environments bench-quality peers soak docs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,21 +85,19 @@ check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels
 	$(bin)/lint-imports
 	$(bin)/python -m maggy.brain.diagram --check docs/architecture.md
 
-bench: $(VENV)/.installed-$(bench_extras) ## measure overheads beside a process pool, and a sample of the quality; 15 minutes
+bench: bench-environments ## measure every table in short, ours and the peers in turn; under 20 minutes on two idle cores
 	$(bin)/python -m benchmarks
-	$(bin)/python -m benchmarks.search_quality $(bench_sample)
-	$(bin)/python -m benchmarks.search_quality.report --results benchmarks/results/sample.jsonl
-	$(bin)/python -m benchmarks.seed_table --repeats 1 --out benchmarks/results/seed_table_sample.jsonl
 
-bench-full: $(VENV)/.installed-$(bench_extras) $(VENV_PEERS)/.installed ## run what benchmarks/results lacks of the quality of searches; hours, may be interrupted
-	$(bin)/python -m benchmarks.seed_table
-	$(bin)/python -m benchmarks.stopping_quality
+bench-full: bench-environments ## measure every table with its full sizes and more rounds, and write docs/benchmarks.md
+	$(bin)/python -m benchmarks --full
+
+bench-environments: $(VENV)/.installed-$(bench_extras) $(VENV_ENGINES)/.installed $(bench_peers:%=%/.installed)
+
+bench-quality: $(VENV)/.installed-$(bench_extras) $(VENV_PEERS)/.installed ## run what benchmarks/results lacks of the quality of searches; hours, may be interrupted
 	$(VENV_PEERS)/bin/python -m benchmarks.search_quality
 	$(bin)/python -m benchmarks.search_quality $(ours)
 	$(bin)/python -m benchmarks.search_quality.report
-	$(bin)/python -m benchmarks.page
-
-tuning-peer: $(VENV_FUGUE)/.installed ## install Fugue-Tune, into an environment of its own
+	$(bin)/python -m benchmarks.search_quality.page
 
 peers: $(VENV_PEERS)/.installed ## install Optuna, Hyperopt and Syne Tune, into an environment of their own
 
@@ -113,12 +110,12 @@ docs: $(VENV)/.installed-docs ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
 
 clean: ## remove the environments and everything built
-	rm -rf $(environments)
+	rm -rf $(environments) .venv-bench
 	rm -rf site dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # pip is what `python -m venv` makes last, so an environment that was interrupted is made again.
-$(environments:%=%/bin/pip): %/bin/pip:
+$(environments:%=%/bin/pip) $(bench_peers:%=%/bin/pip): %/bin/pip:
 	@test -n "$(PYTHON)" || { \
 		echo "Maggy needs Python 3.11 or newer, and neither python3.11 nor python3 is one." >&2; \
 		echo "Install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
@@ -149,9 +146,9 @@ $(VENV_PEERS)/.installed: benchmarks/search_quality/peers-requirements.txt | $(V
 	@$(VENV_PEERS)/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
-$(VENV_FUGUE)/.installed: benchmarks/tuning/fugue-requirements.txt | $(VENV_FUGUE)/bin/pip
-	@echo "installing Fugue-Tune into $(VENV_FUGUE); this takes minutes"
-	@$(VENV_FUGUE)/bin/python -m pip install --quiet --requirement $<
+$(bench_peers:%=%/.installed): .venv-bench/%/.installed: benchmarks/environments/%.txt | .venv-bench/%/bin/pip
+	@echo "installing what $* is measured with into .venv-bench/$*"
+	@.venv-bench/$*/bin/python -m pip install --quiet --requirement $<
 	@touch $@
 
 $(VENV_STORES)/.installed: pyproject.toml | $(VENV_STORES)/bin/pip

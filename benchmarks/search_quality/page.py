@@ -1,4 +1,4 @@
-"""`python -m benchmarks.page`: put the newest tables and plots into docs/search-quality.md.
+"""`python -m benchmarks.search_quality.page`: put the newest table and plots into docs/search-quality.md.
 
 A table stands between `<!-- NAME -->` and `<!-- end -->`, where NAME.md is a file in `results/`.
 """
@@ -10,14 +10,14 @@ import shutil
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS, PAGE, FIGURES = ROOT / "benchmarks/results", ROOT / "docs/search-quality.md", ROOT / "docs/figures"
 BLOCK = re.compile(r"<!-- (?P<name>[a-z_]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def main() -> int:
     FIGURES.mkdir(exist_ok=True)
-    for figure in RESULTS.glob("s*_quality*.png"):
+    for figure in RESULTS.glob("search_quality*.png"):
         shutil.copy(figure, FIGURES)
     PAGE.write_text(BLOCK.sub(embedded, PAGE.read_text()))
     return 0
