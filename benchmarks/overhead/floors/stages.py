@@ -40,6 +40,9 @@ def main() -> None:
     import pyspark.sql
 
     import_s = time.perf_counter() - begun
+    from maggy.engine.java import provide_java
+
+    provide_java(17)
     called = time.time()
     context = begin_session()
     run: Run = partial({"batches": in_batches, "stage": in_one_stage}[asked.variant], context)
