@@ -12,7 +12,7 @@ gap_ms, busy_pct             trials of 45 to 55 ms: every gap between the end of
                              the same worker, and what of the workers' time was spent in trials
 spread_wall_s, spread_bound_s  trials of very different durations, and the least that their order allows
 report_us                    one intermediate report, as the training loop pays it; null where there are none
-judged_us                    the same where it waits for the verdict of a stopping rule; may be left out
+judged_us                    the same where each waits for the verdict of a stopping rule; null, or left out, likewise
 memory_kib_per_trial         growth of the driving process over the no-op trials; null where it cannot be seen
 memory_mib, memory_all_mib   the driving process at the end; with its helpers, but without those that train
 versions, notes              of the packages that matter; what is to be known

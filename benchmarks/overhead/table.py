@@ -14,7 +14,7 @@ Random search on two workers (one where everything happens in one process), each
 own environment. *No-op*: the objective returns at once. *Gap*: trials of 45 to 55 ms; from the end of one to the start
 of the next on the same worker, and what of the workers' time went into trials. *Stragglers*: log-normal durations
 (mean 0.2 s, sigma 1); the least time in which their order can be worked off, as a share of the time it took. *Report*:
-one intermediate metric, as the training loop pays it; *judged*: where each waits for the verdict of a stopping rule.
+one intermediate metric, as the training loop pays it; *with verdict*: where each waits for what a stopping rule says.
 *Start*: from what follows the imports (session and cluster included) to the first line of the first objective, and
 once more in the same process. *Memory*: the driving process, its growth over the no-op trials, and it with whatever it
 started that does not train (Spark's JVM, Ray's services)."""
@@ -34,7 +34,7 @@ COLUMNS = [
     Column(key="busy_pct", title="Busy", unit="%", better="more"),
     Column(key="spread_pct", title="Stragglers", unit="%", better="more"),
     Column(key="report_us", title="Report", unit="us", better="less"),
-    Column(key="judged_us", title="Report, judged", unit="us", better="less"),
+    Column(key="judged_us", title="Report with verdict", unit="us", better="less"),
     Column(key="start_s", title="Start, cold", unit="s", better="less", plot=True),
     Column(key="warm_start_s", title="Start, warm", unit="s", better="less"),
     Column(key="import_ms", title="Import", unit="ms", better="less"),
