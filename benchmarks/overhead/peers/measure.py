@@ -67,7 +67,7 @@ def measure(
     napped, spread = next(files), next(files)
     search(partial(trials.nap, notes=napped), asked.gap)
     search(partial(trials.spread, notes=spread, number=asked.spread), asked.spread)
-    naps, spans = noted(napped, "start"), noted(spread, "start")
+    naps, spans = noted(napped, "start")[: asked.gap], noted(spread, "start")
     if (len(naps), len(spans)) != (asked.gap, asked.spread):
         raise RuntimeError(f"of {asked.gap} and {asked.spread} trials {len(naps)} and {len(spans)} were noted")
 
