@@ -267,7 +267,7 @@ class ExperimentFolder:
 def _where(url: str) -> Path | Store:
     """A folder on this machine, or one on a store. A plain path loads no fsspec."""
     if ":" not in url:
-        return Path(os.path.expanduser(url)).absolute()
+        return Path(os.path.expanduser(url)).absolute()  # noqa: PTH111  # that of pathlib raises for nobody's home
     import fsspec
     from fsspec.implementations.local import LocalFileSystem
 
