@@ -42,14 +42,12 @@ class View(Protocol):
 class Progress:
     """Reads the journal's feed in a thread of its own and shows where the experiment stands, within a `with` block.
 
-    The view is made when there is something to show: rich takes its time to load, and the first workers start
-    meanwhile.
-
-    scene    knows what has happened before
-    feed     the records, as the journal's writer gives them
-    others   trackers that may have something to show, too
-    folder   where logs are; None for none
-    at_once  make the view in the thread that calls: trials print in this process, and find `sys.stdout` in place
+    scene   knows what has happened before
+    feed    the records, as the journal's writer gives them
+    others  trackers that may have something to show, too
+    folder  where logs are; None for none
+    later   make the view when there is something to show: rich takes its time to load, and workers start meanwhile.
+            Not where trials print in this process: they have to find `sys.stdout` in place
     """
 
     def __init__(
@@ -59,11 +57,10 @@ class Progress:
         others: Sequence[Tracking] = (),
         folder: Path | None = None,
         *,
-        at_once: bool = False,
+        later: bool = False,
     ) -> None:
         self._scene, self._feed, self._others = scene, feed, others
-        self._at_once = at_once or in_notebook()  # a cell shows what is made in its thread
-        self._make_view = partial(view_for, folder, sys.stderr, beside_a_prompt=_beside_a_prompt())
+        self._folder, self._later = folder, later and not in_notebook()  # a cell shows what is made in its thread
         self._view: View | None = None
         self._making = threading.Lock()
         self._over = threading.Event()
@@ -72,7 +69,8 @@ class Progress:
         self._thread = threading.Thread(target=self._run, name="maggy-progress", daemon=True)
 
     def __enter__(self) -> Progress:
-        if self._at_once:
+        self._make_view = partial(view_for, self._folder, sys.stderr, beside_a_prompt=_beside_a_prompt())
+        if not self._later:
             self._made_view()
         self._thread.start()
         return self
