@@ -109,10 +109,12 @@ def driving(notes: str) -> Iterator[None]:
 
     began_at, sampler = perf_counter(), threading.Thread(target=sample, daemon=True)
     sampler.start()
-    yield
-    ended_at, mib = perf_counter(), work.resident_mib()
-    over.set()
-    sampler.join()
+    try:
+        yield
+    finally:
+        ended_at, mib = perf_counter(), work.resident_mib()
+        over.set()
+        sampler.join()
     early = [held for at, held in samples if at >= began_at + 0.1 * (ended_at - began_at)]
     helpers = sum(work.resident_mib(pid) for pid in work.descendants(os.getpid()) if not trains(pid))
     note(notes, mib=mib, grown_mib=mib - early[0] if early else 0.0, all_mib=mib + helpers)
