@@ -21,7 +21,7 @@ class Contestant:
     group: str
     environment: str
     module: str
-    variant: str
+    variant: str = ""
     noop: int = 5000
     gap: int = 100
     spread: int = 30
@@ -29,7 +29,7 @@ class Contestant:
     @property
     def arguments(self) -> list[object]:
         """Of the command line."""
-        return [self.variant, "--noop", self.noop, "--gap", self.gap, "--spread", self.spread]
+        return [*filter(None, [self.variant]), "--noop", self.noop, "--gap", self.gap, "--spread", self.spread]
 
 
 def _ours(engine: str, group: str, environment: str = "maggy", gap: int = 100) -> Contestant:
@@ -60,7 +60,7 @@ CONTESTANTS = [
         side="aside",
         group=IN_PROCESS,
         environment="fugue-tune",
-        module="peers.fugue_tune",
+        module="peers.fugue_tuner",
         variant="native",
         gap=60,
     ),
@@ -89,8 +89,7 @@ CONTESTANTS = [
         side="peer",
         group=PROCESSES,
         environment="syne-tune",
-        module="peers.syne_tune",
-        variant="local",
+        module="peers.syne_tuner",
         noop=10,
         gap=10,
         spread=10,
@@ -137,7 +136,6 @@ CONTESTANTS = [
         group=SPARK,
         environment="spark-trials",
         module="peers.spark_trials",
-        variant="spark",
         noop=10,
         gap=10,
         spread=10,
@@ -147,7 +145,7 @@ CONTESTANTS = [
         side="peer",
         group=SPARK,
         environment="fugue-tune",
-        module="peers.fugue_tune",
+        module="peers.fugue_tuner",
         variant="spark",
         noop=10,
         gap=20,
@@ -160,7 +158,7 @@ CONTESTANTS = [
         side="peer",
         group=RAY,
         environment="ray-tune",
-        module="peers.ray_tune",
+        module="peers.ray_tuner",
         variant="reuse",
         noop=200,
         gap=60,
@@ -170,7 +168,7 @@ CONTESTANTS = [
         side="peer",
         group=RAY,
         environment="ray-tune",
-        module="peers.ray_tune",
+        module="peers.ray_tuner",
         variant="default",
         noop=6,
         gap=6,

@@ -4,7 +4,6 @@ the way and nothing is known before the end."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -72,7 +71,7 @@ def main() -> None:
         report_us=None,
         memory_kib_per_trial=None,
         memory_mib=resident_mib,
-        memory_all_mib=resident_mib + sum(map(work.resident_mib, work.descendants(os.getpid()))),
+        memory_all_mib=resident_mib + work.helpers_mib(),
         versions={"pyspark": pyspark.__version__},
         notes="no search, nothing reported, nothing kept",
     )
