@@ -62,6 +62,7 @@ CONTESTANTS = [
         environment="fugue-tune",
         module="peers.fugue_tuner",
         variant="native",
+        noop=1000,
         gap=60,
     ),
     _ours("local", PROCESSES),
