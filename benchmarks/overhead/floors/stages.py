@@ -29,8 +29,10 @@ def in_one_stage(context: Any, function: Callable[..., Any], arguments: Sequence
 def begin_session() -> Any:
     from pyspark.sql import SparkSession
 
-    session = SparkSession.builder.master(f"local[{work.WORKERS}]").config("spark.ui.enabled", "false").getOrCreate()
-    return session.sparkContext
+    builder = SparkSession.builder.master(f"local[{work.WORKERS}]").config("spark.driver.host", "127.0.0.1")
+    for waste in ("spark.ui.enabled", "spark.ui.showConsoleProgress"):
+        builder = builder.config(waste, "false")
+    return builder.getOrCreate().sparkContext
 
 
 def main() -> None:
