@@ -44,8 +44,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
 
 Configurations = Sequence[Mapping[str, Any]]
 Run = dict[str, Any]
-"""How long it took as "wall_s", and "trials": of each its validation after each epoch, its test accuracy (None if it was
-stopped), the seconds it took, and in stages those that a processor worked on it."""
+"""How long it took as "wall_s", and "trials": of each its validation after each epoch, its test accuracy (None if it
+was stopped), the seconds it took, and in stages those that a processor worked on it."""
 
 
 def draw(trials: int, seed: int) -> Configurations:

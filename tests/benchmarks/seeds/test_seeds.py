@@ -45,7 +45,7 @@ def test_what_is_saved_is_compared_within_a_round():
 
 
 def test_more_executors_waste_more_in_batches():
-    trials = [trial(1.0 + number % 7, 0.5 + number / 100, epochs=3) for number in range(16)]
+    trials = [trial(1.0 + number % 7, 0.5 + number / 100, epochs=3) for number in range(28)]
     rows = {row.name: row for row in simulated_trials([{"trials": trials}], orders=1).rows}
     saved = [rows[f"ours, asynchronous, {executors} executors"].median("saved") for executors in (2, 8)]
     assert 0 < saved[0] < saved[1]
