@@ -199,7 +199,7 @@ def simulated_trials(runs: Sequence[dict[str, Any]], orders: int) -> Table:
         rows=rows,
         caveats=[
             "Simulated, not measured: without the start of workers, without what a job of Spark or a message costs.",
-            "Before a rule stops any, 10 trials have to finish: the more executors, the more trials have begun by then.",
+            "Before a rule stops any, 10 trials have to finish: with more executors more trials have begun by then.",
         ],
     )
 
