@@ -29,8 +29,6 @@ ENOUGH = 300
 """Trials from which on the driver's growth tells more than chance."""
 EVERY_S = 0.02
 """How often a driver's memory is looked at."""
-TRAINING = ("ray::", "pyspark.daemon", "pyspark/daemon", "multiprocessing.spawn")
-"""In the command lines of processes that train."""
 
 
 def measure(
@@ -109,22 +107,14 @@ def driving(notes: str) -> Iterator[None]:
 
     began_at, sampler = perf_counter(), threading.Thread(target=sample, daemon=True)
     sampler.start()
-    yield
-    ended_at, mib = perf_counter(), work.resident_mib()
-    over.set()
-    sampler.join()
-    early = [held for at, held in samples if at >= began_at + 0.1 * (ended_at - began_at)]
-    helpers = sum(work.resident_mib(pid) for pid in work.descendants(os.getpid()) if not trains(pid))
-    note(notes, mib=mib, grown_mib=mib - early[0] if early else 0.0, all_mib=mib + helpers)
-
-
-def trains(pid: int) -> bool:
-    """Whether a process is one that trains."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return any(word in command for word in TRAINING)
+        yield
+    finally:
+        ended_at, mib = perf_counter(), work.resident_mib()
+        over.set()
+        sampler.join()
+    early = [held for at, held in samples if at >= began_at + 0.1 * (ended_at - began_at)]
+    note(notes, mib=mib, grown_mib=mib - early[0] if early else 0.0, all_mib=mib + work.helpers_mib())
 
 
 def placed(spans: Sequence[Mapping[str, float]], workers: int) -> list[dict[str, float]]:

@@ -21,7 +21,7 @@ _begun: set[str] = set()
 
 def note(notes: str, **said: Any) -> None:
     """Add a line. Any number of processes may: a short line is appended whole."""
-    with open(notes, "ab", buffering=0) as file:
+    with Path(notes).open("ab", buffering=0) as file:
         file.write(json.dumps(said).encode() + b"\n")
 
 
