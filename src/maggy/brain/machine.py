@@ -43,7 +43,7 @@ class Brain:
         self._next_ask = 0
         self._idle: dict[int, None] = {}  # an ordered set: whoever waits longest is served first
         self._queue: deque[int] = deque()  # trials that wait for a worker
-        self._resting: dict[int, Live] = {}  # trials that have returned and may be promoted
+        self._resting: dict[int, bytes] = {}  # trials that have returned and may be promoted: see `Live.packed`
         self._exhausted = self._study_over = False
         self._retry_at = inf
         self._first_errors: set[str] | None = set()  # until a trial has a result
@@ -268,11 +268,9 @@ class Brain:
 
     def _promoted(self, event: ev.Promoted, now: float) -> list[AnyCommand]:
         self._asking = False
-        live = self.live[event.trial] = self._resting.pop(event.trial)
+        live = self.live[event.trial] = Live.unpacked(self._resting.pop(event.trial))
         live.budget, live.resumable, live.promoted = event.budget, event.resumable, True
         live.attempt += 1
-        live.gang, live.reported = (), False
-        live.setbacks.clear()
         self.ended[live.state] -= 1
         self._move(event.trial, Cause.PROMOTED, now)
         self._queue.append(event.trial)
@@ -453,7 +451,7 @@ class Brain:
         state = self._move(trial, Cause.FELL_BACK if fell_back else cause, now)
         live = self.live.pop(trial)
         if live.resumable and cause is Cause.RETURNED:
-            self._resting[trial] = live
+            self._resting[trial] = live.packed()
         self.ended[state] += 1
         self.settled += 1
         self._retry_at = inf  # something happened: an idle optimizer may have an idea now
