@@ -23,7 +23,6 @@ engine_extras := $(if $(filter spark,$(ENGINE)),$(comma)spark$(comma)java)$(if $
 demo_extras := demo$(engine_extras)
 demo_ablation_extras := demo-ablation$(engine_extras)
 test_extras := test,spark,java
-bench_extras := $(test_extras),bench
 ours := maggy-tpe maggy-gp maggy-asha maggy-asha-stopping maggy-asha-tpe maggy-bohb
 # Files with tests that are marked `keras`. Others may import, at their top, what the lean environments do not have.
 keras_tests = $(shell grep --recursive --files-with-matches --include='test_*.py' 'mark\.keras' tests)
@@ -91,9 +90,9 @@ bench: bench-environments ## measure every table in short, ours and the peers in
 bench-full: bench-environments ## measure every table with its full sizes and more rounds, and write docs/benchmarks.md
 	$(bin)/python -m benchmarks --full
 
-bench-environments: $(VENV)/.installed-$(bench_extras) $(VENV_ENGINES)/.installed $(bench_peers:%=%/.installed)
+bench-environments: $(VENV)/.installed-bench $(VENV_ENGINES)/.installed $(bench_peers:%=%/.installed)
 
-bench-quality: $(VENV)/.installed-$(bench_extras) $(VENV_PEERS)/.installed ## run what benchmarks/results lacks of the quality of searches; hours, may be interrupted
+bench-quality: $(VENV)/.installed-bench $(VENV_PEERS)/.installed ## run what benchmarks/results lacks of the quality of searches; hours, may be interrupted
 	$(VENV_PEERS)/bin/python -m benchmarks.search_quality
 	$(bin)/python -m benchmarks.search_quality $(ours)
 	$(bin)/python -m benchmarks.search_quality.report

@@ -20,7 +20,14 @@ SECTIONS = {
     "Early stopping": ("stopping",),
     "Faults": ("faults",),
 }
-MODULES = {"connections": "scale.connections", "simulation": "scale.simulation"}
+MODULES = {
+    "overhead": "overhead.table",
+    "connections": "scale.connections",
+    "simulation": "scale.simulation",
+    "seeds": "seeds.tables",
+    "stopping": "stopping",
+    "faults": "faults",
+}
 NAMES = [name for group in SECTIONS.values() for name in group]
 
 
@@ -51,7 +58,7 @@ def run(name: str, full: bool):  # type: ignore[no-untyped-def]
     known, began = facts(), time.monotonic()
     print(f"measuring {name} ...", file=sys.stderr, flush=True)
     with TemporaryDirectory(prefix="runs-", dir=RESULTS) as folder:
-        tables = import_module(f"benchmarks.{MODULES.get(name, name)}").measure(
+        tables = import_module(f"benchmarks.{MODULES[name]}").measure(
             Settings(full=full, folder=Path(folder))
         )
     seconds = time.monotonic() - began

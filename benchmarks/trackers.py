@@ -19,13 +19,14 @@ import tempfile
 import threading
 import time
 from collections import deque
+from concurrent.futures import ProcessPoolExecutor
 from math import inf
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.measure import alternate, in_fresh_process
-from benchmarks.searches import SEED, SPACE
+from maggy import Searchspace
 from maggy.brain import Brain, Rules
 from maggy.chronicle import About
 from maggy.driver import Advisor, Decider, Driver, Janitor, Keeper, Logs
@@ -41,6 +42,7 @@ from maggy.wire.memory import MemoryLink, MemoryListener
 from maggy.wire.messages import Finished, FromDriver, Metrics, Ready, RunTrial, Welcome, WorkerHello
 
 WORKERS, POINTS, TRIAL_S = 64, 5, 0.2
+SEED, SPACE = 1, Searchspace(x=("DOUBLE", [0.0, 1.0]))
 RESULTS = Path(__file__).parent / "results" / "trackers.json"
 
 
@@ -102,6 +104,12 @@ def drive(trials: int, track: list[str], drain_s: float) -> dict[str, Any]:
         os.chdir(parent)
         os.environ |= {"WANDB_MODE": "offline", "MLFLOW_TRACKING_URI": f"sqlite:///{parent}/mlflow.db"}
         return _drive(Path(parent), trials, track, drain_s)
+
+
+def in_fresh_process(*arguments: Any) -> dict[str, Any]:
+    """`drive` where nothing was run before."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(drive, *arguments).result()
 
 
 def _drive(parent: Path, trials: int, track: list[str], drain_s: float) -> dict[str, Any]:
@@ -190,11 +198,11 @@ def main() -> None:
     parser.add_argument("--track", default="tensorboard,mlflow:trackers,wandb:trackers")
     given = parser.parse_args()
     track = given.track.split(",")
-    without, with_all = alternate(
-        given.rounds,
-        lambda: in_fresh_process(drive, given.trials, [], 0.0),
-        lambda: in_fresh_process(drive, given.trials, track, given.drain),
-    )
+    without, with_all = [], []
+    for number in range(given.rounds):
+        turn = [(without, []), (with_all, track)]
+        for answers, tracked in turn if number % 2 == 0 else reversed(turn):
+            answers.append(in_fresh_process(given.trials, tracked, given.drain))
     ratios = [ours["wall_s"] / bare["wall_s"] for ours, bare in zip(with_all, without, strict=True)]
     figures = {
         "trials": given.trials,

@@ -2,7 +2,7 @@
 
 Both make the same call, each time in a fresh process, and have to find the same; who goes first swaps in every round.
 Starting Python, Spark's session and a first search in two partitions are not counted. A table is printed; the JSON
-file has every run. `make tuning-peer` installs theirs.
+file has every run. `make bench-environments` installs theirs.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("engines", nargs="*", default=["native", "spark"], help="native, spark; both by default")
     parser.add_argument("--partitions", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3, help="fewer than 3 are not to be quoted")
-    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-fugue" / "bin" / "python", metavar="PYTHON")
+    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-bench" / "fugue-tune" / "bin" / "python", metavar="PYTHON")
     parser.add_argument("--out", type=Path, default=RESULTS / "tuning.json", metavar="FILE")
     parser.add_argument("--append", action="store_true", help="keep the comparisons that FILE has")
     arguments = parser.parse_args()

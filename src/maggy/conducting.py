@@ -357,13 +357,14 @@ class Experiment:
         self, folder: ExperimentFolder, journal: JournalWriter, scene: Scene
     ) -> Iterator[Callable[[str], None]]:
         about = self._described(folder)
+        later = not (self._in_threads or self._engine.in_calling_thread)
         with ExitStack() as stack:
             trackings = [
                 Tracking(tracker, about, _fed(journal, self._past), lambda line: self._say(line))
                 for tracker in self.trackers
             ]
             if self._verbose:
-                progress = stack.enter_context(Progress(scene, _fed(journal), trackings, folder.local))
+                progress = stack.enter_context(Progress(scene, _fed(journal), trackings, folder.local, later=later))
                 self._say = progress.say
             stack.enter_context(Trackings(trackings, self._say if self._verbose else lambda line: None))
             self.shown.set()

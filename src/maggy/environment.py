@@ -54,10 +54,11 @@ def versions(installed: Mapping[str, str]) -> dict[str, str]:
 
     installed  what `packages` has told
     """
-    from maggy import __version__
+    import maggy
 
+    own = installed.get("maggy") or maggy.__version__  # which loads what reads packages
     notable = {name: installed[name] for name in _NOTABLE if name in installed}
-    return {"maggy": __version__, "python": platform.python_version(), **notable}
+    return {"maggy": own, "python": platform.python_version(), **notable}
 
 
 def machine() -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from types import CodeType
 from typing import Any
 
-from maggy.config import FIXED_ARGUMENTS
 from maggy.errors import SignatureError, did_you_mean
 
 SYNONYMS = {
@@ -36,6 +35,8 @@ def check(
 
     Raises SignatureError.
     """
+    from maggy.config import FIXED_ARGUMENTS  # a worker, which checks nothing, is spared what comes with it
+
     name = getattr(function, "__name__", repr(function))
     if not callable(function):
         raise SignatureError(f"the training function has to be callable, got {type(function).__name__}")

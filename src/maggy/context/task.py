@@ -14,13 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import cloudpickle
 
-from maggy.config import Distribution
-from maggy.context.arrangement import Arrangement
 from maggy.context.binding import Binding
 from maggy.context.data import lies_in, resolve
 from maggy.context.distributed import Alone, Context, Gang, opened
@@ -28,6 +26,10 @@ from maggy.context.metric import read_return
 from maggy.context.probe import Probe
 from maggy.errors import FunctionNotPicklableError, FunctionTooLargeError
 from maggy.seeds import seed_of
+
+if TYPE_CHECKING:  # a worker needs neither configs nor search spaces, unless what it unpacks has them
+    from maggy.config import Distribution
+    from maggy.context.arrangement import Arrangement
 
 LIMIT_BYTES = 64 << 20
 """A larger task is refused: every worker would fetch it, and data belongs into files."""

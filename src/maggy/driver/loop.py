@@ -243,7 +243,7 @@ class Driver(threading.Thread):
         self._journal.sync_soon()
         if self._writes:  # what is not on record may still be needed by whoever resumes
             self._janitor.delete(self._keeper.deletions())
-        if not self._ended:
+        if self.begun.is_set() and not self._ended:  # workers start meanwhile: the first draw has much to load
             self.advisor.prepare()
 
     def _happen(self, event: ev.AnyEvent) -> None:

@@ -36,7 +36,7 @@ DOUBT = 0.55
 """By how much the odds of becoming the best are corrected.
 
 On four tables of recorded curves the odds that came out were too high, by factors of 0.8, 1.2, 3.7 and 3.9. This is in
-the middle of these; `benchmarks.stopping_quality` shows what is left.
+the middle of these; `benchmarks.stopping` shows what is left.
 """
 
 

@@ -39,16 +39,10 @@ class ExperimentFolder:
     """
 
     def __init__(self, url: str | os.PathLike[str]) -> None:
-        import fsspec
-        from fsspec.implementations.local import LocalFileSystem
-
-        try:
-            fs, root = fsspec.core.url_to_fs(os.fspath(url))
-        except (ValueError, ImportError) as error:
-            raise ExperimentDirError(f"experiment_dir {os.fspath(url)!r} cannot be used: {error}") from error
-        self._store = None if isinstance(fs, LocalFileSystem) else Store(fs, root)
+        where = _where(os.fspath(url))
+        self._store = where if isinstance(where, Store) else None
         self.is_remote = self._store is not None
-        self.local = staging.path_of(os.fspath(url)) if self.is_remote else Path(root)
+        self.local = where if isinstance(where, Path) else staging.path_of(os.fspath(url))
         self.url = os.fspath(url) if self.is_remote else str(self.local)
         self._here = LocalPlace(self.local)
         self.place: Place = self._store or self._here
@@ -268,6 +262,20 @@ class ExperimentFolder:
         self._release()
         staging.make(self.local)
         self._take_lock()
+
+
+def _where(url: str) -> Path | Store:
+    """A folder on this machine, or one on a store. A plain path loads no fsspec."""
+    if ":" not in url:
+        return Path(os.path.expanduser(url)).absolute()  # noqa: PTH111  # that of pathlib raises for nobody's home
+    import fsspec
+    from fsspec.implementations.local import LocalFileSystem
+
+    try:
+        fs, root = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise ExperimentDirError(f"experiment_dir {url!r} cannot be used: {error}") from error
+    return Path(root) if isinstance(fs, LocalFileSystem) else Store(fs, root)
 
 
 def _cut(epoch: Epoch, path: Path) -> None:

@@ -6,9 +6,10 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from maggy.journal import Record
 from maggy.tracking.lines import Lines
@@ -17,6 +18,7 @@ from maggy.tracking.scene import Scene
 from maggy.tracking.terminal import Terminal, to_terminal
 from maggy.tracking.tracker import Tracking
 
+_FIRST_S = 0.25  # until the first drawing
 _CLEAN_S = 1.0  # to leave a terminal as it was, although somebody is in a hurry
 
 
@@ -44,20 +46,32 @@ class Progress:
     feed    the records, as the journal's writer gives them
     others  trackers that may have something to show, too
     folder  where logs are; None for none
+    later   make the view when there is something to show: rich takes its time to load, and workers start meanwhile.
+            Not where trials print in this process: they have to find `sys.stdout` in place
     """
 
     def __init__(
-        self, scene: Scene, feed: deque[Record], others: Sequence[Tracking] = (), folder: Path | None = None
+        self,
+        scene: Scene,
+        feed: deque[Record],
+        others: Sequence[Tracking] = (),
+        folder: Path | None = None,
+        *,
+        later: bool = False,
     ) -> None:
-        self._scene, self._feed, self._others, self._folder = scene, feed, others, folder
+        self._scene, self._feed, self._others = scene, feed, others
+        self._folder, self._later = folder, later and not in_notebook()  # a cell shows what is made in its thread
+        self._view: View | None = None
+        self._making = threading.Lock()
         self._over = threading.Event()
         self._failed = False
         self._done = threading.Event()  # a thread that is joined counts as ended when Ctrl-C comes, before Python 3.13
         self._thread = threading.Thread(target=self._run, name="maggy-progress", daemon=True)
 
     def __enter__(self) -> Progress:
-        self._view = view_for(self._folder)
-        self._view.begin(self._scene)
+        self._make_view = partial(view_for, self._folder, sys.stderr, beside_a_prompt=_beside_a_prompt())
+        if not self._later:
+            self._made_view()
         self._thread.start()
         return self
 
@@ -72,7 +86,15 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line above what is shown; from any thread."""
-        self._view.say(line)
+        self._made_view().say(line)
+
+    def _made_view(self) -> View:
+        with self._making:
+            if self._view is None:
+                view = self._make_view()
+                view.begin(self._scene)
+                self._view = view
+            return self._view
 
     def _run(self) -> None:
         try:
@@ -83,30 +105,37 @@ class Progress:
     def _show(self) -> None:
         """An error in here must not cost the experiment anything: it is said, and nothing is drawn any more."""
         works = True
-        over = False
-        while not over:
-            over = self._over.wait(self._view.every_s)
+        over = self._over.wait(_FIRST_S)
+        view = self._made_view()
+        while True:
             try:
                 for _ in range(len(self._feed)):
                     record = self._feed.popleft()
                     if works:
                         self._scene.add(record)
                 if works and not over:
-                    self._view.draw(self._scene, self._others)
+                    view.draw(self._scene, self._others)
             except Exception as error:
                 works = False
                 self._broke(error)
+            if over:
+                break
+            over = self._over.wait(view.every_s)
         try:
-            self._view.end(self._scene, self._others if works else (), self._failed)
+            view.end(self._scene, self._others if works else (), self._failed)
         except Exception as error:
             self._broke(error)
 
     def _broke(self, error: Exception) -> None:
-        self._view.say(f"the progress cannot be shown any more: {type(error).__name__}: {error}")
+        self.say(f"the progress cannot be shown any more: {type(error).__name__}: {error}")
 
 
-def view_for(folder: Path | None) -> View:
-    """The view for where this process writes to."""
+def view_for(folder: Path | None, stream: TextIO, *, beside_a_prompt: bool) -> View:
+    """The view for where this process writes to.
+
+    stream           what it is written to, where this is no notebook
+    beside_a_prompt  whether somebody types there, whom a live view would draw over
+    """
     from rich.console import Console
 
     if in_notebook():
@@ -116,12 +145,12 @@ def view_for(folder: Path | None) -> View:
         def on_broken_pipe(self) -> None:
             self.quiet = True  # the original sends the program's own output to nowhere, and ends it
 
-    console = QuietConsole(file=sys.stderr, highlight=False, force_jupyter=False)
+    console = QuietConsole(file=stream, highlight=False, force_jupyter=False)
     # FORCE_COLOR and the like have rich take a file for a terminal.
-    can_draw = to_terminal(sys.stderr) and console.is_terminal and not console.is_dumb_terminal
-    return Terminal(console) if can_draw and not _beside_a_prompt() else Lines(console)
+    can_draw = to_terminal(stream) and console.is_terminal and not console.is_dumb_terminal
+    return Terminal(console) if can_draw and not beside_a_prompt else Lines(console)
 
 
 def _beside_a_prompt() -> bool:
-    """Whether somebody types at a prompt of Python or IPython meanwhile, which a live view would draw over."""
+    """Whether somebody types at a prompt of Python or IPython meanwhile."""
     return threading.current_thread() is not threading.main_thread() and hasattr(sys, "ps1")

@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Callable
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
+from maggy.wire.monitor import read_news
 from maggy.wire.waker import Waker
 
 _WATCHED = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED  # nothing else: a listener out of descriptors floods its monitor
@@ -121,11 +121,10 @@ class Gate(threading.Thread):
         assert self._monitor is not None
         while True:
             try:
-                news = recv_monitor_message(self._monitor, zmq.NOBLOCK)
+                event, descriptor = read_news(self._monitor, zmq.NOBLOCK)
             except zmq.Again:
                 return
-            descriptor = news["value"]
-            if news["event"] == zmq.EVENT_ACCEPTED:
+            if event == zmq.EVENT_ACCEPTED:
                 self._accepted += 1
                 self._strangers[descriptor] = self._accepted
                 if len(self._strangers) > self._limit:

@@ -17,12 +17,12 @@ from math import ceil
 from time import monotonic
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from maggy.ticket import Ticket
 from maggy.wire.channel import LINK_BYTES, PING_MS, PING_TIMEOUT_MS, UNREACHABLE_S, OnMessage
 from maggy.wire.frames import NAME_BYTES, PREFIX, PROTOCOL, Opening, Refused, decode_answer, frame
 from maggy.wire.messages import MAX_MESSAGE_BYTES, Heartbeat, Release, ToDriver, decode_from_driver
+from maggy.wire.monitor import read_news
 from maggy.wire.session import WINDOW, Session
 from maggy.wire.waker import Waker
 
@@ -138,7 +138,7 @@ class SocketLink(threading.Thread):
 
     def _watch_connection(self) -> None:
         while int(self._monitor.get(zmq.EVENTS)) & _NEWS:
-            event = recv_monitor_message(self._monitor)["event"]
+            event = read_news(self._monitor).event
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
                 self._alone_since = None
                 self._open()

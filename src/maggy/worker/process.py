@@ -106,6 +106,8 @@ class Worker:
                     answer = self._run(task, order)
                     if self._counts(answer):
                         self._conclude(order, answer)
+                    if self._surroundings is not None and not self._preempted:  # then no other trial follows
+                        self._surroundings.restore()  # while the driver looks for the next trial
             if self._preempted and not self._released:
                 self._link.send(Leaving("it was told to leave (SIGTERM)"))
                 raise SystemExit(128 + signal.SIGTERM)  # tells the supervisor too: its word may be heard first
@@ -203,8 +205,6 @@ class Worker:
                 self._jobs.end()
             self._flusher.end()
             reporter.end()
-            if self._surroundings is not None and not self._preempted:  # then no other trial follows
-                self._surroundings.restore()
 
     def _attempt(self, task: Task, order: RunTrial, reporter: Reporter) -> ToDriver:
         trial, attempt = order.trial, order.attempt

@@ -7,7 +7,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from statistics import median
 from time import perf_counter, sleep
 from typing import Any, TypeVar
 
@@ -321,7 +320,8 @@ class Reporter:
         self._step_times.append((now - self._resumed_at) / max(1, step - self._judged_step))
         self._judged_step = step
         self._due = step
-        patience_s = min(_WAIT_SHARE * median(self._step_times), _WAIT_LIMIT_S)
+        usual_s = sorted(self._step_times)[len(self._step_times) // 2]
+        patience_s = min(_WAIT_SHARE * usual_s, _WAIT_LIMIT_S)
         if wait or patience_s > _ROUND_TRIP_S:
             self._answered.clear()
             self.flush()

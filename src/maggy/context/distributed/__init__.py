@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from maggy.config import Distribution
 from maggy.context.distributed.context import Context
 from maggy.context.distributed.gang import Alone, Gang, Part
 from maggy.context.distributed.peers import is_peer_error
 from maggy.context.distributed.runtimes import needs_fresh_process
+
+if TYPE_CHECKING:
+    from maggy.config import Distribution
 
 __all__ = ["Alone", "Context", "Gang", "Part", "is_peer_error", "needs_fresh_process", "opened"]
 

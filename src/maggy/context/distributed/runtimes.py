@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from maggy.config import Distribution
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maggy.config import Distribution
 
 
 def needs_fresh_process(distribution: Distribution | None, keras_backend: str | None) -> bool:

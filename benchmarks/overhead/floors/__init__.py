@@ -1,0 +1,1 @@
+"""What has no search: pools, and Spark by hand."""

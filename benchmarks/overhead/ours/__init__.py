@@ -1,0 +1,1 @@
+"""Ours, on every engine."""

@@ -1,0 +1,1 @@
+"""Table 2: many workers, and many trials."""
