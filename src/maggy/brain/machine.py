@@ -39,6 +39,7 @@ class Brain:
         self.settled = 0  # how often a trial has come to a final state; a promoted one does so again
         self.ending: Ending | None = None
         self._seats: dict[int, int] = {}  # seat -> the worker that holds it, parked ones aside
+        self._parked: dict[int, list[int]] = {}  # seat -> workers that wait for it, in the order in which they came
         self._asking = False  # one ask at a time: what comes of it decides whether there is another
         self._next_ask = 0
         self._idle: dict[int, None] = {}  # an ordered set: whoever waits longest is served first
@@ -187,7 +188,9 @@ class Brain:
         self.workers[event.worker] = Worker(event.seat, now, parked=taken, host=event.host)
         self._liveness.joined(now)
         self._had_workers = True
-        if not taken:
+        if taken:
+            self._parked.setdefault(event.seat, []).append(event.worker)
+        else:
             self._sit(event.seat, event.worker)
         if len(self._seats) >= self.rules.workers_per_trial:
             self._shorthanded = False
@@ -217,11 +220,15 @@ class Brain:
         """A worker is gone. Returns the trial that it ran."""
         worker = self.workers.pop(number)
         self._idle.pop(number, None)
-        if not worker.parked:
+        parked = self._parked.get(worker.seat, [])
+        if worker.parked:
+            parked.remove(number)
+        else:
             del self._seats[worker.seat]
-            heir = next((n for n, other in self.workers.items() if other.seat == worker.seat), None)
-            if heir is not None:
-                self._sit(worker.seat, heir)
+            if parked:
+                self._sit(worker.seat, parked.pop(0))
+        if not parked:
+            self._parked.pop(worker.seat, None)
         return worker.trial
 
     def _replace(self, trial: int, workers: Iterable[int]) -> list[AnyCommand]:
