@@ -58,7 +58,8 @@ class Keeper:
         self._folder, self._quota, self._loss = folder, inf if quota_bytes is None else quota_bytes, loss
         self._last: dict[int, CheckpointSaved] = {}  # what each trial would go on from
         self._returned: dict[int, CheckpointSaved | None] = {}  # what promoted trials returned with
-        self._held: dict[int, list[CheckpointSaved]] = {}  # by the trial that saved it, as often as it stands above
+        # By the trial that saved it, as often as it stands above; but for what the trial itself would go on from.
+        self._elsewhere: dict[int, list[CheckpointSaved]] = {}
         self._losses = array("d")  # by trial, inf of those that failed or were lost, NaN of those that have not ended
         self._first_ended = array("q")  # by trial: how many had ended before this one did first; -1: it has not
         self._num_ended = 0
@@ -69,7 +70,7 @@ class Keeper:
     def saved(self, event: CheckpointSaved, trial: Trial | None) -> None:
         """A checkpoint was saved; `trial` is None if by an attempt that does not count any more."""
         self._used = True
-        if event in self._held.get(event.trial, ()):
+        if event in self._held(event.trial):
             return  # told twice
         last = self._last.get(event.trial)
         newer = last is not None and last.trial == event.trial and _order(last) > _order(event)
@@ -88,6 +89,7 @@ class Keeper:
         if returned is not None:
             if fell_back:
                 self._go_on_from(trial, returned)
+            self._forget(returned)
             self._release(returned)
         last = self._last.get(number)
         if last is not None and last.trial != number and not (trial.resumable and trial.state is TrialState.FINISHED):
@@ -95,7 +97,7 @@ class Keeper:
         self._note_loss(trial)
         late = trial.attempt > 0 or trial.state is TrialState.LOST
         if late or (self._used and trial.state is TrialState.STOPPED):  # its worker may have died before it could stop
-            places = tuple(_place(saved) for saved in dict.fromkeys(self._held.get(number, ())))
+            places = tuple(_place(saved) for saved in dict.fromkeys(self._held(number)))
             self._deletions.append(Sweep(number, trial.attempt, places, late))
 
     def runs_on(self, trial: int) -> None:
@@ -103,7 +105,7 @@ class Keeper:
         self._losses[trial] = nan
         self._returned[trial] = last = self._last.get(trial)
         if last is not None:
-            self._hold(last)
+            self._elsewhere.setdefault(last.trial, []).append(last)
 
     def lend(self, trial: Trial, parent: int) -> None:
         """A new trial begins where another one last returned; where that has not returned, with its last checkpoint."""
@@ -128,7 +130,7 @@ class Keeper:
                 continue
             drops.append(CheckpointDropped(trial=number, attempt=last.attempt, number=last.number))
             let_go[last] += 1
-            if let_go[last] == self._held[last.trial].count(last):
+            if let_go[last] == self._held(last.trial).count(last):
                 over -= last.size_bytes
             if over <= 0:
                 break
@@ -172,11 +174,16 @@ class Keeper:
     def _go_on_from(self, trial: Trial, saved: CheckpointSaved | None) -> None:
         """From here on a trial would go on from this checkpoint."""
         number = _number(trial)
+        if saved is not None and saved not in self._held(saved.trial):
+            self.total_bytes += saved.size_bytes
         before = self._last.pop(number, None)
         trial.checkpoint = None
+        if before is not None and before.trial != number:
+            self._forget(before)
         if saved is not None:
             self._last[number] = saved
-            self._hold(saved)
+            if saved.trial != number:
+                self._elsewhere.setdefault(saved.trial, []).append(saved)
             trial.checkpoint = Checkpoint(
                 url=f"{self._folder}/{_place(saved)}",
                 attempt=saved.attempt,
@@ -187,21 +194,23 @@ class Keeper:
         if before is not None:
             self._release(before)
 
-    def _hold(self, saved: CheckpointSaved) -> None:
-        held = self._held.setdefault(saved.trial, [])
-        if saved not in held:
-            self.total_bytes += saved.size_bytes
-        held.append(saved)
+    def _held(self, trial: int) -> list[CheckpointSaved]:
+        """What a trial has saved and somebody needs, as often as somebody does."""
+        last = self._last.get(trial)
+        own = [] if last is None or last.trial != trial else [last]
+        return [*own, *self._elsewhere.get(trial, ())]
+
+    def _forget(self, saved: CheckpointSaved) -> None:
+        held = self._elsewhere[saved.trial]
+        held.remove(saved)
+        if not held:
+            del self._elsewhere[saved.trial]
 
     def _release(self, saved: CheckpointSaved) -> None:
         """One needs it no more; if it was the last, it goes."""
-        held = self._held[saved.trial]
-        held.remove(saved)
-        if saved not in held:
+        if saved not in self._held(saved.trial):
             self.total_bytes -= saved.size_bytes
             self._deletions.append(Remove(_place(saved)))
-            if not held:
-                del self._held[saved.trial]
 
 
 def _number(trial: Trial) -> int:
