@@ -157,6 +157,7 @@ class Experiment:
         else:
             folder = ExperimentFolder.resume(begun.url)
         self.url = folder.url
+        self._advisor.book.spill.folder = folder.local
         patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_BEATS * self._config.hb_interval) if self._supervised else inf
         delay_s = 3 * (UPLOAD_S if folder.is_remote else SYNC_S)
         janitor = Janitor(folder.url.rstrip("/"), delay_s, lambda line: self._say(line))
@@ -379,7 +380,7 @@ class Experiment:
 
     def _result(self, folder: ExperimentFolder, interrupted: bool) -> Result:
         self._advisor.book.close()
-        trials = self._advisor.book.ended
+        trials = self._advisor.book.ended.all()
         if not isinstance(self._config, HyperparameterOptConfig | AblationConfig):
             return Result.of_run(trials, experiment_dir=folder.url, interrupted=interrupted)
         objectives = objectives_of(self._config)

@@ -35,9 +35,9 @@ def test_a_trial_from_its_start_to_its_result():
     assert trial is running
     assert (trial.state, trial.final_metric, trial.best_metric) == (FINISHED, 0.5, 0.75)
     assert (trial.end, trial.duration) == (107.5, 7500.0)
-    assert made.ended == [trial]
+    assert list(made.ended) == [trial]
     assert made.running == {}
-    assert len(made.results) == 1
+    assert made.num_results == 1
 
 
 def test_curves_are_losses_in_the_order_of_the_ends():
@@ -74,8 +74,8 @@ def test_what_a_trial_reported_before_it_failed_is_no_result(state):
     trial = made.settle(0, state, "KeyError: 'x'", t=1.0)
     assert (trial.final_metric, trial.best_metric, trial.error) == (None, None, "KeyError: 'x'")
     assert trial.num_points == 1
-    assert made.finished == []
-    assert len(made.results) == 0
+    assert list(made.finished) == []
+    assert made.num_results == 0
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_promoted_trial_goes_on_with_its_curve_or_begins_it_anew(step, points,
     made.settle(0, FINISHED, None, t=220.0)
     assert (trial.num_points, trial.final_metric, trial.rungs) == (points, 0.75, [(3, 0.5), (9, 0.75)])
     assert (trial.budget, trial.rung, trial.notes, trial.run_s) == (9, 1, ["best of 3"], 30.0)
-    assert made.ended == made.results == [trial]
+    assert list(made.ended) == [trial] and made.num_results == 1
     if keep_losses:
         assert [(curve.steps, curve.since) for curve in made.finished] == [
             ([1, 2, 3], -1),
@@ -167,7 +167,7 @@ def test_a_trial_that_runs_on_has_no_end_yet_and_nothing_of_its_run_before():
     made.settle(0, FINISHED, None, t=110.0)
     made.promote(Promoted(ask=1, trial=0, budget=9, reason="best of 3"))
     assert made.running[0].state is TrialState.PENDING
-    assert made.ended == [made.running[0]], "it stays among those that have ended"
+    assert list(made.ended) == [made.running[0]], "it stays among those that have ended"
     made.start(0, attempt=1, workers=[6], t=200.0)
     trial = made.running[0]
     assert (trial.duration, trial.end, trial.final_metric, trial.metric_dict, trial.reason) == (None,) * 5
@@ -226,7 +226,7 @@ def test_curves_are_kept_only_where_somebody_needs_them():
     assert nobody.losses == {}
     assert nobody.running[0].num_points == 1
     nobody.settle(0, FINISHED, None, t=1.0)
-    assert nobody.finished == []
+    assert list(nobody.finished) == []
 
     developers = book("max", keep_losses=False, keep_metrics=True)
     developers.report(0, [1], [0.5])

@@ -69,7 +69,7 @@ class Disk:
 
     def clean(self) -> None:
         for event in self.keeper.surplus():
-            self.keeper.dropped(event)
+            self.keeper.dropped(self.trials[event.trial])
         for deletion in self.keeper.deletions():
             self.files -= deleted(self.files, deletion)
 
@@ -389,8 +389,8 @@ class Account:
             assert event.trial in self.spare(), "it is needed"
             dropped.add(self.begins[event.trial])
             self.begins[event.trial] = None
-            self.calls.append(("dropped", (event,)))
-            self.disk.keeper.dropped(event)
+            self.calls.append(("dropped", (event.trial,)))
+            self.disk.keeper.dropped(self.disk.trials[event.trial])
         assert dropped.isdisjoint([*self.begins.values(), *self.returned.values()]), "it makes no room"
         self.to_do += self.disk.keeper.deletions()
 
@@ -408,7 +408,7 @@ class Account:
             case "set back":
                 disk.trials[arguments[0]].attempt += 1
             case "dropped":
-                disk.keeper.dropped(*arguments)
+                disk.keeper.dropped(disk.trials[arguments[0]])
             case "promote":
                 disk.promote(*arguments)
             case "end":

@@ -301,7 +301,7 @@ def test_a_trial_that_asha_has_stopped_does_not_count_again_when_it_ends():
 
 
 def test_models_learn_from_milestones():
-    asha = Asha(2, 1, form="stopping")
+    asha = Asha(2, 1, form="stopping", sampler="tpe")
     stage = Stage(asha, space, takes_budget=False)
     trial = stage.ask()
     for step in range(5):

@@ -89,7 +89,7 @@ def test_a_function_that_asks_for_a_budget_gets_the_last_of_the_plan():
 
 
 def test_models_learn_from_its_milestones():
-    stage = stage_of((1, 2), (3, 1))
+    stage = Stage(ContinuousAsha([(1, 2), (3, 1)], sampler="tpe"), space, takes_budget=False)
     trial = stage.ask()
     for step in (1, 2):
         stage.report(trial, step, 0.5)

@@ -51,7 +51,7 @@ def test_every_decision_comes_out_the_same_from_the_journal(optimizer, tmp_path)
     )
     told, decider = replay_experiment(tmp_path, config)
     assert told.differences == []
-    assert decider.advisor.book.ended == result.trials
+    assert decider.advisor.book.ended.all() == result.trials
 
 
 def test_what_a_failed_trial_says_is_in_its_log(tmp_path):

@@ -155,6 +155,4 @@ def test_a_folder_with_a_space_in_its_name_can_be_pasted():
     ],
 )
 def test_what_stopping_saved_is_measured_by_what_finished_trials_usually_took(finished_s, stopped_s, saved):
-    finished = [trial(n, FINISHED, 0.5, seconds=s) for n, s in enumerate(finished_s)]
-    stopped = [trial(n, STOPPED, 0.5, seconds=s) for n, s in enumerate(stopped_s)]
-    assert saved_s(finished, stopped) == saved
+    assert saved_s(finished_s, stopped_s) == saved

@@ -51,6 +51,8 @@ class AblatorAdapter(Optimizer):
     study   what it is to ablate
     """
 
+    needs_trials = True
+
     def __init__(self, custom: AbstractAblator, study: AblationStudy) -> None:
         self._custom, self._study = custom, study
 

@@ -39,11 +39,12 @@ class Brain:
         self.settled = 0  # how often a trial has come to a final state; a promoted one does so again
         self.ending: Ending | None = None
         self._seats: dict[int, int] = {}  # seat -> the worker that holds it, parked ones aside
+        self._parked: dict[int, list[int]] = {}  # seat -> workers that wait for it, in the order in which they came
         self._asking = False  # one ask at a time: what comes of it decides whether there is another
         self._next_ask = 0
         self._idle: dict[int, None] = {}  # an ordered set: whoever waits longest is served first
         self._queue: deque[int] = deque()  # trials that wait for a worker
-        self._resting: dict[int, Live] = {}  # trials that have returned and may be promoted
+        self._resting: dict[int, bytes] = {}  # trials that have returned and may be promoted: see `Live.packed`
         self._exhausted = self._study_over = False
         self._retry_at = inf
         self._first_errors: set[str] | None = set()  # until a trial has a result
@@ -187,7 +188,9 @@ class Brain:
         self.workers[event.worker] = Worker(event.seat, now, parked=taken, host=event.host)
         self._liveness.joined(now)
         self._had_workers = True
-        if not taken:
+        if taken:
+            self._parked.setdefault(event.seat, []).append(event.worker)
+        else:
             self._sit(event.seat, event.worker)
         if len(self._seats) >= self.rules.workers_per_trial:
             self._shorthanded = False
@@ -217,11 +220,15 @@ class Brain:
         """A worker is gone. Returns the trial that it ran."""
         worker = self.workers.pop(number)
         self._idle.pop(number, None)
-        if not worker.parked:
+        parked = self._parked.get(worker.seat, [])
+        if worker.parked:
+            parked.remove(number)
+        else:
             del self._seats[worker.seat]
-            heir = next((n for n, other in self.workers.items() if other.seat == worker.seat), None)
-            if heir is not None:
-                self._sit(worker.seat, heir)
+            if parked:
+                self._sit(worker.seat, parked.pop(0))
+        if not parked:
+            self._parked.pop(worker.seat, None)
         return worker.trial
 
     def _replace(self, trial: int, workers: Iterable[int]) -> list[AnyCommand]:
@@ -268,11 +275,9 @@ class Brain:
 
     def _promoted(self, event: ev.Promoted, now: float) -> list[AnyCommand]:
         self._asking = False
-        live = self.live[event.trial] = self._resting.pop(event.trial)
+        live = self.live[event.trial] = Live.unpacked(self._resting.pop(event.trial))
         live.budget, live.resumable, live.promoted = event.budget, event.resumable, True
         live.attempt += 1
-        live.gang, live.reported = (), False
-        live.setbacks.clear()
         self.ended[live.state] -= 1
         self._move(event.trial, Cause.PROMOTED, now)
         self._queue.append(event.trial)
@@ -453,7 +458,7 @@ class Brain:
         state = self._move(trial, Cause.FELL_BACK if fell_back else cause, now)
         live = self.live.pop(trial)
         if live.resumable and cause is Cause.RETURNED:
-            self._resting[trial] = live
+            self._resting[trial] = live.packed()
         self.ended[state] += 1
         self.settled += 1
         self._retry_at = inf  # something happened: an idle optimizer may have an idea now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from dataclasses import dataclass, field
 from math import inf
@@ -68,6 +69,16 @@ class Live:
     gang: tuple[int, ...] = ()
     setbacks: Counter[Cause] = field(default_factory=Counter)
     story: list[tuple[float, Cause, TrialState]] = field(default_factory=list)
+
+    def packed(self) -> bytes:
+        """What is kept of a trial that has returned while nobody knows whether it runs on: there may be very many."""
+        return pickle.dumps((self.params, self.attempt), pickle.HIGHEST_PROTOCOL)
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Live:
+        """The trial as it was when it had returned."""
+        params, attempt = pickle.loads(packed)
+        return cls(params, state=TrialState.FINISHED, attempt=attempt)
 
     @property
     def worker(self) -> int | None:

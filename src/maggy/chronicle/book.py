@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, fields
 from math import isfinite
@@ -11,6 +13,7 @@ from typing import Any
 
 from maggy.brain import commands as do
 from maggy.brain import events as ev
+from maggy.chronicle.spilled import Spill, SpilledList
 from maggy.errors import ImpossibleTransitionError
 from maggy.trial import Curve, Objective, Params, Trial, TrialState
 
@@ -35,32 +38,55 @@ class _Run:
     best: float | None = None
 
 
+@dataclass(slots=True)
+class _Rest:
+    """What a trial that may be promoted goes on with.
+
+    losses     its curve, where a built-in rule reads curves
+    last_step  that it has reported; -1 if none
+    """
+
+    losses: Curve | None
+    last_step: int
+
+
 class Book:
     """Every trial of an experiment; curves only where a policy needs them.
+
+    Trials that have ended leave the memory for a file, but for the newest.
 
     objectives    what the metric is called and whether more or less of it is better; the first one counts for curves
     keep_losses   whether a built-in rule reads curves, as losses
     keep_metrics  whether a policy of the developer API reads them, in the user's sign
+    keep          so many of the trials that have ended stay in memory; None: all of them
 
-    running    trials without a result, by id; also those that run on after they were promoted
-    ended      trials that have come to a final state, in the order in which they first did
-    results    those of them that have a result
-    losses     curves of the running trials, by id
-    finished   curves of the trials that ended with a result, in that order. A trial that was promoted is in it once
-               more when it ends again, see `Curve.since`
+    spill        where the others go
+    running      trials without a result, by id; also those that run on after they were promoted
+    ended        trials that have come to a final state, in the order in which they first did
+    num_results  how many of them have a result
+    results      those, where a policy of the developer API reads them
+    losses       curves of the running trials, by id
+    finished     curves of the trials that ended with a result, in that order. A trial that was promoted is in it once
+                 more when it ends again, see `Curve.since`
     """
 
-    def __init__(self, objectives: Sequence[Objective], *, keep_losses: bool, keep_metrics: bool) -> None:
+    def __init__(
+        self, objectives: Sequence[Objective], *, keep_losses: bool, keep_metrics: bool, keep: int | None = None
+    ) -> None:
         self.objectives = objectives
         self.sign = objectives[0].sign
         self.running: dict[int, Trial] = {}
-        self.ended: list[Trial] = []
+        self.spill = Spill()
+        self.ended = SpilledList(Trial, self.spill, keep)
         self.losses: dict[int, Curve] = {}
-        self.finished: list[Curve] = []
+        self.finished = SpilledList(Curve, self.spill, keep)
+        self.num_results = 0
         self.results: list[Trial] = []
         self._keep_losses, self._keep_metrics = keep_losses, keep_metrics
         self._runs: dict[int, _Run] = {}
-        self._resting: dict[int, tuple[Trial, Curve | None, int]] = {}  # may be promoted: curve of losses, last step
+        self._places = array("q")  # by trial: its place in `ended`; -1 if it has none
+        self._rests = SpilledList(_Rest, self.spill, keep)
+        self._resting = array("q")  # by trial: its place in there; -1 if it may not be promoted
         self._before: dict[int, Trial] = {}  # promoted trials as they were
 
     def open(self, trial_id: int, suggestion: Trial) -> None:
@@ -71,7 +97,17 @@ class Book:
 
     def may_promote(self, trial_id: int) -> bool:
         """Whether a trial has returned and may run on."""
-        return trial_id in self._resting
+        return _at(self._resting, trial_id) >= 0
+
+    @contextmanager
+    def changing(self, trial_id: int) -> Iterator[Trial]:
+        """A trial to write something into, wherever it is."""
+        if trial_id in self.running:
+            yield self.running[trial_id]
+            return
+        place = self._places[trial_id]
+        yield self.ended.take(place)
+        self.ended.put_back(place)
 
     def promote(self, event: ev.Promoted) -> None:
         """A trial that had ended runs on.
@@ -83,7 +119,8 @@ class Book:
                 f"trial {event.trial} cannot be promoted: an optimizer may promote what has returned, once for each "
                 f"time that it said `resumable` of it"
             )
-        trial, losses, last_step = self._resting.pop(event.trial)
+        trial, rest = self.ended.take(self._places[event.trial]), self._rests[self._resting[event.trial]]
+        self._resting[event.trial] = -1
         self._before[event.trial] = copy(trial)
         self.running[event.trial] = trial
         trial.state = TrialState.PENDING
@@ -92,10 +129,10 @@ class Book:
         curve = Curve() if trial.curve is None else Curve(list(trial.curve.steps), list(trial.curve.values))
         run = _Run(curve)
         if trial.curve is None:
-            run.last_step, run.points, run.best = last_step, trial.num_points, trial.best_metric
+            run.last_step, run.points, run.best = rest.last_step, trial.num_points, trial.best_metric
         self._runs[event.trial] = run
-        if losses is not None:
-            self.losses[event.trial] = Curve(list(losses.steps), list(losses.values), last_step)
+        if (losses := rest.losses) is not None:
+            self.losses[event.trial] = Curve(list(losses.steps), list(losses.values), rest.last_step)
 
     def start(self, trial_id: int, attempt: int, workers: Sequence[int], t: float) -> None:
         """A trial was handed to its workers. What earlier runs have reported is void from where it begins to report."""
@@ -154,6 +191,7 @@ class Book:
         if fell_back:
             assert before is not None
             self._fall_back(trial, before, error)
+            self.ended.put_back(self._places[trial_id])
             return trial
         trial.state, trial.end = state, t
         if error is not None:
@@ -170,10 +208,16 @@ class Book:
             self.finished.append(losses)
         if trial.resumable and state is TrialState.FINISHED:
             last_step = -1 if run is None else max([run.last_step, *run.curve.steps[-1:]])
-            self._resting[trial_id] = trial, losses, last_step
-        if before is None:
-            self.ended.append(trial)
-            if state.has_result:
+            _set(self._resting, trial_id, len(self._rests))
+            self._rests.append(_Rest(losses, last_step))
+        if before is not None:
+            self.ended.put_back(self._places[trial_id])
+            return trial
+        _set(self._places, trial_id, len(self.ended))
+        self.ended.append(trial)
+        if state.has_result:
+            self.num_results += 1
+            if self._keep_metrics:
                 self.results.append(trial)
         return trial
 
@@ -201,6 +245,7 @@ class Book:
         """The experiment is over: a trial that was promoted and has not returned since has its result of before."""
         for trial_id, before in self._before.items():
             self._fall_back(self.running.pop(trial_id), before, None)
+            self.ended.put_back(self._places[trial_id])
         self._before.clear()
 
     def with_result(self, trial: Trial) -> Trial:
@@ -252,6 +297,15 @@ class Book:
     def _see(self, trial: Trial, value: float) -> None:
         if value == value and (trial.best_metric is None or self.loss(value) < self.loss(trial.best_metric)):
             trial.best_metric = value
+
+
+def _at(numbers: array[int], place: int) -> int:
+    return numbers[place] if place < len(numbers) else -1
+
+
+def _set(numbers: array[int], place: int, value: int) -> None:
+    numbers.extend([-1] * (place + 1 - len(numbers)))
+    numbers[place] = value
 
 
 def trial_of(answer: ev.Suggested, trial: Trial | None = None) -> Trial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maggy.brain import commands as do
@@ -92,9 +93,9 @@ class Chronicle:
         return [*self.tally.spans.closed, *(span for spans in self.tally.spans.open.values() for span in spans)]
 
     @property
-    def ended(self) -> list[Trial]:
+    def ended(self) -> Sequence[Trial]:
         """The trials that have come to a final state, in the order in which they first did."""
-        return self._book.ended
+        return self._book.ended.all()
 
     @property
     def best(self) -> Trial | None:

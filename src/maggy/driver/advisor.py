@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from maggy.brain.events import Answer, Exhausted, Idled, Judged, Promoted, Suggested
 from maggy.chronicle.book import Book, params_of, trial_of
+from maggy.chronicle.spilled import KEPT
 from maggy.driver.watch import Watch
 from maggy.earlystop import GO_ON, StoppingPolicy, TrialView, Verdict
 from maggy.errors import ConfigError
@@ -55,8 +56,9 @@ class Advisor:
             objectives,
             keep_losses=policy.needs_curves and not policy.needs_trials,
             keep_metrics=policy.needs_trials or optimizer.needs_curves,
+            keep=None if policy.needs_trials or policy.watches_study or optimizer.needs_trials else KEPT,
         )
-        self.watch = Watch()
+        self.watch = Watch(keep=policy.watches_study)
         self._optimizer, self._policy = optimizer, policy
         self._seed, self._es_min, self._es_interval, self._warn = seed, es_min, es_interval, warn
         self._next_trial = self._next_ask = 0
@@ -183,7 +185,7 @@ class Advisor:
         if self._optimizer.judges:
             reason = self._optimizer.judge(self.book.running[trial_id], step, self.book.newest_loss(trial_id))
             verdict = GO_ON if reason is None else Verdict(stop=True, reason=reason)
-        due = self._policy.needs_curves and step % self._es_interval == 0 and len(self.book.results) > self._es_min
+        due = self._policy.needs_curves and step % self._es_interval == 0 and self.book.num_results > self._es_min
         if due and not verdict.stop:
             verdict = self._guarded(lambda: self._policy.verdict(self._view(trial_id))) or GO_ON
         return Judged(

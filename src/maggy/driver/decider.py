@@ -59,7 +59,8 @@ class Decider:
                 counts = self.brain.goes_on_from(event.trial, event.attempt)
                 self.keeper.saved(event, self.advisor.book.running[event.trial] if counts else None)
             case ev.CheckpointDropped():
-                self.keeper.dropped(event)
+                with self.advisor.book.changing(event.trial) as trial:
+                    self.keeper.dropped(trial)
             case ev.MetricsReported() | ev.TrialFinished() | ev.TrialStopped() | ev.TrialFailed():
                 if self.brain.holds(event.trial, event.attempt):
                     self.advisor.book.hear(event)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
+from math import inf, isnan, nan
 
 from maggy.brain.events import CheckpointDropped, CheckpointSaved
 from maggy.context.checkpoint import place
@@ -57,11 +58,11 @@ class Keeper:
         self._folder, self._quota, self._loss = folder, inf if quota_bytes is None else quota_bytes, loss
         self._last: dict[int, CheckpointSaved] = {}  # what each trial would go on from
         self._returned: dict[int, CheckpointSaved | None] = {}  # what promoted trials returned with
-        self._held: dict[int, Counter[CheckpointSaved]] = {}  # by the trial that saved it: how often it stands above
-        self._trials: dict[int, Trial] = {}  # that have something to go on from
-        self._ranks: dict[int, tuple[float, int]] = {}  # of trials that have ended: loss, and when they first ended
-        self._ended: dict[int, int] = {}  # how many trials had ended before this one did first
-        self._best: int | None = None
+        # By the trial that saved it, as often as it stands above; but for what the trial itself would go on from.
+        self._elsewhere: dict[int, list[CheckpointSaved]] = {}
+        self._losses = array("d")  # by trial, inf of those that failed or were lost, NaN of those that have not ended
+        self._first_ended = array("q")  # by trial: how many had ended before this one did first; -1: it has not
+        self._num_ended = 0
         self._deletions: list[Deletion] = []
         self._used = False
         self.total_bytes = 0
@@ -69,7 +70,7 @@ class Keeper:
     def saved(self, event: CheckpointSaved, trial: Trial | None) -> None:
         """A checkpoint was saved; `trial` is None if by an attempt that does not count any more."""
         self._used = True
-        if event in self._held.get(event.trial, ()):
+        if event in self._held(event.trial):
             return  # told twice
         last = self._last.get(event.trial)
         newer = last is not None and last.trial == event.trial and _order(last) > _order(event)
@@ -88,25 +89,23 @@ class Keeper:
         if returned is not None:
             if fell_back:
                 self._go_on_from(trial, returned)
+            self._forget(returned)
             self._release(returned)
         last = self._last.get(number)
         if last is not None and last.trial != number and not (trial.resumable and trial.state is TrialState.FINISHED):
             self._go_on_from(trial, None)
-        self._rank(trial)
+        self._note_loss(trial)
         late = trial.attempt > 0 or trial.state is TrialState.LOST
         if late or (self._used and trial.state is TrialState.STOPPED):  # its worker may have died before it could stop
-            places = tuple(_place(saved) for saved in self._held.get(number, ()))
+            places = tuple(_place(saved) for saved in dict.fromkeys(self._held(number)))
             self._deletions.append(Sweep(number, trial.attempt, places, late))
 
     def runs_on(self, trial: int) -> None:
         """A trial that had ended was promoted: its checkpoint is needed again."""
-        self._ranks.pop(trial, None)
+        self._losses[trial] = nan
         self._returned[trial] = last = self._last.get(trial)
         if last is not None:
-            self._hold(last)
-        if self._best == trial:
-            results = [number for number, (loss, _) in self._ranks.items() if loss < inf]
-            self._best = min(results, key=lambda number: self._ranks[number], default=None)
+            self._elsewhere.setdefault(last.trial, []).append(last)
 
     def lend(self, trial: Trial, parent: int) -> None:
         """A new trial begins where another one last returned; where that has not returned, with its last checkpoint."""
@@ -119,26 +118,27 @@ class Keeper:
         over = self.total_bytes - self._quota
         if over <= 0:
             return []
-        spare = {number for number in self._last if number in self._ranks and number != self._best}
+        best = self._best()
+        spare = {number for number in self._last if self._has_ended(number) and number != best}
         needed = {saved for number, saved in self._last.items() if number not in spare}
         needed.update(saved for saved in self._returned.values() if saved is not None)
         drops: list[CheckpointDropped] = []
         let_go: Counter[CheckpointSaved] = Counter()
-        for number in sorted(spare, key=lambda number: self._ranks[number], reverse=True):
+        for number in sorted(spare, key=self._rank, reverse=True):
             last = self._last[number]
             if last in needed:
                 continue
             drops.append(CheckpointDropped(trial=number, attempt=last.attempt, number=last.number))
             let_go[last] += 1
-            if let_go[last] == self._held[last.trial][last]:
+            if let_go[last] == self._held(last.trial).count(last):
                 over -= last.size_bytes
             if over <= 0:
                 break
         return drops
 
-    def dropped(self, event: CheckpointDropped) -> None:
-        """A checkpoint has to go."""
-        self._go_on_from(self._trials[event.trial], None)
+    def dropped(self, trial: Trial) -> None:
+        """A trial's checkpoint has to go."""
+        self._go_on_from(trial, None)
 
     def deletions(self) -> list[Deletion]:
         """What is to be deleted, in order; to be done only when everything that led to it is on record."""
@@ -150,22 +150,40 @@ class Keeper:
         """Whether what is needed alone takes more than the quota, once `surplus` has nothing more to say."""
         return self.total_bytes > self._quota
 
-    def _rank(self, trial: Trial) -> None:
+    def _note_loss(self, trial: Trial) -> None:
         number = _number(trial)
-        loss = inf if trial.final_metric is None else self._loss(trial.final_metric)  # inf: failed or lost
-        self._ranks[number] = loss, self._ended.setdefault(number, len(self._ended))
-        if loss < inf and (self._best is None or self._ranks[number] < self._ranks[self._best]):
-            self._best = number  # of equals, the one that ended first
+        missing = number + 1 - len(self._losses)
+        self._losses.extend([nan] * missing)
+        self._first_ended.extend([-1] * missing)
+        self._losses[number] = inf if trial.final_metric is None else self._loss(trial.final_metric)
+        if self._first_ended[number] < 0:
+            self._first_ended[number] = self._num_ended
+            self._num_ended += 1
+
+    def _has_ended(self, number: int) -> bool:
+        return number < len(self._losses) and not isnan(self._losses[number])
+
+    def _rank(self, number: int) -> tuple[float, int]:
+        return self._losses[number], self._first_ended[number]
+
+    def _best(self) -> int | None:
+        """The best trial of all; of equals, the one that ended first."""
+        results = (number for number, loss in enumerate(self._losses) if loss < inf)
+        return min(results, key=self._rank, default=None)
 
     def _go_on_from(self, trial: Trial, saved: CheckpointSaved | None) -> None:
         """From here on a trial would go on from this checkpoint."""
         number = _number(trial)
+        if saved is not None and saved not in self._held(saved.trial):
+            self.total_bytes += saved.size_bytes
         before = self._last.pop(number, None)
-        self._trials.pop(number, None)
         trial.checkpoint = None
+        if before is not None and before.trial != number:
+            self._forget(before)
         if saved is not None:
-            self._last[number], self._trials[number] = saved, trial
-            self._hold(saved)
+            self._last[number] = saved
+            if saved.trial != number:
+                self._elsewhere.setdefault(saved.trial, []).append(saved)
             trial.checkpoint = Checkpoint(
                 url=f"{self._folder}/{_place(saved)}",
                 attempt=saved.attempt,
@@ -176,22 +194,23 @@ class Keeper:
         if before is not None:
             self._release(before)
 
-    def _hold(self, saved: CheckpointSaved) -> None:
-        held = self._held.setdefault(saved.trial, Counter())
-        held[saved] += 1
-        if held[saved] == 1:
-            self.total_bytes += saved.size_bytes
+    def _held(self, trial: int) -> list[CheckpointSaved]:
+        """What a trial has saved and somebody needs, as often as somebody does."""
+        last = self._last.get(trial)
+        own = [] if last is None or last.trial != trial else [last]
+        return [*own, *self._elsewhere.get(trial, ())]
+
+    def _forget(self, saved: CheckpointSaved) -> None:
+        held = self._elsewhere[saved.trial]
+        held.remove(saved)
+        if not held:
+            del self._elsewhere[saved.trial]
 
     def _release(self, saved: CheckpointSaved) -> None:
         """One needs it no more; if it was the last, it goes."""
-        held = self._held[saved.trial]
-        held[saved] -= 1
-        if not held[saved]:
-            del held[saved]
+        if saved not in self._held(saved.trial):
             self.total_bytes -= saved.size_bytes
             self._deletions.append(Remove(_place(saved)))
-            if not held:
-                del self._held[saved.trial]
 
 
 def _number(trial: Trial) -> int:

@@ -13,10 +13,13 @@ class Watch:
 
     What a driver that was killed did after its last record is not known, and does not count either.
 
+    keep  whether there is somebody who sees it; else it only knows whether it was ended
+
     stopped  why a stopper ended the study; None while it goes on
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: bool) -> None:
+        self._keep = keep
         self._ends: list[Trial] = []  # a promoted trial ends more than once
         self.study = Study(trials=self._ends)
         self._counted_s: dict[int | None, float] = {}
@@ -48,6 +51,8 @@ class Watch:
 
         first  whether it has not been there before
         """
+        if not self._keep:
+            return
         self.see(t)
         self._ends.append(trial)
         self.study.ended += first

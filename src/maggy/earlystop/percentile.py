@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -11,10 +11,14 @@ from itertools import accumulate
 from maggy.earlystop.base import GO_ON, StoppingRule, Verdict
 from maggy.earlystop.checks import check_number
 from maggy.earlystop.losses import best_of, worst_if_not_finite
+from maggy.front import Ranking
 from maggy.trial import Curve
 
 COLUMNS_KEPT = 1024
 """How many steps are remembered; the one judged longest ago is forgotten first, and read again when it comes up."""
+
+SUMS_KEPT = 10_000
+"""Of so many finished trials the sums of their losses are remembered; the others are summed up again when needed."""
 
 
 @dataclass(slots=True)
@@ -25,7 +29,7 @@ class _Column:
     read      how many of the finished trials have been looked at
     """
 
-    averages: array[float] = field(default_factory=lambda: array("d"))
+    averages: Ranking = field(default_factory=Ranking)
     read: int = 0
 
 
@@ -57,14 +61,14 @@ class PercentileStoppingRule(StoppingRule):
     def judge(self, curve: Curve, finished: Sequence[Curve]) -> Verdict:
         if finished is not self._finished:  # the first call of an experiment
             self._finished = finished
-            self._sums: list[array[float]] = []
+            self._sums: dict[int, array[float]] = {}
             self._columns: dict[int, _Column] = {}
         step = curve.steps[-1]
         averages = self._averages(step, finished)
         best = best_of(curve.values)
         if not averages or best <= _percentile(averages, self.percentile):
             return GO_ON
-        better = bisect_left(averages, best)
+        better = averages.place(best)
         return Verdict(
             stop=True,
             reason=f"{self._name}: its best by step {step} is worse than the average until then "
@@ -75,9 +79,7 @@ class PercentileStoppingRule(StoppingRule):
     def _name(self) -> str:
         return f"percentile rule ({self.percentile:g} %)"
 
-    def _averages(self, step: int, finished: Sequence[Curve]) -> array[float]:
-        for number in range(len(self._sums), len(finished)):
-            self._sums.append(array("d", accumulate(map(worst_if_not_finite, finished[number].values))))
+    def _averages(self, step: int, finished: Sequence[Curve]) -> Ranking:
         column = self._columns.pop(step, None) or _Column()
         self._columns[step] = column  # now the newest
         if len(self._columns) > COLUMNS_KEPT:
@@ -86,9 +88,19 @@ class PercentileStoppingRule(StoppingRule):
             other = finished[number]
             points = bisect_right(other.steps, step)
             if points and other.since < step <= other.steps[-1]:
-                insort(column.averages, self._sums[number][points - 1] / points)
+                column.averages.add(self._sums_of(number, other)[points - 1] / points, number)
         column.read = len(finished)
         return column.averages
+
+    def _sums_of(self, number: int, curve: Curve) -> array[float]:
+        """The sum of a finished trial's losses up to each of its points."""
+        sums = self._sums.pop(number, None)
+        if sums is None:
+            sums = array("d", accumulate(map(worst_if_not_finite, curve.values)))
+        self._sums[number] = sums  # now the newest
+        if len(self._sums) > SUMS_KEPT:
+            del self._sums[next(iter(self._sums))]
+        return sums
 
 
 class MedianStoppingRule(PercentileStoppingRule):
@@ -108,9 +120,9 @@ class MedianStoppingRule(PercentileStoppingRule):
         return "median rule"
 
 
-def _percentile(ascending: Sequence[float], percentile: float) -> float:
+def _percentile(ascending: Ranking, percentile: float) -> float:
     place = (len(ascending) - 1) * percentile / 100
     below, share = int(place), place % 1
     if not share:
-        return ascending[below]
-    return (1 - share) * ascending[below] + share * ascending[below + 1]
+        return ascending[below][0]
+    return (1 - share) * ascending[below][0] + share * ascending[below + 1][0]

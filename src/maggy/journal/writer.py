@@ -97,7 +97,8 @@ class JournalWriter:
         """Let the helper bring to disk what was written. Apart from `flush`, as waking a thread takes time."""
         if self._written:
             self._written = False
-            self._dirty.set()
+            if not self._dirty.is_set():  # else the helper is about to look, and setting it takes a lock
+                self._dirty.set()
 
     def close(self) -> None:
         """Write and sync everything. The folder's `close` uploads it.

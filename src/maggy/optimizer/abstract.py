@@ -132,6 +132,8 @@ class OptimizerAdapter(Optimizer):
     Its answers are checked: a suggestion is a new trial with a value for each hyperparameter of the space.
     """
 
+    needs_trials = True
+
     def __init__(self, custom: AbstractOptimizer) -> None:
         self.custom = custom
 

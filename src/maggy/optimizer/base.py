@@ -92,6 +92,10 @@ class Optimizer(KeepsArguments, ABC):
     needs_curves: ClassVar[bool] = False
     """Whether running and finished trials have to keep their curves for it."""
 
+    needs_trials: ClassVar[bool] = False
+    """Whether it looks at finished trials again and again: all of them stay in memory for it. Else the driver keeps the
+    newest there, and reads the others from a file."""
+
     judges: bool = False
     """Whether it wants to judge running trials itself, at every step that they report; known once it is prepared."""
 

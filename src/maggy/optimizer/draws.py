@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from maggy.errors import SearchspaceError
-from maggy.optimizer.history import History
+from maggy.optimizer.history import History, Unread
 from maggy.optimizer.sampler import Sampler
 from maggy.searchspace import Space
 from maggy.trial import Params, Trial
@@ -51,7 +51,7 @@ class Draws:
 
     def __init__(self, sampler: Sampler, space: Space, *, seed: int, most: int, objectives: int = 1) -> None:
         self.sampler, self.space, self.seed, self.objectives = sampler, space, seed, objectives
-        self.history = History(space)
+        self.history = History(space) if sampler.needs_history else Unread(space)
         limit = sampler.begin(space, objectives, seed)
         self.most = most if limit is None else limit
         self._starts = list(getattr(space, "starts", ())) if limit is None else []

@@ -134,5 +134,18 @@ class History:
         return past
 
 
+class Unread(History):
+    """The history of a sampler that looks at nothing: it knows no facts."""
+
+    def began(self, trial: int, params: Params) -> None:
+        """A trial was suggested."""
+
+    def went_on(self, trial: int) -> None:
+        """A trial that had ended was promoted."""
+
+    def observed(self, trial: int, losses: tuple[float, ...] | None, budget: float | None, *, runs: bool) -> None:
+        """A trial ended, or came to a budget that counts and runs on."""
+
+
 def _rank(budget: float | None) -> float:
     return -1.0 if budget is None else budget

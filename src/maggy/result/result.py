@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from maggy.chronicle.spilled import picked
 from maggy.errors import ExperimentDirError
 from maggy.front import front_of
 from maggy.result import tables
@@ -31,7 +33,8 @@ class Result(dict[str, Any]):
 
     trials          every trial that ended, in that order
     best            the best trial; None without any result
-    ranked          the trials that have a result, the best first
+    ranked          the trials that have a result, the best first. Where there are very many trials, `trials` and this
+                    are no lists, but sequences that read the older ones from a file
     experiment_dir  the folder that holds everything
     interrupted     whether somebody ended the experiment before it was complete; of one that was loaded, also whether
                     its driver is lost or runs still
@@ -59,7 +62,7 @@ class Result(dict[str, Any]):
         self.pareto: list[Trial] = []
         self.study_stopped: str | None = None
         self.effects: Effects | None = None
-        self.ranked: list[Trial] = [] if best is None else [best]
+        self.ranked: Sequence[Trial] = [] if best is None else [best]
         self._story: Story | None = None
 
     @classmethod
@@ -70,14 +73,19 @@ class Result(dict[str, Any]):
 
         objectives  the first one decides which trial is the best; with several there is a Pareto set too
         """
-        results = [trial for trial in trials if trial.state.has_result]
-        if not results:
+        places, metrics, stopped = array("q"), [], 0
+        for place, trial in enumerate(trials):
+            if trial.state.has_result:
+                places.append(place)
+                metrics.append(_metric(trial))
+                stopped += trial.early_stop
+        if not places:
             values = {"best_val": "n.a.", "num_trials": 0, "early_stopped": 0, "failed": len(trials)}
             return cls(values, trials=trials, best=None, experiment_dir=experiment_dir, interrupted=interrupted)
         # sorted is stable: of equals, the earlier is better
-        ranked = sorted(results, key=_metric, reverse=objectives[0].direction == "max")
-        best, worst = ranked[0], ranked[-1]
-        metrics = [_metric(trial) for trial in results]
+        order = sorted(range(len(metrics)), key=metrics.__getitem__, reverse=objectives[0].direction == "max")
+        ranked = picked(trials, array("q", (places[number] for number in order)))
+        first, best, worst = trials[places[0]], ranked[0], ranked[-1]
         values = {
             "best_id": best.trial_id,
             "best_val": best.final_metric,
@@ -89,16 +97,16 @@ class Result(dict[str, Any]):
             "worst_hp": _config(worst),
             "avg": sum(metrics) / len(metrics),
             "metric_list": metrics,
-            "num_trials": len(results),
-            "early_stopped": sum(trial.early_stop for trial in results),
-            "failed": len(trials) - len(results),
-            "num_epochs": results[0].num_points,
-            "trial_id": results[0].trial_id,
+            "num_trials": len(metrics),
+            "early_stopped": stopped,
+            "failed": len(trials) - len(metrics),
+            "num_epochs": first.num_points,
+            "trial_id": first.trial_id,
         }
         result = cls(values, trials=trials, best=best, experiment_dir=experiment_dir, interrupted=interrupted)
         result.ranked = ranked
         if len(objectives) > 1:
-            result.pareto = _pareto(results, objectives)
+            result.pareto = _pareto(picked(trials, places), objectives)
             result["pareto_ids"] = [trial.trial_id for trial in result.pareto]
         return result
 
@@ -224,9 +232,9 @@ def _pareto(results: Sequence[Trial], objectives: Sequence[Objective]) -> list[T
         values = [_metric(trial), *(float(outputs.get(each.key, "nan")) for each in objectives[1:])]
         return tuple(each.sign * value for each, value in zip(objectives, values, strict=True))
 
-    scored = [(trial, mine) for trial in results if all(map(isfinite, mine := losses(trial)))]
+    scored = [(place, mine) for place, trial in enumerate(results) if all(map(isfinite, mine := losses(trial)))]
     front = front_of([mine for _, mine in scored])
-    return sorted((scored[place][0] for place in front), key=lambda trial: trial.trial_id or 0)
+    return sorted((results[scored[number][0]] for number in front), key=lambda trial: trial.trial_id or 0)
 
 
 def _metric(trial: Trial) -> float:

@@ -79,6 +79,8 @@ def simulate(
     with recording(experiment_dir, config.name, about) as records:
         url = "" if records.folder is None else records.folder.url
         folder = url or "simulated"
+        if records.folder is not None:
+            advisor.book.spill.folder = records.folder.local
         timeline = Timeline()
         listener = SimulatedListener(timeline)
         checkpoints = Checkpoints(folder)
@@ -119,7 +121,7 @@ def simulate(
             raise driver.error
         advisor.finalize()
         advisor.book.close()
-        outcome = Result.of_search(advisor.book.ended, config.objectives, experiment_dir=url, interrupted=False)
+        outcome = Result.of_search(advisor.book.ended.all(), config.objectives, experiment_dir=url, interrupted=False)
         outcome.study_stopped = advisor.watch.stopped
         result = SimulationResult(
             outcome,

@@ -58,6 +58,16 @@ class _Nowhere:
     def worker(self, worker: int, lines: list[str]) -> None: ...
 
 
+class _Failures(Logs):
+    """The logs of trials that failed. Why the search did what it did is in the journal: very many files would say it
+    again."""
+
+    def trial(self, trial: int, lines: list[str]) -> None:
+        said = [line for line in lines if not line.startswith("[maggy] ")]
+        if said:
+            super().trial(trial, said)
+
+
 @contextmanager
 def recording(
     experiment_dir: str | os.PathLike[str] | None, name: str, about: Callable[[], Mapping[str, Any]]
@@ -76,7 +86,7 @@ def recording(
     folder = ExperimentFolder.create(experiment_dir, name)
     try:
         folder.write("experiment.json", to_json({**about(), "id": folder.id, "no_recipe": "it was simulated"}))
-        journal, logs = JournalWriter(folder), Logs(folder.local, None)
+        journal, logs = JournalWriter(folder), _Failures(folder.local, None)
         try:
             yield Records(journal, logs, folder)
         finally:

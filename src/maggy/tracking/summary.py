@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+from array import array
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from statistics import median
@@ -103,20 +106,19 @@ def summary(result: Result, took: str = "") -> Summary:
         rows.append(("state", f"{checkpoint.url} ({step}{checkpoint.size_bytes / 1e6:.3g} MB)"))
     if result.pareto:
         rows.append(("pareto", f"no other beats trials {', '.join(str(trial.trial_id) for trial in result.pareto)}"))
-    by_state = {state: [t for t in result.trials if t.state is state] for state in TrialState if state.final}
-    counts = ", ".join(f"{len(trials)} {_WORDS[state]}" for state, trials in by_state.items() if trials)
+    told = _Told(result.trials)
+    counts = ", ".join(f"{told.states[state]} {word}" for state, word in _WORDS.items() if told.states[state])
     rows.append(("trials", (counts or "none ended") + (" (interrupted)" if result.interrupted else "")))
     if result.study_stopped is not None:
         rows.append(("ended", result.study_stopped))
-    if saved := saved_s(by_state[TrialState.FINISHED], by_state[TrialState.STOPPED]):
-        spent = sum((t.duration or 0) / 1000 for t in result.trials)
-        share = saved / (saved + spent)
+    if saved := saved_s(told.seconds[TrialState.FINISHED], told.seconds[TrialState.STOPPED]):
+        share = saved / (saved + sum(map(sum, told.seconds.values())))
         what = f"about {duration(saved)} of training by stopping early"
         rows.append(("saved", f"{what} ({share:.0%} of what all trials would have taken)"))
-    if late := sum(trial.origin == "fallback" for trial in result.trials):
-        drawn = f"{late} of {len(result.trials)} configurations were drawn at random"
+    if told.late:
+        drawn = f"{told.late} of {len(result.trials)} configurations were drawn at random"
         rows.append(("late", f"{drawn}: the model was still at work"))
-    for trial in result.failed_trials[:_FAILURES]:
+    for trial in told.failed:
         why = (trial.error or "for no reason that is known").splitlines()[-1]
         rows.append(("failed", f"trial {trial.trial_id}: {why}"))
     if took:
@@ -142,12 +144,9 @@ def show(summed: Summary) -> None:
 
 def _top(result: Result) -> list[list[str]]:
     """The best trials, best first; nothing where there is only one."""
-    best = result.best
-    with_results = [trial for trial in result.trials if trial.state.has_result]
-    if best is None or len(with_results) < 2:
+    if len(result.ranked) < 2:
         return []
-    largest = best.final_metric == max(_metric(trial) for trial in with_results)
-    ranked = sorted(with_results, key=_metric, reverse=largest)[:_TOP]
+    ranked = result.ranked[:_TOP]
     names = list(dict.fromkeys(name for trial in ranked for name in trial.params))[:_PARAMS]
     budgets = any(trial.budget is not None for trial in ranked)
     rows = [["trial", "metric", "state", "time", *(["budget"] if budgets else []), *names]]
@@ -161,14 +160,34 @@ def _top(result: Result) -> list[list[str]]:
     return rows
 
 
-def saved_s(finished: list[Trial], stopped: list[Trial]) -> float:
-    """Seconds of training that the stopped trials did not take, if each would have taken the finished ones' median."""
+class _Told:
+    """What there is to say of all trials, which may be too many to keep.
+
+    states   how many there are of each
+    seconds  that each took, by state
+    late     how many have a configuration that was drawn at random for want of one from the model
+    failed   the first that raised or were lost
+    """
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        self.states: Counter[TrialState] = Counter()
+        self.seconds: dict[TrialState, array[float]] = {state: array("d") for state in TrialState}
+        self.late = 0
+        self.failed: list[Trial] = []
+        for trial in trials:
+            self.states[trial.state] += 1
+            self.seconds[trial.state].append((trial.duration or 0) / 1000)
+            self.late += trial.origin == "fallback"
+            if trial.state in (TrialState.FAILED, TrialState.LOST) and len(self.failed) < _FAILURES:
+                self.failed.append(trial)
+
+
+def saved_s(finished: Sequence[float], stopped: Sequence[float]) -> float:
+    """Seconds of training that the stopped trials did not take, if each would have taken the finished ones' median.
+
+    finished, stopped  how long each took
+    """
     if not finished or not stopped:
         return 0.0
-    usual = median((t.duration or 0) / 1000 for t in finished)
-    return sum(max(0.0, usual - (t.duration or 0) / 1000) for t in stopped)
-
-
-def _metric(trial: Trial) -> float:
-    assert trial.final_metric is not None
-    return trial.final_metric
+    usual = median(finished)
+    return sum(max(0.0, usual - seconds) for seconds in stopped)

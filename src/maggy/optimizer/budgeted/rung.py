@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from heapq import heappop, heappush
 from math import isfinite
+
+from maggy.front import Ranking
 
 
 class Rung:
-    """The trials that came to one budget. Every step costs a search in a sorted list.
+    """The trials that came to one budget.
 
     budget  how far they have come
     """
 
     def __init__(self, budget: float) -> None:
         self.budget = budget
-        self._ranked: list[tuple[float, int]] = []  # best first; of equal losses the trial that was suggested first
-        self._waiting: list[tuple[float, int]] = []  # a heap of those that have not been promoted
+        self._ranked = Ranking()  # best first; of equal losses the trial that was suggested first
+        self._waiting = Ranking()  # those that have not been promoted
 
     def __len__(self) -> int:
         return len(self._ranked)
 
     def add(self, loss: float, trial: int) -> int:
         """Rank a trial, infinity being the worst; returns how many are strictly better, plus one."""
-        insort(self._ranked, (loss, trial))
+        self._ranked.add(loss, trial)
         if isfinite(loss):
-            heappush(self._waiting, (loss, trial))
-        return bisect_left(self._ranked, (loss,)) + 1
+            self._waiting.add(loss, trial)
+        return self._ranked.place(loss) + 1
 
     def promotable(self, eta: int) -> tuple[int, int] | None:
         """The best trial that has not been promoted, and its rank; None unless it is among the best 1/eta of all.
@@ -35,9 +35,10 @@ class Rung:
         """
         if not self._waiting:
             return None
-        rank = bisect_left(self._ranked, self._waiting[0]) + 1
-        return (self._waiting[0][1], rank) if rank <= len(self._ranked) // eta else None
+        loss, trial = self._waiting[0]
+        rank = self._ranked.place(loss, trial) + 1
+        return (trial, rank) if rank <= len(self._ranked) // eta else None
 
     def promote(self) -> None:
         """The trial that `promotable` has named is promoted."""
-        heappop(self._waiting)
+        self._waiting.pop()
