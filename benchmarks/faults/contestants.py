@@ -69,7 +69,7 @@ WORKERS = {
     "Syne Tune, local: trial's process": Contestant(
         side="peer",
         group="processes",
-        module="syne_tune",
+        module="syne_tuner",
         environment="syne-tune",
         kills=False,
         note="the trial has failed, and is not run again",

@@ -1,4 +1,4 @@
-"""Syne Tune on its local backend: `python -m benchmarks.faults.syne_tune FOLDER`, of the process of a trial.
+"""Syne Tune on its local backend: `python -m benchmarks.faults.syne_tuner FOLDER`, of the process of a trial.
 
 The backend starts an interpreter for each trial: this file, with the trial's arguments.
 """
@@ -23,6 +23,7 @@ TRIALS = 8  # each starts an interpreter, also when all is over
 def main() -> None:
     from syne_tune import StoppingCriterion, Tuner
     from syne_tune.backend import LocalBackend
+    from syne_tune.backend.trial_status import Status
     from syne_tune.config_space import uniform
     from syne_tune.optimizer.baselines import RandomSearch
     from syne_tune.tuner_callback import TunerCallback
@@ -38,7 +39,7 @@ def main() -> None:
             completed.add(int(result["number"]))
 
         def on_fetch_status_results(self, trial_status_dict: Any, new_results: Any) -> None:
-            if not noticed_at and any(status == "failed" for _, status in trial_status_dict.values()):
+            if not noticed_at and any(status == Status.failed for _, status in trial_status_dict.values()):
                 noticed_at.append(time.time())
 
     tuner = Tuner(
