@@ -36,14 +36,16 @@ def measure(
     asked: argparse.Namespace,
     folder: str,
     *,
-    reporting: Callable[[str], None] | None = None,
+    reporting: Search | None = None,
+    judging: Search | None = None,
     workers: int = work.WORKERS,
     lasting: bool = True,
     driven_here: bool = True,
 ) -> dict[str, Any]:
     """All figures but the import.
 
-    reporting    runs trials that note what a report costs them
+    reporting    the search again, where a trial can make intermediate reports
+    judging      the search again, where a rule says after each report whether the trial goes on, and the trial waits
     lasting      whether workers outlive their trials; else whoever begins next takes the place that was free longest
     driven_here  whether this process drives; else the processes of the search note themselves what they hold
     """
@@ -69,9 +71,11 @@ def measure(
     if (len(naps), len(spans)) != (asked.gap, asked.spread):
         raise RuntimeError(f"of {asked.gap} and {asked.spread} trials {len(naps)} and {len(spans)} were noted")
 
-    reported = next(files)
+    reported, judged = next(files), next(files)
     if reporting:
-        reporting(reported)
+        reporting(partial(trials.reports, notes=reported), workers)
+    if judging:
+        judging(partial(trials.reports, notes=judged, judged=True), 4 * workers)
     return {
         "start_s": cold_s,
         "warm_start_s": warm_s,
@@ -81,6 +85,7 @@ def measure(
         "spread_wall_s": work.wall_s(spans),
         "spread_bound_s": work.list_schedule_s(trials.durations_s(asked.spread), workers),
         "report_us": mean(trial["report_us"] for trial in noted(reported, "report_us")) if reporting else None,
+        "judged_us": noted(judged, "report_us")[-1]["report_us"] if judging else None,
         "memory_kib_per_trial": grown_kib / (0.9 * asked.noop) if asked.noop >= ENOUGH else None,
         "memory_mib": mean(driver["mib"] for driver in drivers),
         "memory_all_mib": sum(driver["all_mib"] for driver in drivers),

@@ -22,7 +22,7 @@ NOTES = {
     "default": "an actor for each trial",
 }
 STORE_BYTES = 100 * 2**20
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
 
 
 def main() -> None:
@@ -36,7 +36,8 @@ def main() -> None:
     with scratch("r-", "/tmp") as folder:  # its sockets lie there, and a socket's path has to be short
         fit = partial(search, folder=folder, reuse=asked.variant == "reuse")
         try:
-            figures = measure(fit, asked, folder, reporting=partial(report, fit=fit), lasting=asked.variant == "reuse")
+            lasting = asked.variant == "reuse"
+            figures = measure(fit, asked, folder, reporting=fit, judging=fit if lasting else None, lasting=lasting)
         finally:
             ray.shutdown()
     tell(figures, import_s=import_s, packages=["ray"], notes=NOTES[asked.variant])
@@ -70,6 +71,7 @@ def search(objective: Any, number: int, folder: str, reuse: bool) -> float:
             num_samples=number,
             max_concurrent_trials=work.WORKERS,
             reuse_actors=reuse,
+            scheduler=scheduler(objective),
             search_alg=tune.search.BasicVariantGenerator(random_state=work.SEED, max_concurrent=work.WORKERS),
         ),
         run_config=tune.RunConfig(storage_path=f"{folder}/results", verbose=0, callbacks=[Watch()]),
@@ -91,8 +93,12 @@ def trainable(objective: Any) -> Callable[[dict[str, float]], dict[str, float]]:
     return train
 
 
-def report(notes: str, fit: Callable[[Any, int], float]) -> None:
-    fit(partial(trials.reports, notes=notes), work.WORKERS)
+def scheduler(objective: Any) -> Any:
+    """The median rule, from the second trial on, where steps are judged."""
+    from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule
+
+    judged = objective.keywords.get("judged")
+    return MedianStoppingRule(grace_period=1, min_samples_required=1) if judged else FIFOScheduler()
 
 
 if __name__ == "__main__":

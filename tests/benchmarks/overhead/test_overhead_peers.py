@@ -18,19 +18,20 @@ def loop(objective, number):
     return time.perf_counter()
 
 
-def reporting(notes):
-    loop(partial(trials.reports, notes=notes, report=lambda metric, step: metric), 1)
+def reporting(objective, number):
+    return loop(partial(objective, report=lambda metric, step: metric), number)
 
 
 def test_a_tuner_that_only_loops_spends_nearly_all_its_time_in_trials(tmp_path):
     asked = Namespace(noop=20, gap=4, spread=2)
-    figures = measure(loop, asked, str(tmp_path), reporting=reporting, workers=1)
+    figures = measure(loop, asked, str(tmp_path), reporting=reporting, judging=reporting, workers=1)
     assert figures["warm_start_s"] > 0
     assert figures["noop_per_s"] > 0
     assert len(figures["gap_ms"]) == 2  # of three gaps the first is left out
     assert 0 < figures["busy_pct"] <= 100
     assert figures["spread_bound_s"] <= figures["spread_wall_s"]
     assert figures["report_us"] > 0
+    assert figures["judged_us"] > 0
     assert figures["memory_kib_per_trial"] is None  # twenty trials tell nothing
     assert 0 < figures["memory_mib"] <= figures["memory_all_mib"]
 
