@@ -84,6 +84,7 @@ def in_equal_time(found: Mapping[str, Sequence[dict[str, Any]]], seconds: float)
         caveats=[
             "The time of a search includes the start of its workers, but not that of the session.",
             "ASHA tries so many because most of its trials end after the one epoch that they begin with.",
+            "Few configurations of this space learn at all: twenty random ones may have none among them.",
             "The driver, three Java processes and the trials share the cores of this machine.",
         ],
     )
