@@ -18,7 +18,7 @@ from maggy.tracking.scene import Scene
 from maggy.tracking.terminal import Terminal, to_terminal
 from maggy.tracking.tracker import Tracking
 
-_BURST, _REST_S = 20, 0.0005  # records read at once, and the rest after them: the driver must not wait for long
+_BURST, _REST_S = 50, 0.001  # records read at once, and the rest after them: the driver must not wait for long
 _FIRST_S = 0.25  # until the first drawing
 _CLEAN_S = 1.0  # to leave a terminal as it was, although somebody is in a hurry
 
