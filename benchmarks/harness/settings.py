@@ -16,6 +16,9 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = {"maggy": ROOT / ".venv", "engines": ROOT / ".venv-engines"}
 """Those that others use too; that of a peer lies in `.venv-bench/` and has what `environments/<peer>.txt` says."""
 
+PLAIN = {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""}
+"""Set for contestants: one thread for each, and modules are compiled once, as those of installed packages are."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -64,7 +67,7 @@ def run_json(
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **(env or {})},
+        env={**os.environ, **PLAIN, "PYTHONPATH": path, **(env or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

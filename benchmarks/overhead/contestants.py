@@ -21,7 +21,7 @@ class Contestant:
     group: str
     environment: str
     module: str
-    variant: str
+    variant: str = ""
     noop: int = 5000
     gap: int = 100
     spread: int = 30
@@ -29,7 +29,7 @@ class Contestant:
     @property
     def arguments(self) -> list[object]:
         """Of the command line."""
-        return [self.variant, "--noop", self.noop, "--gap", self.gap, "--spread", self.spread]
+        return [*filter(None, [self.variant]), "--noop", self.noop, "--gap", self.gap, "--spread", self.spread]
 
 
 def _ours(engine: str, group: str, environment: str = "maggy", gap: int = 100) -> Contestant:
@@ -60,8 +60,9 @@ CONTESTANTS = [
         side="aside",
         group=IN_PROCESS,
         environment="fugue-tune",
-        module="peers.fugue_tune",
+        module="peers.fugue_tuner",
         variant="native",
+        noop=1000,
         gap=60,
     ),
     _ours("local", PROCESSES),
@@ -89,8 +90,7 @@ CONTESTANTS = [
         side="peer",
         group=PROCESSES,
         environment="syne-tune",
-        module="peers.syne_tune",
-        variant="local",
+        module="peers.syne_tuner",
         noop=10,
         gap=10,
         spread=10,
@@ -137,20 +137,19 @@ CONTESTANTS = [
         group=SPARK,
         environment="spark-trials",
         module="peers.spark_trials",
-        variant="spark",
-        noop=10,
-        gap=10,
-        spread=10,
+        noop=6,
+        gap=6,
+        spread=6,
     ),
     Contestant(
         name="Fugue-Tune, Spark",
         side="peer",
         group=SPARK,
         environment="fugue-tune",
-        module="peers.fugue_tune",
+        module="peers.fugue_tuner",
         variant="spark",
         noop=10,
-        gap=20,
+        gap=10,
         spread=10,
     ),
     _ours("Dask", DASK, environment="engines"),
@@ -160,7 +159,7 @@ CONTESTANTS = [
         side="peer",
         group=RAY,
         environment="ray-tune",
-        module="peers.ray_tune",
+        module="peers.ray_tuner",
         variant="reuse",
         noop=200,
         gap=60,
@@ -170,7 +169,7 @@ CONTESTANTS = [
         side="peer",
         group=RAY,
         environment="ray-tune",
-        module="peers.ray_tune",
+        module="peers.ray_tuner",
         variant="default",
         noop=6,
         gap=6,

@@ -16,8 +16,8 @@ measure it: the clock of each thread is read, and around the calls of the driver
 of a whole no-op trial, as the table of overheads has it, two at a time where there are two workers."""
 
 COLUMNS = [
-    Column(key="inline", title="In one process", unit="us", better="less"),
-    Column(key="local", title="Two processes", unit="us", better="less"),
+    Column(key="inline", title="In one process", unit="us"),
+    Column(key="local", title="Two processes", unit="us"),
 ]
 WHOLE = {  # contestants of the table of overheads, by column
     "Maggy, inline": "inline",
@@ -28,13 +28,13 @@ WHOLE = {  # contestants of the table of overheads, by column
     "joblib, loky": "local",
 }
 PARTS = {
-    "decide": "decide: the next configuration, whose turn it is, and that each state follows from an event",
-    "journal": "journal: what has happened is on disk before anybody hears of it, for resume after a crash",
-    "messages": "messages: each exactly once, also over a connection that broke",
-    "zeromq": "ZeroMQ's thread: sockets, and encryption with CurveZMQ",
-    "loop": "the rest of the driver's loop: workers that are alive, trials that hang",
-    "function": "the worker, inline: arguments by name, seeds, captured output, the call, the result's checks",
-    "others": "other threads: the live view, syncs to disk, supervisors of worker processes",
+    "decide": "to decide what is tried next, and who does it",
+    "journal": "to write down what has happened, before anybody hears of it",
+    "messages": "to take and send messages, each exactly once",
+    "zeromq": "sockets and encryption, in ZeroMQ's thread",
+    "loop": "the rest of the driver's loop: who is alive, what is over",
+    "function": "the worker: arguments, seeds, output, the call, its result",
+    "others": "other threads: the live view, syncs to disk, supervisors",
 }
 
 
@@ -70,8 +70,9 @@ def whole(overhead: Table) -> list[Row]:
     """The wall time of one trial."""
     return [
         Row(
-            name=f"{row.name}: a whole trial",
+            name=row.name,
             side="ours" if row.side == "ours" else "aside",
+            group="a whole trial",
             samples={WHOLE[row.name]: [1e6 / rate for rate in row.samples["noop_per_s"]]},
         )
         for row in overhead.rows
@@ -85,5 +86,6 @@ def row(part: str, parts: Mapping[str, list[Mapping[str, float]]]) -> Row:
     return Row(
         name=PARTS[part],
         side="ours",
+        group="of it, processor time of the driving process",
         samples={engine: values for engine, values in samples.items() if max(values, default=0.0) >= 0.05},
     )

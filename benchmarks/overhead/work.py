@@ -17,6 +17,8 @@ from typing import Any
 WORKERS = 2
 SEED = 1
 MEAN_S, SIGMA = 0.2, 1.0
+TRAINING = ("ray::", "pyspark.daemon", "pyspark/daemon", "multiprocessing.spawn", "loky")
+"""In the command lines of processes that train."""
 
 
 def nothing(x: float) -> float:
@@ -104,6 +106,20 @@ def resident_mib(pid: int | str = "self") -> float:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
+
+
+def helpers_mib() -> float:
+    """Memory of the processes that this one has started and that do not train."""
+    return sum(resident_mib(pid) for pid in descendants(os.getpid()) if not trains(pid))
+
+
+def trains(pid: int) -> bool:
+    """Whether a process is one that trains."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return any(word in command for word in TRAINING)
 
 
 def descendants(pid: int) -> list[int]:

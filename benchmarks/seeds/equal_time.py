@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness.settings import in_turn
-from benchmarks.seeds import cluster
-from benchmarks.seeds.training import Training, write_data
+from benchmarks.seeds.rounds import DATA, main
+from benchmarks.seeds.training import Training
 from maggy import Searchspace, lagom
 from maggy.brain.events import TrialFinished
 from maggy.config import HyperparameterOptConfig
@@ -66,7 +64,7 @@ def search(method: str, repeat: int, seconds: float, spark: SparkSession, folder
         experiment_dir=folder / f"{method}-{repeat}",
         **METHODS[method](seconds),
     )
-    function = partial(train, data=folder / "data.npz")
+    function = partial(train, data=folder / DATA)
     result = lagom(function, config, engine=SparkEngine(spark), verbose=0)
     best = max((trial for trial in result.trials if trial.metric_dict), key=lambda trial: trial.final_metric or 0.0)
     assert best.metric_dict is not None
@@ -91,23 +89,5 @@ def course(result: Result) -> list[tuple[float, float]]:
     return found
 
 
-def main() -> int:
-    seconds, repeats, folder = float(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    write_data(folder / "data.npz")
-    count = dict.fromkeys(METHODS, 0)
-
-    def run(method: str) -> dict[str, Any]:
-        count[method] += 1
-        return search(method, count[method], seconds, spark, folder)
-
-    def failed(method: str, reason: str) -> None:
-        raise SystemExit(f"{method}: {reason}")
-
-    with cluster.session(folder) as spark:
-        found = in_turn(repeats, list(METHODS), run, failed)
-    print(json.dumps(found))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(METHODS, search))

@@ -29,7 +29,7 @@ def one_stage_s(seconds: Sequence[float], executors: int) -> float:
 def experiment(trials: Sequence[dict[str, Any]], executors: int, **settings: Any) -> tuple[float, float]:
     """What the driver makes of it with so many workers: seconds, and the best of those that were trained to their end.
 
-    trials    "validation" after each epoch, and "seconds" of each that was trained to its end
+    trials    "validation" after each epoch, and "processor_s", of each that was trained to its end
     settings  more of the config: `es_policy` and what goes with it
     """
     config = HyperparameterOptConfig(
@@ -42,7 +42,7 @@ def experiment(trials: Sequence[dict[str, Any]], executors: int, **settings: Any
 
     def curve(params: dict[str, Any]) -> LearningCurve:
         trial = trials[params["number"]]
-        return LearningCurve(trial["validation"], trial["seconds"] / len(trial["validation"]))
+        return LearningCurve(trial["validation"], trial["processor_s"] / len(trial["validation"]))
 
     result = simulate(config, curve, workers=executors, seed=0)
     return result.simulated_s, max(trial.final_metric or 0.0 for trial in result.trials if not trial.early_stop)

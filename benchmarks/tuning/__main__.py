@@ -23,6 +23,7 @@ from benchmarks.tuning.problem import ROWS, SHIFTS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
+PEER = ROOT / ".venv-bench" / "fugue-tune" / "bin" / "python"
 SIDES = ("ours", "theirs")
 TARGETS = {"spark": 10.0}
 """By engine: at least so many times as fast."""
@@ -56,7 +57,7 @@ def main() -> int:
     parser.add_argument("engines", nargs="*", default=["native", "spark"], help="native, spark; both by default")
     parser.add_argument("--partitions", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3, help="fewer than 3 are not to be quoted")
-    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-bench" / "fugue-tune" / "bin" / "python", metavar="PYTHON")
+    parser.add_argument("--peer", type=Path, default=PEER, metavar="PYTHON")
     parser.add_argument("--out", type=Path, default=RESULTS / "tuning.json", metavar="FILE")
     parser.add_argument("--append", action="store_true", help="keep the comparisons that FILE has")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tuning.theirs spark|native PARTITIONS`, in the environment of benchmarks/environments/fugue-tune.txt."""
+"""`python -m benchmarks.tuning.theirs spark|native PARTITIONS`, in the environment of `environments/fugue-tune.txt`."""
 
 from __future__ import annotations
 

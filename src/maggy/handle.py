@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from contextvars import copy_context
-from html import escape
 from typing import Any, Protocol
 
 from maggy.result import Result
@@ -90,6 +89,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Where it stands, as the last expression of a notebook's cell."""
+        from html import escape  # brings a table of every entity of HTML
+
         status = self.status()
         shown = {"state": status["state"], "error": status.get("error")}
         if status["num_trials"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +74,7 @@ def main() -> None:
         spread_wall_s=work.wall_s(spread),
         spread_bound_s=work.list_schedule_s(durations_s, work.WORKERS),
         report_us=None,
-        memory_all_mib=figures["memory_mib"] + sum(map(work.resident_mib, work.descendants(os.getpid()))),
+        memory_all_mib=figures["memory_mib"] + work.helpers_mib(),
         versions=versions(asked.variant),
         notes="no search, nothing reported, nothing kept",
     )

@@ -4,7 +4,6 @@ the way and nothing is known before the end."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,8 +29,10 @@ def in_one_stage(context: Any, function: Callable[..., Any], arguments: Sequence
 def begin_session() -> Any:
     from pyspark.sql import SparkSession
 
-    session = SparkSession.builder.master(f"local[{work.WORKERS}]").config("spark.ui.enabled", "false").getOrCreate()
-    return session.sparkContext
+    builder = SparkSession.builder.master(f"local[{work.WORKERS}]").config("spark.driver.host", "127.0.0.1")
+    for waste in ("spark.ui.enabled", "spark.ui.showConsoleProgress"):
+        builder = builder.config(waste, "false")
+    return builder.getOrCreate().sparkContext
 
 
 def main() -> None:
@@ -72,7 +73,7 @@ def main() -> None:
         report_us=None,
         memory_kib_per_trial=None,
         memory_mib=resident_mib,
-        memory_all_mib=resident_mib + sum(map(work.resident_mib, work.descendants(os.getpid()))),
+        memory_all_mib=resident_mib + work.helpers_mib(),
         versions={"pyspark": pyspark.__version__},
         notes="no search, nothing reported, nothing kept",
     )

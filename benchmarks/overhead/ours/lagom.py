@@ -160,9 +160,9 @@ def main() -> None:
         figures |= ours.noop(asked.noop)
         figures |= {"warm_start_s": ours.start_s(), **ours.gaps(asked.gap), **ours.spread(asked.spread)}
         figures["memory_mib"] = work.resident_mib()
-        helpers = sum(map(work.resident_mib, work.descendants(os.getpid())))
+        figures["memory_all_mib"] = figures["memory_mib"] + work.helpers_mib()
         figures |= ours.reports()  # a hundred thousand at once leave their mark on the driver's memory
-    work.answer(**figures, memory_all_mib=figures["memory_mib"] + helpers, versions=versions(asked.variant), notes="")
+    work.answer(**figures, versions=versions(asked.variant), notes="")
 
 
 if __name__ == "__main__":

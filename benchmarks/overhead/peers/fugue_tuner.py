@@ -6,7 +6,6 @@ On Spark every trial is a task of one job, on two cores; natively all run one af
 from __future__ import annotations
 
 import logging
-import os
 import time
 from functools import partial
 
@@ -49,7 +48,7 @@ def search(objective: Objective, number: int, folder: str, on_spark: bool) -> fl
     tune.suggest_for_noniterative_objective(
         with_types,
         tune.Space(x=tune.Rand(0.0, 1.0)).sample(number, work.SEED),
-        temp_path=os.path.join(folder, "temp"),
+        temp_path=f"{folder}/temp",
         execution_engine=session(folder) if on_spark else "native",
     )
     return time.perf_counter()

@@ -29,8 +29,6 @@ ENOUGH = 300
 """Trials from which on the driver's growth tells more than chance."""
 EVERY_S = 0.02
 """How often a driver's memory is looked at."""
-TRAINING = ("ray::", "pyspark.daemon", "pyspark/daemon", "multiprocessing.spawn")
-"""In the command lines of processes that train."""
 
 
 def measure(
@@ -38,14 +36,16 @@ def measure(
     asked: argparse.Namespace,
     folder: str,
     *,
-    reporting: Callable[[str], None] | None = None,
+    reporting: Search | None = None,
+    judging: Search | None = None,
     workers: int = work.WORKERS,
     lasting: bool = True,
     driven_here: bool = True,
 ) -> dict[str, Any]:
     """All figures but the import.
 
-    reporting    runs trials that note what a report costs them
+    reporting    the search again, where a trial can make intermediate reports
+    judging      the search again, where a rule says after each report whether the trial goes on, and the trial waits
     lasting      whether workers outlive their trials; else whoever begins next takes the place that was free longest
     driven_here  whether this process drives; else the processes of the search note themselves what they hold
     """
@@ -71,9 +71,11 @@ def measure(
     if (len(naps), len(spans)) != (asked.gap, asked.spread):
         raise RuntimeError(f"of {asked.gap} and {asked.spread} trials {len(naps)} and {len(spans)} were noted")
 
-    reported = next(files)
+    reported, judged = next(files), next(files)
     if reporting:
-        reporting(reported)
+        reporting(partial(trials.reports, notes=reported), workers)
+    if judging:
+        judging(partial(trials.reports, notes=judged, judged=True), 4 * workers)
     return {
         "start_s": cold_s,
         "warm_start_s": warm_s,
@@ -83,6 +85,7 @@ def measure(
         "spread_wall_s": work.wall_s(spans),
         "spread_bound_s": work.list_schedule_s(trials.durations_s(asked.spread), workers),
         "report_us": mean(trial["report_us"] for trial in noted(reported, "report_us")) if reporting else None,
+        "judged_us": noted(judged, "report_us")[-1]["report_us"] if judging else None,
         "memory_kib_per_trial": grown_kib / (0.9 * asked.noop) if asked.noop >= ENOUGH else None,
         "memory_mib": mean(driver["mib"] for driver in drivers),
         "memory_all_mib": sum(driver["all_mib"] for driver in drivers),
@@ -109,22 +112,14 @@ def driving(notes: str) -> Iterator[None]:
 
     began_at, sampler = perf_counter(), threading.Thread(target=sample, daemon=True)
     sampler.start()
-    yield
-    ended_at, mib = perf_counter(), work.resident_mib()
-    over.set()
-    sampler.join()
-    early = [held for at, held in samples if at >= began_at + 0.1 * (ended_at - began_at)]
-    helpers = sum(work.resident_mib(pid) for pid in work.descendants(os.getpid()) if not trains(pid))
-    note(notes, mib=mib, grown_mib=mib - early[0] if early else 0.0, all_mib=mib + helpers)
-
-
-def trains(pid: int) -> bool:
-    """Whether a process is one that trains."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return any(word in command for word in TRAINING)
+        yield
+    finally:
+        ended_at, mib = perf_counter(), work.resident_mib()
+        over.set()
+        sampler.join()
+    early = [held for at, held in samples if at >= began_at + 0.1 * (ended_at - began_at)]
+    note(notes, mib=mib, grown_mib=mib - early[0] if early else 0.0, all_mib=mib + work.helpers_mib())
 
 
 def placed(spans: Sequence[Mapping[str, float]], workers: int) -> list[dict[str, float]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.overhead import work
 from benchmarks.overhead.peers import trials
-from benchmarks.overhead.peers.measure import Objective, driving, measure, scratch, tell
+from benchmarks.overhead.peers.measure import driving, measure, scratch, tell
 from benchmarks.overhead.peers.trials import note, noted
 
 NOTES = {
@@ -34,18 +34,18 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with scratch() as folder:
         if asked.variant == "process":
-            figures = measure(alone, asked, folder, reporting=partial(report, optimize=alone), workers=1)
+            figures = measure(alone, asked, folder, reporting=alone, judging=alone, workers=1)
         else:
             pair = partial(together, variant=asked.variant)
-            figures = measure(pair, asked, folder, reporting=partial(report, optimize=pair), driven_here=False)
+            figures = measure(pair, asked, folder, reporting=pair, judging=pair, driven_here=False)
     tell(figures, import_s=import_s, packages=["optuna", "sqlalchemy"], notes=NOTES[asked.variant])
 
 
-def alone(objective: Objective, number: int) -> float:
+def alone(objective: Any, number: int) -> float:
     """One process and one thread."""
     import optuna
 
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(work.SEED))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(work.SEED), pruner=pruner(objective))
     study.optimize(suggested(objective), n_trials=number)
     return time.perf_counter()
 
@@ -74,7 +74,9 @@ def join(objective: Any, number: int, variant: str, place: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     notes = objective.keywords["notes"]
     sampler = optuna.samplers.RandomSampler(work.SEED + place)
-    study = optuna.load_study(study_name="study", storage=storage(variant, notes), sampler=sampler)
+    study = optuna.load_study(
+        study_name="study", storage=storage(variant, notes), sampler=sampler, pruner=pruner(objective)
+    )
     with driving(notes):
         if objective.func is trials.spread:
             until = optuna.study.MaxTrialsCallback(number, states=None)
@@ -102,20 +104,25 @@ def suggested(objective: Any) -> Callable[[Any], float]:
     def run(trial: Any) -> float:
         x = trial.suggest_float("x", 0.0, 1.0)
         if objective.func is trials.reports:
-            return objective(x, report=partial(reported, trial))  # type: ignore[no-any-return]
+            judged = objective.keywords.get("judged")
+            return objective(x, report=partial(judged_report, trial) if judged else trial.report)  # type: ignore[no-any-return]
         return objective(x)  # type: ignore[no-any-return]
 
     return run
 
 
-def reported(trial: Any, metric: float, step: int) -> None:
+def judged_report(trial: Any, metric: float, step: int) -> None:
     """What its training loops do at a step."""
     trial.report(metric, step)
-    trial.should_prune()
+    if trial.should_prune():
+        raise RuntimeError("all trials are alike, and one was pruned")
 
 
-def report(notes: str, optimize: Callable[[Any, int], float]) -> None:
-    optimize(partial(trials.reports, notes=notes), work.WORKERS)
+def pruner(objective: Any) -> Any:
+    """The median rule, from the second trial on, where steps are judged."""
+    from optuna.pruners import MedianPruner, NopPruner
+
+    return MedianPruner(n_startup_trials=1) if objective.keywords.get("judged") else NopPruner()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Ray Tune: `Tuner.fit` of a function, two at a time, on a cluster of two cores in this machine.
 
-Ray's documentation recommends to reuse actors where trials are short, and that is the first variant; the other is what
-one gets who asks for nothing. For both there is no dashboard, no logger and no output. The first search starts the cluster.
+Ray's documentation recommends to reuse actors where they start and stop often, and that is the first variant; the
+other is what one gets who asks for nothing. Both go without dashboard, loggers and output. The first search starts the
+cluster.
 """
 
 from __future__ import annotations
@@ -21,17 +22,12 @@ NOTES = {
     "default": "an actor for each trial",
 }
 STORE_BYTES = 100 * 2**20
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AIR_NEW_OUTPUT": "0", "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1"}
 
 
 def main() -> None:
     asked = work.arguments(*NOTES)
-    os.environ |= ENVIRONMENT
+    os.environ |= QUIET
     began = time.perf_counter()
     import ray
     from ray import tune  # noqa: F401
@@ -40,7 +36,8 @@ def main() -> None:
     with scratch("r-", "/tmp") as folder:  # its sockets lie there, and a socket's path has to be short
         fit = partial(search, folder=folder, reuse=asked.variant == "reuse")
         try:
-            figures = measure(fit, asked, folder, reporting=partial(report, fit=fit), lasting=asked.variant == "reuse")
+            lasting = asked.variant == "reuse"
+            figures = measure(fit, asked, folder, reporting=fit, judging=fit if lasting else None, lasting=lasting)
         finally:
             ray.shutdown()
     tell(figures, import_s=import_s, packages=["ray"], notes=NOTES[asked.variant])
@@ -74,6 +71,7 @@ def search(objective: Any, number: int, folder: str, reuse: bool) -> float:
             num_samples=number,
             max_concurrent_trials=work.WORKERS,
             reuse_actors=reuse,
+            scheduler=scheduler(objective),
             search_alg=tune.search.BasicVariantGenerator(random_state=work.SEED, max_concurrent=work.WORKERS),
         ),
         run_config=tune.RunConfig(storage_path=f"{folder}/results", verbose=0, callbacks=[Watch()]),
@@ -95,8 +93,12 @@ def trainable(objective: Any) -> Callable[[dict[str, float]], dict[str, float]]:
     return train
 
 
-def report(notes: str, fit: Callable[[Any, int], float]) -> None:
-    fit(partial(trials.reports, notes=notes), work.WORKERS)
+def scheduler(objective: Any) -> Any:
+    """The median rule, from the second trial on, where steps are judged."""
+    from ray.tune.schedulers import FIFOScheduler, MedianStoppingRule
+
+    judged = objective.keywords.get("judged")
+    return MedianStoppingRule(grace_period=1, min_samples_required=1) if judged else FIFOScheduler()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from functools import partial
-from typing import Any
 
 from benchmarks.overhead import work
 from benchmarks.overhead.peers.measure import Objective, measure, scratch, tell

@@ -13,7 +13,6 @@ import os
 import sys
 import time
 from contextlib import redirect_stdout
-from functools import partial
 from typing import Any
 
 from benchmarks.overhead import work
@@ -34,7 +33,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     with scratch() as folder:
         os.environ["SYNETUNE_FOLDER"] = folder
-        figures = measure(search, asked, folder, reporting=report, lasting=False)
+        figures = measure(search, asked, folder, reporting=search, lasting=False)
     tell(figures, import_s=import_s, packages=["syne-tune"], notes=NOTES)
 
 
@@ -69,10 +68,6 @@ def search(objective: Any, number: int) -> float:
     if tuner.tuning_status.num_trials_failed:
         raise RuntimeError("a trial failed")
     return ended[0]
-
-
-def report(notes: str) -> None:
-    search(partial(trials.reports, notes=notes), work.WORKERS)
 
 
 def trial() -> None:

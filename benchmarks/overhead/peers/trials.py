@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks.overhead import work
 
-REPORTS = 100
-"""Intermediate reports of a trial that makes some."""
+REPORTS, JUDGED = 100, 20
+"""Intermediate reports of a trial, and of one whose every step is judged."""
 
 durations_s = cache(work.log_normal_durations_s)
 _begun: set[str] = set()
@@ -21,7 +21,7 @@ _begun: set[str] = set()
 
 def note(notes: str, **said: Any) -> None:
     """Add a line. Any number of processes may: a short line is appended whole."""
-    with open(notes, "ab", buffering=0) as file:
+    with Path(notes).open("ab", buffering=0) as file:
         file.write(json.dumps(said).encode() + b"\n")
 
 
@@ -56,9 +56,9 @@ def spread(x: float, notes: str, number: int) -> float:
     return x
 
 
-def reports(x: float, notes: str, report: Callable[[float, int], Any]) -> float:
-    """A trial that reports again and again."""
-    note(notes, report_us=work.us_per_report(report, REPORTS))
+def reports(x: float, notes: str, report: Callable[[float, int], Any], judged: bool = False) -> float:
+    """A trial that reports again and again; whether each report is judged is for the caller to see to."""
+    note(notes, report_us=work.us_per_report(report, JUDGED if judged else REPORTS))
     return x
 
 

@@ -87,10 +87,15 @@ class Task:
             others["dataset"] = partial(_processed, process, others["dataset"])
         others["reporter"] = lambda: reporter
         trial = getattr(reporter, "trial_id", None) or 0
-        seed = hparams.get("seed", seed_of(self.seed, "trial", trial))
-        others["seed"] = lambda: seed
-        own = seed if isinstance(seed, int) else 0  # a hyperparameter of this name may be anything
-        with opened(self.distribution, gang or Alone(), seed=own, takes_context="context" in taken) as context:
+
+        def seed() -> Any:
+            return hparams["seed"] if "seed" in hparams else seed_of(self.seed, "trial", trial)
+
+        def own_seed() -> int:
+            return given if isinstance(given := seed(), int) else 0  # a hyperparameter of this name may be anything
+
+        others["seed"] = seed
+        with opened(self.distribution, gang or Alone(), seed=own_seed, takes_context="context" in taken) as context:
             arguments = self._binding.arguments(hparams, {**others, **_in(context, others)})
             try:
                 returned = self.function(**arguments)

@@ -18,6 +18,7 @@ from maggy.tracking.scene import Scene
 from maggy.tracking.terminal import Terminal, to_terminal
 from maggy.tracking.tracker import Tracking
 
+_BURST, _REST_S = 20, 0.0005  # records read at once, and the rest after them: the driver must not wait for long
 _FIRST_S = 0.25  # until the first drawing
 _CLEAN_S = 1.0  # to leave a terminal as it was, although somebody is in a hurry
 
@@ -109,10 +110,12 @@ class Progress:
         view = self._made_view()
         while True:
             try:
-                for _ in range(len(self._feed)):
+                for number in range(1, len(self._feed) + 1):
                     record = self._feed.popleft()
                     if works:
                         self._scene.add(record)
+                    if number % _BURST == 0 and not over:
+                        over = self._over.wait(_REST_S)
                 if works and not over:
                     view.draw(self._scene, self._others)
             except Exception as error:

@@ -58,6 +58,9 @@ class TrialStream(io.TextIOBase):
             self._log(_last_state("".join(self._rest)))
         self.ended = True
 
+    def __del__(self) -> None:
+        """Nothing is closed with it, nor flushed, as the base class would."""
+
     def _steps_aside(self) -> bool:
         return self.ended or os.getpid() != self._process
 

@@ -53,4 +53,7 @@ class Surroundings:
                 with suppress(OSError):
                     stream = open(descriptor, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
                 setattr(sys, f"__{name}__", stream)
+            else:
+                with suppress(OSError):
+                    stream.flush()  # what threads have printed that a trial has left behind
             setattr(sys, name, stream)

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.harness.tables import Table, behind
 from benchmarks.overhead import work
-from benchmarks.overhead.contestants import CONTESTANTS, Contestant
 from benchmarks.overhead.contest import COLUMNS, row
+from benchmarks.overhead.contestants import CONTESTANTS, Contestant
 
 OURS = Contestant(
     name="ours", side="ours", group="processes", environment="maggy", module="ours.lagom", variant="local"
