@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from math import nan
 
 import pytest
 from simulation.helpers import search_of
@@ -18,7 +19,7 @@ KEPT = 5
 SEARCHES = {
     "random": {},
     "median": {"es_policy": "median", "es_min": 3},
-    "promotion": {"optimizer": Asha(3, 1, 9, brackets=2), "checkpoint_quota_bytes": 0},
+    "promotion": {"optimizer": Asha(3, 1, 9, brackets=2)},
     "stopping": {"optimizer": Asha(3, 1, 9, form="stopping")},
     "two objectives": {"optimization_key": ["a", "b"], "direction": ["min", "max"]},
 }
@@ -28,13 +29,16 @@ def curves(params):
     if params["x"] > 0.9:
         raise OSError("no memory")
     values = [params["x"] + params["y"] / step for step in range(1, 10)]
-    return LearningCurve({"a": values, "b": values[::-1], "Metric": values}, 1.0 + params["y"])
+    others = values[::-1]
+    if params["y"] > 0.7:
+        values[4:] = [nan] * 5  # fails on its way to a larger budget
+    return LearningCurve({"a": values, "b": others, "Metric": values}, 1.0 + params["y"])
 
 
 def played(name, folder):
     config = search_of(60, **SEARCHES[name])
-    losses = Losses(mtbf_s=100.0)
-    return simulate(config, curves, workers=4, seed=5, resumes=True, losses=losses, experiment_dir=folder)
+    lossy = {"losses": Losses(mtbf_s=100.0), "resumes": True, "checkpoint_every": 1}
+    return simulate(config, curves, workers=4, seed=5, experiment_dir=folder, **lossy)
 
 
 def journal_of(folder):
@@ -53,6 +57,7 @@ def test_a_result_says_the_same_when_its_trials_have_left_the_memory(name, tmp_p
     assert result.trials.in_memory == KEPT < len(result.trials) == len(whole.trials) == 60
     moved = [checkpointed(trial, all_there, few_there) for trial in whole.trials]
     assert list(result.trials) == moved
+    assert name != "promotion" or any("failed on its way" in trial.notes[-1] for trial in moved if trial.notes)
     assert dict(result) == dict(whole) and len(result.failed_trials) == len(whole.failed_trials) > 0
     assert [trial.trial_id for trial in result.ranked] == [trial.trial_id for trial in whole.ranked]
     assert result.best == checkpointed(whole.best, all_there, few_there) and result.best == result.ranked[0]

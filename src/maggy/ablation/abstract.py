@@ -15,7 +15,7 @@ class AbstractAblator(ABC):
 
     Before `initialize` the driver sets
         ablation_study  what the user wants to know the effect of
-        final_store     trials that have ended, in order, kept current, read-only
+        final_store     trials that have ended, in order, kept current, read-only, all of them in memory
 
     A subclass need not call `super().__init__()`. It travels to the workers, which call the two generator methods.
     """

@@ -1,6 +1,6 @@
 """What an experiment looks like, as its records tell it: for whoever watches, and for whoever comes later.
 
-The driver decides and writes; everybody else reads. Nothing in here reads a clock or writes a file.
+The driver decides and writes; everybody else reads. Nothing in here reads a clock, or writes a file that anybody sees.
 """
 
 from maggy.chronicle.about import About

@@ -73,10 +73,10 @@ class Decider:
             case do.Judge():
                 return self.advisor.judge(command.trial, command.attempt, command.step)
             case do.Settle():
-                trial = self.advisor.book.running[command.trial]
-                budget = trial.budget
+                budget = self.advisor.book.running[command.trial].budget
                 self.advisor.book.carry_out(command, t)
-                self.keeper.ended(trial, fell_back=command.fell_back)
+                with self.advisor.book.changing(command.trial) as trial:
+                    self.keeper.ended(trial, fell_back=command.fell_back)
                 self.advisor.observe(trial, t, budget=budget, fell_back=command.fell_back)
             case _:
                 self.advisor.book.carry_out(command, t)

@@ -76,10 +76,10 @@ class StoppingPolicy(KeepsArguments, Combinable, ABC):
     """Whether trials are judged by what they report; False lets the driver forget every point once it is written."""
 
     needs_trials: bool = False
-    """Whether it reads trials and their curves in the user's sign."""
+    """Whether it reads trials and their curves in the user's sign: all of them stay in the driver's memory for it."""
 
     watches_study: bool = False
-    """Whether it reads the study."""
+    """Whether it reads the study, whose trials all stay in the driver's memory for it."""
 
     def as_policy(self) -> StoppingPolicy:
         return self

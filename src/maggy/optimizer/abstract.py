@@ -30,7 +30,8 @@ class AbstractOptimizer(ABC):
         searchspace  what can be chosen
         direction    "min" or "max"
         trial_store  trials that have no result yet by id, kept current, read-only
-        final_store  trials that have ended, in order, kept current, read-only; one that failed has no `final_metric`
+        final_store  trials that have ended, in order, kept current, read-only; one that failed has no `final_metric`.
+                     All of them stay in the driver's memory
 
     A subclass need not call `super().__init__()`. Take a seed if you draw at random, so that a search can be repeated.
     """

@@ -51,7 +51,8 @@ class Setting:
     num_trials    how many configurations the user asked for
     direction     the user's direction; only the developer API needs it, a `Report` already holds losses
     running       trials that have no result yet by id, a live view that the driver keeps current
-    finished      trials that have ended, in order, a live view too; one that was promoted stays in it
+    finished      trials that have ended, in order, a live view too; one that was promoted stays in it. Of very many the
+                  older ones are read from a file, unless the optimizer says that it `needs_trials`
     draws         where fresh configurations come from, see `Draws.fresh`
     takes_budget  whether the training function asks for a `budget`
     """

@@ -59,7 +59,9 @@ def simulate(
     start_s           the workers come evenly spread over so many seconds
     losses            how worker processes die; None: they do not
     stragglers        which workers are slow; or how many times longer a step takes on worker k, counted from 0
-    experiment_dir    where journal and result are written, with virtual times; None: nowhere
+    experiment_dir    where journal and result are written, with virtual times; None: nowhere. Either way, of more than
+                      10,000 trials the older ones leave the memory for a file without a name, there or where temporary
+                      files lie, that goes with the process
 
     Returns what `lagom` would return, with the times of the virtual clock: seconds since the beginning.
 
