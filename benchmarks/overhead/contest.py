@@ -83,7 +83,7 @@ def ask(contestant: Contestant, settings: Settings) -> dict[str, Any]:
         contestant.environment,
         f"benchmarks.overhead.{contestant.module}",
         *contestant.arguments,
-        timeout_s=settings.pick(240.0, 120.0),
+        timeout_s=300.0,
         env={"TMPDIR": str(settings.folder), "RAY_TMPDIR": "/tmp"},  # sockets have short paths
     )
     return answer
