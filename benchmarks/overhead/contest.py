@@ -24,7 +24,10 @@ CAVEATS = (
     "Pools, joblib and in-process loops are shown aside: they decide nothing, keep nothing, and survive nothing.",
     "With two workers on two cores, driver and workers share the cores; the no-op rates are of both together.",
     "The slow contestants get few trials, so that their p99 is nearly their longest gap.",
-    "Of Optuna's processes each searches and trains, so that there is no driver apart from the workers.",
+    "Of Optuna's processes each searches and trains, so that there is no driver apart from the workers: its memory is "
+    "that of one of them, and all of them are both.",
+    "On Spark, ours starts an interpreter of its own for each worker, which may die or be killed without Spark's task; "
+    "a job of a session that is up starts sooner.",
     "An objective of no time and gaps of milliseconds matter only where trials take seconds or less.",
 )
 
@@ -80,7 +83,7 @@ def ask(contestant: Contestant, settings: Settings) -> dict[str, Any]:
         contestant.environment,
         f"benchmarks.overhead.{contestant.module}",
         *contestant.arguments,
-        timeout_s=settings.pick(240.0, 120.0),
+        timeout_s=300.0,
         env={"TMPDIR": str(settings.folder), "RAY_TMPDIR": "/tmp"},  # sockets have short paths
     )
     return answer

@@ -82,8 +82,8 @@ CONTESTANTS = [
         environment="optuna",
         module="peers.optuna_study",
         variant="sqlite",
-        noop=200,
-        gap=60,
+        noop=100,
+        gap=40,
     ),
     Contestant(
         name="Syne Tune",

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.report import facts
+from benchmarks.harness.facts import facts
 from benchmarks.torchrun import WORKERS
 from benchmarks.torchrun.rounds import QUANTITIES, Run, compare, document, play, table
 

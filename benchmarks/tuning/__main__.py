@@ -18,7 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.report import facts, spread
+from benchmarks.harness.facts import facts
+from benchmarks.harness.markdown import number
 from benchmarks.tuning.problem import ROWS, SHIFTS
 
 ROOT = Path(__file__).parents[2]
@@ -66,8 +67,8 @@ def main() -> int:
     pythons = {"ours": sys.executable, "theirs": str(arguments.peer)}
     for engine in arguments.engines:
         rounds = []
-        for number in range(arguments.rounds):
-            sides = SIDES[:: -1 if number % 2 else 1]
+        for turn in range(arguments.rounds):
+            sides = SIDES[:: -1 if turn % 2 else 1]
             done = {side: run(pythons[side], side, engine, arguments.partitions) for side in sides}
             if done["ours"].best != done["theirs"].best:
                 raise SystemExit("the two have found different things")
@@ -125,12 +126,17 @@ def table(comparisons: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def spread(values: Sequence[float]) -> str:
+    """Median, least and most over the rounds."""
+    return f"{number(median(values))} ({number(min(values))}-{number(max(values))})"
+
+
 def versions(python: Path) -> dict[str, str]:
     """What is installed beside theirs."""
     freeze = subprocess.run([python, "-m", "pip", "freeze"], capture_output=True, text=True, check=True).stdout
     wanted = {"tune", "fugue", "triad", "pyspark", "pandas", "numpy", "pyarrow"}
     pairs = (line.split("==") for line in freeze.splitlines() if "==" in line)
-    return {name: number for name, number in pairs if name in wanted}
+    return {name: there for name, there in pairs if name in wanted}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.harness.tables import Table, behind
-from benchmarks.overhead import work
+from benchmarks.overhead import price, work
 from benchmarks.overhead.contest import COLUMNS, row
 from benchmarks.overhead.contestants import CONTESTANTS, Contestant
 
@@ -84,3 +84,14 @@ def test_contestants_have_names_of_their_own_and_peers_someone_of_ours_beside_th
     assert len(set(names)) == len(names)
     ours = {contestant.group for contestant in CONTESTANTS if contestant.side == "ours"}
     assert ours == {contestant.group for contestant in CONTESTANTS}
+
+
+def test_the_price_of_a_part_is_told_where_it_is_paid():
+    rounds = {"inline": [{"zeromq": 0.0}, {"zeromq": 0.01}], "local": [{"zeromq": 30.0}, {"zeromq": 40.0}]}
+    assert price.row("zeromq", rounds).samples == {"local": [30.0, 40.0]}
+
+
+def test_a_whole_trial_takes_what_the_rate_of_trials_that_take_no_time_says():
+    pool = Contestant(**{**vars(OURS), "name": "process pool", "side": "aside"})
+    beside = Table(name="overhead", title="", text="", columns=COLUMNS, rows=[row(pool, [ANSWER])])
+    assert price.whole(beside)[0].samples == {"local": [500.0]}
