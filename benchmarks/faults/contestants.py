@@ -26,7 +26,7 @@ class Contestant:
     environment: str = "maggy"
     short: bool = False
     kills: bool = True
-    timeout_s: float = 150.0
+    timeout_s: float = 200.0
     note: str = ""
 
     def run(self, settings: Settings, kills: int) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ import optuna
 from optuna.storages import RDBStorage, RetryFailedTrialCallback
 
 from benchmarks.faults.killer import Killer
-from benchmarks.faults.work import TRIAL_S, TRIALS, WORKERS, aftermath, answer, attempts, train
+from benchmarks.faults.work import TRIAL_S, WORKERS, aftermath, answer, attempts, is_over, train
 
 
 class Retry(RetryFailedTrialCallback):
@@ -51,13 +51,17 @@ def work(folder: str, interval_s: int) -> None:
 
 
 def search(study: optuna.Study, folder: str, seconds: float = TRIAL_S, **options: Any) -> None:
-    """Go on until there are enough results."""
+    """Go on until it is over, however many trials that takes."""
 
     def objective(trial: optuna.Trial) -> float:
         number = trial.suggest_int("number", 0, 10**9)
         return train(folder, number, lambda step: trial.report(float(number), step), seconds)
 
-    study.optimize(objective, callbacks=[optuna.study.MaxTrialsCallback(TRIALS)], **options)
+    def leave(study: optuna.Study, trial: Any) -> None:
+        if is_over(folder):
+            study.stop()
+
+    study.optimize(objective, callbacks=[leave], **options)
 
 
 def with_result(study: optuna.Study) -> set[int]:
