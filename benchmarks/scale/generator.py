@@ -21,7 +21,6 @@ from time import perf_counter
 import zmq
 
 from maggy.ticket import Ticket
-from maggy.wire.channel import PING_MS, PING_TIMEOUT_MS
 from maggy.wire.frames import NAME_BYTES, PREFIX, PROTOCOL, Opening, frame
 from maggy.wire.messages import (
     Enlisted,
@@ -95,7 +94,6 @@ class Fleet:
         self._context = zmq.Context()
         router = self._router = self._context.socket(zmq.ROUTER)
         router.linger, router.router_mandatory = 0, 1
-        router.heartbeat_ivl, router.heartbeat_timeout = PING_MS, PING_TIMEOUT_MS
         router.curve_serverkey = tickets[0].server_key.encode()
         router.curve_publickey = tickets[0].public_key.encode()
         router.curve_secretkey = tickets[0].secret_key.encode()

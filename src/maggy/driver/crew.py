@@ -114,7 +114,7 @@ class Crew:
 
         Not so a worker whose own connection is broken: it may be that it cannot make another.
         """
-        for member in self.supervised_by(peer):
+        for member in self._members.get(self._supervisors.get(peer, ""), {}).values():
             if member.number is not None and not member.leaves and member.peer not in self._away:
                 self._brain.heard(member.number, now)
 

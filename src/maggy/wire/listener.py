@@ -30,7 +30,8 @@ from maggy.wire.messages import MAX_MESSAGE_BYTES, UNREADABLE, FromDriver, Heart
 from maggy.wire.session import WINDOW, Session
 from maggy.wire.waker import Waker
 
-_MORE_FOLLOWS, _NEWS = int(zmq.SNDMORE | zmq.NOBLOCK), int(zmq.POLLIN)  # worked out once: enumerations are slow
+_MORE_FOLLOWS = int(zmq.SNDMORE | zmq.NOBLOCK)  # worked out once: enumerations are slow
+_PING_MS_PER_SESSION = 1  # a ping costs ZeroMQ a search among all connections: more of them are tried less often
 _BURST = 256  # messages read in one go, so that timers are served between bursts
 _FORGOTTEN = "the driver does not know this worker any more"
 
@@ -75,7 +76,9 @@ class SocketListener:
         router.maxmsgsize = MAX_MESSAGE_BYTES + PREFIX.size + 64  # ZeroMQ measures it encrypted, 33 bytes more
         router.linger = 200
         router.handshake_ivl = 10_000
-        router.heartbeat_ivl, router.heartbeat_timeout, router.heartbeat_ttl = PING_MS, PING_TIMEOUT_MS, 20_000
+        ping_ms = max(PING_MS, limit * _PING_MS_PER_SESSION)
+        router.heartbeat_ivl, router.heartbeat_timeout = ping_ms, PING_TIMEOUT_MS
+        router.heartbeat_ttl = ping_ms + PING_TIMEOUT_MS
         router.zap_domain = b"maggy"
         router.curve_server = True
         router.curve_publickey, router.curve_secretkey = own.public.encode(), own.secret.encode()
@@ -139,26 +142,21 @@ class SocketListener:
 
     def _read(self, arrived: list[tuple[Peer, Item]]) -> bool:
         """Read what has come; whether that is all."""
-        router = self._router
+        receive = self._router.recv
         for _ in range(_BURST):
-            if not int(router.get(zmq.EVENTS)) & _NEWS:
-                return True
             try:
-                connection = router.recv(zmq.NOBLOCK)  # two plain reads cost far less than one multipart read
-                line = self._by_connection.get(connection)
-                first = None if line else router.recv(zmq.NOBLOCK, copy=False)
-                body = router.recv(zmq.NOBLOCK) if first is None else first.bytes
-                whole = True
-                while router.get(zmq.RCVMORE):
-                    whole = False
-                    router.recv(zmq.NOBLOCK)
+                connection = receive(zmq.NOBLOCK)  # two reads cost far less than one multipart read
+                part = first = receive(zmq.NOBLOCK, copy=False)  # says itself what the socket takes longer to say
+                while part.more:
+                    part = receive(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                return True  # its connection has broken meanwhile
-            if not whole or len(body) < PREFIX.size:
+                return True
+            body = first.bytes
+            if part is not first or len(body) < PREFIX.size:
                 continue  # rubbish from a key holder costs the others nothing
-            if line is not None:
+            if (line := self._by_connection.get(connection)) is not None:
                 self._hear(line, body, arrived)
-            elif first is not None:
+            else:
                 self._open(connection, first.get(zmq.SRCFD), body, arrived)
         return False
 
