@@ -40,7 +40,10 @@ class Decider:
 
     def _note(self, event: ev.AnyEvent, t: float) -> None:
         """Write down what a trial has to say, while it still counts as running."""
-        match event:
+        match event:  # most often what comes first
+            case ev.MetricsReported() | ev.TrialFinished() | ev.TrialStopped() | ev.TrialFailed():
+                if self.brain.holds(event.trial, event.attempt):
+                    self.advisor.book.hear(event)
             case ev.DriverStarted():
                 self.advisor.watch.pause()
                 self.advisor.most_then = event.num_trials
@@ -60,9 +63,6 @@ class Decider:
                 self.keeper.saved(event, self.advisor.book.running[event.trial] if counts else None)
             case ev.CheckpointDropped():
                 self.keeper.dropped(event)
-            case ev.MetricsReported() | ev.TrialFinished() | ev.TrialStopped() | ev.TrialFailed():
-                if self.brain.holds(event.trial, event.attempt):
-                    self.advisor.book.hear(event)
 
     def _carry_out(self, command: do.AnyCommand, t: float) -> ev.Answer | None:
         """The part of a command that concerns policies and book."""
