@@ -9,7 +9,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from multiprocessing import get_context
@@ -42,12 +42,14 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class Apart:
-    """A fleet in a process of its own, on the core that the driver has not."""
+    """A fleet in a process of its own, on some cores."""
 
-    def __init__(self, tickets: list[Ticket], taken: Synchronized[int], pause_s: float | None) -> None:
+    def __init__(
+        self, tickets: list[Ticket], taken: Synchronized[int], pause_s: float | None, cores: Sequence[int]
+    ) -> None:
         context = get_context("spawn")
         self._orders, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(tickets, taken, theirs, pause_s), daemon=True)
+        self._process = context.Process(target=_serve, args=(tickets, taken, theirs, pause_s, cores), daemon=True)
         self._process.start()
 
     def order(self, what: str, *arguments: Any) -> None:
@@ -63,20 +65,28 @@ class Apart:
         self._process.join()
 
 
-def _serve(tickets: list[Ticket], taken: Synchronized[int], orders: Connection, pause_s: float | None) -> None:
+def _serve(
+    tickets: list[Ticket],
+    taken: Synchronized[int],
+    orders: Connection,
+    pause_s: float | None,
+    cores: Sequence[int],
+) -> None:
+    os.sched_setaffinity(0, cores)  # first: it has inherited the driver's core
     allow_files()
-    pin(-1)
     Fleet(tickets, taken, orders, pause_s).run()
 
 
 def main(rule: str, workers: int, beat_s: float, flood_s: float, parent: Path) -> dict[str, Any]:
     """What came of it: seconds of processor time, latencies, bytes."""
     allow_files()
-    pin(0)
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])
     taken = get_context("spawn").Value("q", 0, lock=False)
     with driving(rule, workers + PROBES, taken, parent) as (driver, tickets):
         before = resident_bytes()
-        load, probe = Apart(tickets[PROBES:], taken, None), Apart(tickets[:PROBES], taken, PAUSE_S)
+        load = Apart(tickets[PROBES:], taken, None, cores[-1:])
+        probe = Apart(tickets[:PROBES], taken, PAUSE_S, cores[-1:])
         begun = perf_counter()
         for fleet in (load, probe):
             fleet.order("open")
@@ -194,11 +204,6 @@ def allow_files() -> None:
     """Let this process have as many files open as it may."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def pin(core: int) -> None:
-    """Stay on one core: the driver on the first that it may use, the fleets on the last."""
-    os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[core]})
 
 
 if __name__ == "__main__":
