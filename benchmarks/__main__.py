@@ -58,9 +58,7 @@ def run(name: str, full: bool):  # type: ignore[no-untyped-def]
     known, began = facts(), time.monotonic()
     print(f"measuring {name} ...", file=sys.stderr, flush=True)
     with TemporaryDirectory(prefix="runs-", dir=RESULTS) as folder:
-        tables = import_module(f"benchmarks.{MODULES[name]}").measure(
-            Settings(full=full, folder=Path(folder))
-        )
+        tables = import_module(f"benchmarks.{MODULES[name]}").measure(Settings(full=full, folder=Path(folder)))
     seconds = time.monotonic() - began
     path = save(
         Record(name=name, full=full, seconds=seconds, facts={**known, "load_after": os.getloadavg()}, tables=tables)
