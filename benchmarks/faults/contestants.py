@@ -16,6 +16,7 @@ class Contestant:
 
     short  whether `make bench` has it too
     kills  whether it is told how often to kill; else once for each process
+    beside whether it sleeps for minutes, and so runs beside the others
     note   what to know about its row
     """
 
@@ -26,6 +27,7 @@ class Contestant:
     environment: str = "maggy"
     short: bool = False
     kills: bool = True
+    beside: bool = False
     timeout_s: float = 200.0
     note: str = ""
 
@@ -63,6 +65,7 @@ WORKERS = {
         arguments=("60",),
         environment="optuna",
         kills=False,
+        beside=True,
         timeout_s=300.0,
         note="the settings of its documentation; as above",
     ),

@@ -25,7 +25,7 @@ def measure(settings: Settings) -> Table:
     def failed(name: str, error: str) -> None:
         notes[name] = f"failed: {error.splitlines()[0]}"
 
-    return table(in_turn(settings.pick(2, 1), names, run, failed), notes)
+    return table(in_turn(1, names, run, failed), notes)
 
 
 def table(rounds: Mapping[str, Sequence[Mapping[str, Any]]], notes: Mapping[str, str]) -> Table:

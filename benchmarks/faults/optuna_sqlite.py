@@ -55,7 +55,7 @@ def search(study: optuna.Study, folder: str, seconds: float = TRIAL_S, **options
 
     def objective(trial: optuna.Trial) -> float:
         number = trial.suggest_int("number", 0, 10**9)
-        return train(folder, number, lambda step: trial.report(float(number), step), seconds)
+        return train(folder, number, seconds=seconds)
 
     def leave(study: optuna.Study, trial: Any) -> None:
         if is_over(folder):

@@ -63,14 +63,12 @@ def main() -> None:
     killer, notices = Killer(folder, int(kills)), Notices()
     killer.start()
     results = tuner(partial(trial, folder=folder), folder, notices).fit()
-    answer(
-        kills=aftermath(killer.kills, attempts(folder), notices.at),
-        lost=sum(result.error is not None for result in results),
-    )
+    followed = aftermath(killer.kills, attempts(folder), notices.at)
+    lost = sum(result.error is not None for result in results)
+    ray.shutdown()  # it prints until then
+    answer(kills=followed, lost=lost)
 
 
 if __name__ == "__main__":
     main()
-    sys.stdout.flush()
-    ray.shutdown()
     os._exit(0)
