@@ -83,7 +83,10 @@ def run_json(
         raise
     if process.returncode != 0:
         raise RuntimeError(f"{module} failed with {process.returncode}:\n{out[-2000:]}\n{err[-4000:]}")
-    return json.loads(out.strip().splitlines()[-1])
+    try:
+        return json.loads(out.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        raise RuntimeError(f"{module} answered nothing that can be read:\n{out[-2000:]}\n{err[-4000:]}") from None
 
 
 def end_group(process: subprocess.Popen[str]) -> tuple[str, str]:

@@ -24,11 +24,11 @@ BEST = Column(key="validation", title="best validation accuracy", better="more")
 
 
 def measure(settings: Settings) -> list[Table]:
-    trials, repeats = settings.pick(40, 32), settings.pick(5, 2)
+    trials, repeats = settings.pick(40, 32), settings.pick(3, 1)
     together = run("equal_trials", settings, trials, repeats, each_s=100)
     simulated = simulated_trials(together[STAGES], orders=settings.pick(20, 5))
     seconds = settings.pick(20, 10)
-    in_time = run("equal_time", settings, seconds, settings.pick(6, 2), each_s=5 * seconds)
+    in_time = run("equal_time", settings, seconds, settings.pick(5, 2), each_s=5 * seconds)
     return [in_equal_time(in_time, seconds), of_equal_trials(together, trials), simulated]
 
 
