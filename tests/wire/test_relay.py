@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 
 import pytest
-from wire.helpers import Experiment
+from wire.helpers import NAME, Experiment, numbered, opening
 from wire.proxy import Proxy
 
 from maggy.testing.channels import HELLO, points
 from maggy.wire.channel import Sign
-from maggy.wire.messages import Metrics, RunTrial
+from maggy.wire.messages import Metrics, Ready, RunTrial
 
 MESSAGES = 5_000
 """In each direction."""
@@ -92,6 +92,16 @@ def test_what_a_network_has_swallowed_is_said_again(experiment, proxy):
     proxy.stalled = False
     proxy.mend()
     traffic.arrives(600)
+
+
+def test_a_break_is_told_though_the_peer_is_back_before_the_driver_has_noticed_it(experiment):
+    before = experiment.session()
+    before.send(numbered(1, HELLO))
+    assert experiment.take() == (NAME, HELLO)
+    now = experiment.dealer()  # the other one has not ended, as far as the driver knows
+    now.send(opening(resumes=True))
+    now.send(numbered(2, Ready()))
+    assert [experiment.take() for _ in range(3)] == [(NAME, Sign.GONE), (NAME, Sign.BACK), (NAME, Ready())]
 
 
 def test_a_slow_network_keeps_the_order(experiment, proxy):

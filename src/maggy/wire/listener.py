@@ -206,7 +206,8 @@ class SocketListener:
             self._lose(other, arrived)
         if line is None:
             line = self._lines[opening.name] = _Line(opening.name)
-        self._disconnect(line)
+        elif line.connection is not None:
+            self._lose(line, arrived)  # a driver that was busy has not come to its end yet
         line.connection, line.descriptor, line.number = connection, descriptor, connection_number
         self._by_connection[connection] = self._by_number[connection_number] = line
         self._answer(connection, Opened(), line.acknowledgement())
