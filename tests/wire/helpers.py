@@ -68,7 +68,7 @@ class Experiment:
             link.send(hello)
         return link
 
-    def dealer(self, driver: KeyPair | None = None) -> zmq.Socket[bytes]:
+    def dealer(self, driver: KeyPair | None = None, *, connect: bool = True) -> zmq.Socket[bytes]:
         """A socket with the right key, which says what the test wants."""
         context = self.closing.enter_context(zmq.Context())
         dealer = self.closing.enter_context(context.socket(zmq.DEALER))
@@ -76,8 +76,12 @@ class Experiment:
         dealer.curve_serverkey = (driver or self.driver).public.encode()
         dealer.curve_publickey = self.workers.public.encode()
         dealer.curve_secretkey = self.workers.secret.encode()
-        dealer.connect(f"tcp://{self.host}:{self.listener.port}")
+        if connect:
+            self.connect(dealer)
         return dealer
+
+    def connect(self, dealer: zmq.Socket[bytes]) -> None:
+        dealer.connect(f"tcp://{self.host}:{self.listener.port}")
 
     def session(self, name: bytes = NAME) -> zmq.Socket[bytes]:
         """A socket that has opened a session, whose frames a test makes itself."""

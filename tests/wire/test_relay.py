@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import SimpleQueue
+from time import monotonic
 
 import pytest
-from wire.helpers import Experiment
+import zmq
+from wire.helpers import NAME, Experiment, numbered, opening
 from wire.proxy import Proxy
 
-from maggy.testing.channels import HELLO, points
+from maggy.testing.channels import HELLO, PATIENCE_S, points
 from maggy.wire.channel import Sign
-from maggy.wire.messages import Metrics, RunTrial
+from maggy.wire.messages import Metrics, Ready, RunTrial
 
 MESSAGES = 5_000
 """In each direction."""
@@ -92,6 +96,57 @@ def test_what_a_network_has_swallowed_is_said_again(experiment, proxy):
     proxy.stalled = False
     proxy.mend()
     traffic.arrives(600)
+
+
+def test_a_break_is_told_though_the_peer_is_back_before_the_driver_has_noticed_it(experiment):
+    before = experiment.session()
+    before.send(numbered(1, HELLO))
+    assert experiment.take() == (NAME, HELLO)
+    now = experiment.dealer()  # the other one has not ended, as far as the driver knows
+    now.send(opening(resumes=True))
+    now.send(numbered(2, Ready()))
+    assert [experiment.take() for _ in range(3)] == [(NAME, Sign.GONE), (NAME, Sign.BACK), (NAME, Ready())]
+
+
+def test_what_a_connection_said_that_is_gone_is_not_taken_for_the_next_on_the_same_descriptor(experiment):
+    strangers = experiment.listener._gate._strangers
+    before, now, after = (experiment.dealer(connect=False) for _ in range(3))
+
+    def wait(done: Callable[[], bool]) -> None:
+        until = monotonic() + PATIENCE_S
+        while not done():
+            assert monotonic() < until
+
+    def says_and_goes(dealer: zmq.Socket[bytes], *bodies: bytes) -> int:
+        """To the end of it; the descriptor that it had."""
+        there = len(strangers)
+        experiment.connect(dealer)
+        wait(lambda: len(strangers) > there)
+        descriptor = [*strangers][-1]
+        dealer.linger = -1
+        for body in bodies:
+            dealer.send(body)
+        dealer.close()
+        dealer.context.term()
+        wait(lambda: len(strangers) == there and not Path(f"/proc/self/fd/{descriptor}").is_symlink())
+        return descriptor
+
+    gone = says_and_goes(before, b"something else first", opening())
+    below = [os.dup(0)]
+    while below[-1] < gone:
+        below.append(os.dup(0))
+    for descriptor in below[-2:]:  # one for its own end, and the next for the listener's
+        os.close(descriptor)
+    experiment.connect(now)
+    now.send(opening())
+    now.send(numbered(1, HELLO))
+    wait(lambda: bool(strangers))
+    for descriptor in below[:-2]:
+        os.close(descriptor)
+    says_and_goes(after, b"later than all of that")
+    assert experiment.take() == (NAME, HELLO)
+    now.send(numbered(2, Ready()))
+    assert experiment.take() == (NAME, Ready())
 
 
 def test_a_slow_network_keeps_the_order(experiment, proxy):

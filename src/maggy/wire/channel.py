@@ -30,7 +30,10 @@ Peer = bytes
 
 
 class Sign(Enum):
-    """What happened to the connection of a peer that has said something before."""
+    """What happened to the connection of a peer that has said something before.
+
+    Every break is told: at the latest when the peer is back, and then first.
+    """
 
     GONE = "gone"
     BACK = "back"

@@ -158,6 +158,7 @@ class SocketLink(threading.Thread):
         """Say whose connection this is; everything else waits for the answer."""
         with self._lock:
             self._ready = False
+            self._dealer.get(zmq.EVENTS)  # a send alone sees a new connection only if the last was 1 ms ago or more
             self._send_uncounted(frame(Opening(PROTOCOL, self._peer, self._answered)), opening=True)
 
     def _push(self) -> None:

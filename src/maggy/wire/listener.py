@@ -200,16 +200,18 @@ class SocketListener:
         if line is None and (opening.resumes or not self._make_room()):
             self._answer(connection, Refused(_FORGOTTEN), 0)
             return
-        if (connection_number := self._gate.admit(descriptor)) == 0:
+        # The descriptor of a connection that is gone may be another's by now: so it has to take the answer as well.
+        connection_number, dealt = self._gate.admit(descriptor), 0 if line is None else line.acknowledgement()
+        if connection_number == 0 or not self._answer(connection, Opened(), dealt):
             return  # this connection is gone already
         if (other := self._by_number.get(connection_number)) is not None:
             self._lose(other, arrived)
         if line is None:
             line = self._lines[opening.name] = _Line(opening.name)
-        self._disconnect(line)
+        elif line.connection is not None:
+            self._lose(line, arrived)  # a driver that was busy has not come to its end yet
         line.connection, line.descriptor, line.number = connection, descriptor, connection_number
         self._by_connection[connection] = self._by_number[connection_number] = line
-        self._answer(connection, Opened(), line.acknowledgement())
         line.resume(heard)
         if opening.name in self._away:
             del self._away[opening.name]
@@ -282,10 +284,11 @@ class SocketListener:
             PREFIX.pack_into(body, 0, 0, line.acknowledgement())
             self._transmit(line.connection, body)
 
-    def _answer(self, connection: bytes, message: Message, heard: int) -> None:
+    def _answer(self, connection: bytes, message: Message, heard: int) -> bool:
+        """Whether the connection is still there to be answered."""
         body = frame(message)
         PREFIX.pack_into(body, 0, 0, heard)
-        self._transmit(connection, body)
+        return self._transmit(connection, body)
 
     def _transmit(self, connection: bytes, body: bytearray) -> bool:
         try:
