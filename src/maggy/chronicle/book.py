@@ -13,8 +13,8 @@ from typing import Any
 
 from maggy.brain import commands as do
 from maggy.brain import events as ev
-from maggy.chronicle.spilled import Spill, SpilledList
 from maggy.errors import ImpossibleTransitionError
+from maggy.spilled import Spill, SpilledList
 from maggy.trial import Curve, Objective, Params, Trial, TrialState
 
 

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from maggy.brain.events import Answer, Exhausted, Idled, Judged, Promoted, Suggested
 from maggy.chronicle.book import Book, params_of, trial_of
-from maggy.chronicle.spilled import KEPT
 from maggy.driver.watch import Watch
 from maggy.earlystop import GO_ON, StoppingPolicy, TrialView, Verdict
 from maggy.errors import ConfigError
 from maggy.optimizer import IDLE, Draw, Draws, Optimizer, Promotion, Report, Setting, Suggestion, Undrawn
 from maggy.searchspace import Space
+from maggy.spilled import KEPT
 from maggy.trial import Objective, Trial, TrialState
 
 _T = TypeVar("_T")

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from maggy.chronicle.spilled import picked
 from maggy.errors import ExperimentDirError
 from maggy.front import front_of
 from maggy.result import tables
+from maggy.spilled import picked
 from maggy.trial import Objective, Trial, TrialState
 
 if TYPE_CHECKING:

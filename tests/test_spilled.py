@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maggy.chronicle.spilled import Spill, SpilledList, picked
+from maggy.spilled import Spill, SpilledList, picked
 from maggy.trial import Checkpoint, Curve, Trial, TrialState
 
 
