@@ -14,7 +14,10 @@ from typing import NamedTuple, Protocol
 from maggy.wire.messages import FromDriver, ToDriver
 
 PING_MS, PING_TIMEOUT_MS = 5_000, 15_000
-"""How often a quiet connection is tried. Pings find a frozen host, not a slow function."""
+"""How often a quiet connection is tried, and how long it may take to answer.
+
+Pings find a frozen host, not a slow function. The driver of many workers tries them less often.
+"""
 
 UNREACHABLE_S = 300.0
 """A link without a connection for so long gives up: no worker waits for ever for a driver that is gone."""
