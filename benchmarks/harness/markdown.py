@@ -54,6 +54,7 @@ def unflattering(tables: Sequence[Table]) -> list[str]:
 
 def number(value: float) -> str:
     """Three digits that matter, none of them in exponents."""
+    value = 0.0 if abs(value) < 1e-9 else value  # what rounding leaves of a difference
     size = abs(value)
     if size >= 100 or value == int(value):
         return f"{value:,.0f}"

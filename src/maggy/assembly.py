@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from maggy.ablating import plan
 from maggy.brain.events import DriverStarted
 from maggy.config import AblationConfig, GangConfig, HyperparameterOptConfig, LagomConfig
 from maggy.context.data.kinds import is_a
@@ -61,6 +60,8 @@ def make_advisor(
     if isinstance(config, HyperparameterOptConfig):
         optimizer, num_trials = resolve_optimizer(config.optimizer), int(config.num_trials)
     elif isinstance(config, AblationConfig):
+        from maggy.ablating import plan  # loads what only a study needs
+
         optimizer = plan(config, seed, takes_seed=takes_seed)
     stops = config if isinstance(config, HyperparameterOptConfig | AblationConfig) else None
     return Advisor(

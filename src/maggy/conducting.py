@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from maggy import context
-from maggy.ablating import Ablating, with_ablator
 from maggy.assembly import driver_started, gang_size, make_advisor, objectives_of, seats_for, space_of
 from maggy.brain import Brain, Rules
 from maggy.brain.events import AnyEvent
@@ -45,7 +44,7 @@ from maggy.tracking.tracker import Tracker, Tracking, Trackings
 from maggy.wire.opening import open_channel
 
 if TYPE_CHECKING:
-    pass
+    from maggy.ablating import Ablating
 
 _LARGE_DATA_BYTES = 100 << 20
 _PATIENCE_BEATS, _LEAST_PATIENCE_S = 10, 30.0
@@ -91,7 +90,10 @@ class Experiment:
             self._frozen: bytes | Exception = context.dumps(replace(config, **dict.fromkeys(kept)))  # type: ignore[arg-type]
         except Exception as error:
             self._frozen = error
+        self._ablating: Ablating | None = None
         if isinstance(config, AblationConfig):
+            from maggy.ablating import Ablating, with_ablator  # loads what only a study needs
+
             self._config = config = with_ablator(config)
         self._advisor = make_advisor(
             config,
@@ -102,7 +104,8 @@ class Experiment:
             make_draws=Draws if engine.in_calling_thread else partial(AheadDraws, warn=lambda line: self._say(line)),
         )
         self._hparams = dict(getattr(config, "hparams", None) or {})
-        self._ablating = Ablating(config, function) if isinstance(config, AblationConfig) else None
+        if isinstance(config, AblationConfig):
+            self._ablating = Ablating(config, function)
         context.check(
             function,
             hyperparameters=[*space_of(config).keys(), *self._hparams],

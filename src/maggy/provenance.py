@@ -16,12 +16,10 @@ from types import FunctionType
 from typing import Any
 
 from maggy import context, environment
-from maggy.ablating import design_for
-from maggy.ablation import AblationStudy
-from maggy.ablation.components import Switch
 from maggy.arguments import KeepsArguments
 from maggy.assembly import objectives_of
 from maggy.config import DATA_ARGUMENTS, FIXED_ARGUMENTS, AblationConfig, DistributedConfig, LagomConfig
+from maggy.context.data.kinds import is_a
 from maggy.errors import SearchspaceError
 from maggy.searchspace import Space
 
@@ -80,7 +78,11 @@ def describe(
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     data = {name: values.pop(name) for name in DATA_ARGUMENTS if name in values}
     sources, policies = context.sources(function), context.sources(*_parts(config))
-    design = design_for(config) if isinstance(config, AblationConfig) else None
+    design = None
+    if isinstance(config, AblationConfig):
+        from maggy.ablating import design_for  # loads what only a study needs
+
+        design = design_for(config)
     installed = environment.packages()
     return {
         "kind": type(config).__name__,
@@ -128,7 +130,8 @@ def _parts(config: LagomConfig) -> Iterator[Any]:
             yield policy
     for name in FIXED_ARGUMENTS:
         yield from _factories(getattr(config, name, None))
-    if isinstance(study := getattr(config, "ablation_study", None), AblationStudy):
+    study: Any = getattr(config, "ablation_study", None)
+    if is_a(study, "maggy", "AblationStudy"):
         yield from study.generators()
     if (distribution := getattr(config, "distribution", None)) and distribution.process_data is not None:
         yield distribution.process_data
@@ -193,10 +196,10 @@ def _plain(value: Any) -> Any:
             return json.loads(value.json())
         except SearchspaceError:  # it holds a function
             return repr(value)
-    if isinstance(value, AblationStudy):
+    if is_a(value, "maggy", "AblationStudy"):
         told = value.to_dict()
         for each in value.list_all():
-            if isinstance(each, Switch) and each.argument in DATA_ARGUMENTS:
+            if is_a(each, "maggy", "Switch") and each.argument in DATA_ARGUMENTS:
                 told["components"][each.name]["off"] = context.description(each.off)
         return told
     if isinstance(value, DistributedConfig):  # what counts of it for a search
