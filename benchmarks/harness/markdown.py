@@ -9,7 +9,7 @@ from benchmarks.harness.tables import Column, Row, Table, Target, behind, best_o
 
 
 def table_in_markdown(table: Table) -> str:
-    """Medians over the rounds with the least and the most; in each group the best of those compared is bold."""
+    """Medians over the rounds with the least and the most; where ours is beside peers, the best of both is bold."""
     titles = [f"{each.title}{f', {each.unit}' if each.unit else ''}" for each in table.columns]
     lines = [f"| | {' | '.join(titles)} |", f"|---|{'---:|' * len(titles)}"]
     for group in dict.fromkeys(row.group for row in table.rows):
@@ -71,7 +71,7 @@ def _cell(row: Row, column: Column, is_best: bool) -> str:
 
 def _best(rows: Sequence[Row], column: Column) -> int | None:
     compared = [row for row in rows if row.side != "aside" and row.median(column.key) is not None]
-    if column.better is None or len(compared) < 2:
+    if column.better is None or {row.side for row in compared} != {"ours", "peer"}:
         return None
     return next(number for number, row in enumerate(rows) if row is best_of(compared, column))
 

@@ -71,7 +71,7 @@ def whole(overhead: Table) -> list[Row]:
     return [
         Row(
             name=row.name,
-            side="ours" if row.side == "ours" else "aside",
+            side=row.side,
             group="a whole trial",
             samples={WHOLE[row.name]: [1e6 / rate for rate in row.samples["noop_per_s"]]},
         )
