@@ -91,11 +91,12 @@ class Task:
         def seed() -> Any:
             return hparams["seed"] if "seed" in hparams else seed_of(self.seed, "trial", trial)
 
-        def own_seed() -> int:
-            return given if isinstance(given := seed(), int) else 0  # a hyperparameter of this name may be anything
-
         others["seed"] = seed
-        with opened(self.distribution, gang or Alone(), seed=own_seed, takes_context="context" in taken) as context:
+        takes_context = "context" in taken
+        # Worked out only where something follows from it: that takes longer than all else that is done for a trial.
+        own = seed() if takes_context or self.distribution is not None else 0
+        own = own if isinstance(own, int) else 0  # a hyperparameter of this name may be anything
+        with opened(self.distribution, gang or Alone(), seed=own, takes_context=takes_context) as context:
             arguments = self._binding.arguments(hparams, {**others, **_in(context, others)})
             try:
                 returned = self.function(**arguments)
