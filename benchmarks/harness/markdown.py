@@ -16,9 +16,9 @@ def table_in_markdown(table: Table) -> str:
         rows = [row for row in table.rows if row.group == group]
         if group:
             lines.append(f"| *{group}* |{' |' * len(titles)}")
-        bold = {column.key: _best(rows, column) for column in table.columns}
-        for number, row in enumerate(rows):
-            cells = [_cell(row, column, number == bold[column.key]) for column in table.columns]
+        best = {column.key: _best(rows, column) for column in table.columns}
+        for row in rows:
+            cells = [_cell(row, column, best[column.key]) for column in table.columns]
             mark = " †" if row.side == "aside" else ""
             name = f"**{row.name}**" if row.side == "ours" else row.name
             lines.append(f"| {name}{mark}{f' ({_mark(table, row)})' if row.note else ''} | {' | '.join(cells)} |")
@@ -61,19 +61,22 @@ def number(value: float) -> str:
     return f"{value:.3g}" if size >= 0.001 else f"{value:.1e}"
 
 
-def _cell(row: Row, column: Column, is_best: bool) -> str:
+def _cell(row: Row, column: Column, best: float | None) -> str:
     values = row.samples.get(column.key)
     if not values:
         return "-"
-    middle = f"**{number(median(values))}**" if is_best else number(median(values))
+    middle = number(median(values))
+    if row.side != "aside" and best is not None and middle == number(best):  # equal as far as is shown
+        middle = f"**{middle}**"
     return middle if len(values) == 1 else f"{middle} ({number(min(values))} to {number(max(values))})"
 
 
-def _best(rows: Sequence[Row], column: Column) -> int | None:
+def _best(rows: Sequence[Row], column: Column) -> float | None:
+    """The best median, where ours stands beside peers."""
     compared = [row for row in rows if row.side != "aside" and row.median(column.key) is not None]
     if column.better is None or {row.side for row in compared} != {"ours", "peer"}:
         return None
-    return next(number for number, row in enumerate(rows) if row is best_of(compared, column))
+    return best_of(compared, column).median(column.key)
 
 
 def _mark(table: Table, row: Row) -> int:

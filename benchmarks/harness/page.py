@@ -24,8 +24,9 @@ milliseconds belong to one machine.
 
 How: ours and the peers do the same work in the same session, in turn, in another order each round; each in a fresh
 process, each peer in an environment of its own with every version pinned (`benchmarks/environments/`). A table shows
-medians over the rounds, with the least and the most. Rows are compared within their group; where ours
-stands beside peers there, the best is **bold**. `benchmarks/README.md` says how each figure is taken.
+medians over the rounds, with the least and the most; a figure without these is from one round, and may be
+off by a good part. Rows are compared within their group; where ours stands beside peers there, the best is
+**bold**. `benchmarks/README.md` says how each figure is taken.
 """
 
 

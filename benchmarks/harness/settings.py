@@ -82,7 +82,8 @@ def run_json(
         end_group(process)
         raise
     if process.returncode != 0:
-        raise RuntimeError(f"{module} failed with {process.returncode}:\n{out[-2000:]}\n{err[-4000:]}")
+        why = next(reversed(err.strip().splitlines()), "")  # the first line alone gets onto the page
+        raise RuntimeError(f"{module} failed with {process.returncode}: {why}\n{out[-2000:]}\n{err[-4000:]}")
     try:
         return json.loads(out.strip().splitlines()[-1])
     except (IndexError, ValueError):

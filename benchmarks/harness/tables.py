@@ -91,19 +91,22 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def behind(table: Table) -> list[str]:
-    """Where a peer is ahead of everything of ours in its group, by medians: one line for each such figure."""
+    """Where a peer is ahead of everything of ours in its group, by medians, or ours there has no figure at all."""
     found = []
     for column in table.columns:
         if column.better is None:
             continue
         for group in dict.fromkeys(row.group for row in table.rows):
-            rows = [row for row in table.rows if row.group == group and row.median(column.key) is not None]
-            ours = [row for row in rows if row.side == "ours"]
-            peers = [row for row in rows if row.side == "peer"]
-            if not ours or not peers:
+            rows = [row for row in table.rows if row.group == group]
+            standing = [row for row in rows if row.side == "ours"]
+            ours = [row for row in standing if row.median(column.key) is not None]
+            peers = [row for row in rows if row.side == "peer" and row.median(column.key) is not None]
+            if not standing or not peers:
                 continue
-            best, rival = best_of(ours, column), best_of(peers, column)
-            if best_of([best, rival], column) is not best:
+            rival = best_of(peers, column)
+            if not ours:  # it has failed there, or was not measured
+                found.append(f"{column.title}: {rival.name} has a figure, {standing[0].name} has none")
+            elif best_of([best := best_of(ours, column), rival], column) is not best:
                 found.append(f"{column.title}: {rival.name} is ahead of {best.name}")
     return found
 

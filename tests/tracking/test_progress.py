@@ -13,6 +13,7 @@ from tracking.helpers import Screen, about, records, scene
 
 from maggy.journal import Record
 from maggy.tracking import lines as lines_module
+from maggy.tracking import progress as progress_module
 from maggy.tracking.lines import pause_s
 from maggy.tracking.progress import Progress
 from maggy.tracking.scene import Scene
@@ -80,6 +81,25 @@ def test_while_it_runs_a_line_is_said_when_something_has_changed_and_only_then(m
         "MNIST: 0 of 9 trials, 1 running",
         "MNIST: 1 of 9 trials, 0 running, best 0.5 (trial 0: lr=0.1235 layers=2)",
     ]
+
+
+def test_what_comes_while_a_long_burst_is_read_is_in_the_last_state_too(monkeypatch):
+    monkeypatch.setattr(progress_module, "_FIRST_S", 0.0)
+    monkeypatch.setattr(progress_module, "_REST_S", 60.0)  # it rests until the end
+    resting = threading.Event()
+
+    class Feed(deque[Record]):
+        def popleft(self) -> Record:
+            if len(self) == 2:
+                resting.set()
+            return super().popleft()
+
+    show = Show(search=False)
+    show.feed = show._progress._feed = Feed(records(*START, *(Reported(0, step, 0.5) for step in range(49))))
+    with show:
+        assert resting.wait(10)
+        show.happen(Reported(0, 49, 0.25))
+    assert show.screen.getvalue().endswith("0.25 at step 49\n")
 
 
 def test_of_a_single_run_lines_say_what_it_has_reported():

@@ -121,9 +121,9 @@ class Progress:
             except Exception as error:
                 works = False
                 self._broke(error)
-            if over:
+            if over and not self._feed:  # the end may come during a rest, when some has come since the burst began
                 break
-            over = self._over.wait(view.every_s)
+            over = over or self._over.wait(view.every_s)
         try:
             view.end(self._scene, self._others if works else (), self._failed)
         except Exception as error:

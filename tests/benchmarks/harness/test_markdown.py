@@ -32,6 +32,21 @@ def test_of_several_of_ours_the_best_counts_and_a_draw_is_nobody_ahead():
     assert behind(of(OURS, better, PEER)) == []
 
 
+def test_where_ours_has_failed_and_a_peer_has_not_the_peer_is_named():
+    broken = Row(name="ours", side="ours", group="Spark", samples={}, note="failed: no Java")
+    assert behind(of(broken, PEER, POOL, ELSEWHERE)) == ["trials: peer has a figure, ours has none"]
+
+
+def test_of_equals_all_are_bold_and_who_is_aside_is_not():
+    peer = Row(name="peer", side="peer", group="Spark", samples={"gap": [2.0000001]})
+    pool = Row(name="pool", side="aside", group="Spark", samples={"gap": [2.0]})
+    assert table_in_markdown(of(OURS, peer, pool)).splitlines()[3:6] == [
+        "| **ours** | 20 (10 to 30) | **2** |",
+        "| peer | - | **2** |",
+        "| pool † | - | 2 |",
+    ]
+
+
 def test_a_table_shows_medians_with_their_range_and_why_a_figure_is_missing():
     assert table_in_markdown(of(OURS, PEER, POOL)).splitlines() == [
         "| | trials, 1/s | gap, ms |",
