@@ -1,6 +1,10 @@
 """Of a list that grows for long the newest are in memory, and all of them are there."""
 
+import errno
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +67,33 @@ def test_what_cannot_be_written_stays_in_memory(tmp_path: Path):
     odd.append(trial(1))
     assert odd[0].info_dict["of the user"]() == 1
     assert list(tmp_path.iterdir()) == [], "the file has no name"
+
+
+def test_on_a_file_system_that_does_not_give_back_what_it_took_everything_stays_in_memory(tmp_path, monkeypatch):
+    def refuse(*args):
+        raise OSError(errno.EOPNOTSUPP, "a mounted store")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", refuse)
+        made = SpilledList(Trial, Spill(tmp_path), 1)
+        for number in range(4):
+            made.append(trial(number))
+        assert list(made) == [trial(number) for number in range(4)] and made.in_memory == 4
+
+
+def test_what_has_left_the_memory_can_be_read_until_the_process_ends():
+    program = """
+import atexit
+items = []
+atexit.register(lambda: print([curve.values for curve in items]))
+from maggy.spilled import Spill, SpilledList
+from maggy.trial import Curve
+items = SpilledList(Curve, Spill(), 1)
+for number in range(3):
+    items.append(Curve([0], [number / 2]))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[[0.0], [0.5], [1.0]]\n" and ran.stderr == ""
 
 
 def test_lists_of_one_file_do_not_disturb_each_other_and_travel_as_lists():

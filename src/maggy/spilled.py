@@ -34,10 +34,12 @@ class Spill:
         """Add something; returns where it lies. Raises OSError if the disk refuses it."""
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self.folder, buffering=0)  # noqa: SIM115  it stays open
-            weakref.finalize(self, self._file.close)
+            weakref.finalize(self, self._file.close).atexit = False  # a result may be read until the very end
         place = self._size
         if os.pwrite(self._file.fileno(), len(data).to_bytes(4, "little") + data, place) < 4 + len(data):
             raise OSError("the disk is full")
+        if not place and self.read(place) != data:  # some mounted stores cannot: better known before it matters
+            raise OSError("what is written cannot be read")
         self._size += 4 + len(data)
         return place
 

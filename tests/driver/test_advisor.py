@@ -182,6 +182,19 @@ def test_a_rule_of_the_developer_api_sees_trials_in_the_users_sign_and_only_thos
     assert list(made.book.finished) == []  # no losses are kept for it
 
 
+def test_an_optimizer_that_reads_curves_does_not_keep_its_trials_in_memory(monkeypatch):
+    class Curious(RandomSearch):
+        needs_curves = True
+
+    monkeypatch.setattr("maggy.driver.advisor.KEPT", 1)
+    made = advisor(Curious(), seed=7)
+    for number in range(3):
+        ask(made, number)
+        run(made, number, 0.5, 0.25)
+    assert made.book.ended.in_memory == 1 and made.book.results == []
+    assert [trial.metric_history for trial in made.book.ended] == [[0.5, 0.25]] * 3
+
+
 @pytest.mark.parametrize(("rule", "judges"), [(None, False), (StopAbove(1.0), True)])
 def test_without_a_rule_nothing_is_judged_and_no_curve_kept(rule, judges):
     made = advisor(Listed({"lr": 0.1}), rule)

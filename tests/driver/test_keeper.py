@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from copy import copy
 from typing import Any
@@ -147,6 +148,22 @@ def test_of_equals_the_earlier_is_the_best_as_in_the_result():
         disk.save(saved(number))
         disk.end(number, FINISHED, 1.0)
     assert disk.kept() == {0}
+
+
+def test_for_the_quota_nobody_looks_at_every_trial_that_has_ended():
+    looks = []
+
+    class Watched(array):
+        def __iter__(self):
+            looks.append(len(self))
+            return super().__iter__()
+
+    disk = Disk(quota=20)
+    disk.keeper._losses = Watched("d")
+    for number in range(20):
+        disk.save(saved(number))
+        disk.end(number, FINISHED, 1.0 - number / 100)
+    assert disk.kept() == {18, 19} and looks == []
 
 
 def test_a_trial_that_lost_workers_is_swept_when_it_ends():

@@ -64,7 +64,7 @@ class Book:
     running      trials without a result, by id; also those that run on after they were promoted
     ended        trials that have come to a final state, in the order in which they first did
     num_results  how many of them have a result
-    results      those, where a policy of the developer API reads them
+    results      those, where all of them stay in memory for a policy of the developer API
     losses       curves of the running trials, by id
     finished     curves of the trials that ended with a result, in that order. A trial that was promoted is in it once
                  more when it ends again, see `Curve.since`
@@ -83,6 +83,7 @@ class Book:
         self.num_results = 0
         self.results: list[Trial] = []
         self._keep_losses, self._keep_metrics = keep_losses, keep_metrics
+        self._keep_results = keep_metrics and keep is None  # who reads them says that trials are to stay
         self._runs: dict[int, _Run] = {}
         self._places = array("q")  # by trial: its place in `ended`; -1 if it has none
         self._rests = SpilledList(_Rest, self.spill, keep)
@@ -217,7 +218,7 @@ class Book:
         self.ended.append(trial)
         if state.has_result:
             self.num_results += 1
-            if self._keep_metrics:
+            if self._keep_results:
                 self.results.append(trial)
         return trial
 

@@ -63,6 +63,8 @@ class Keeper:
         self._losses = array("d")  # by trial, inf of those that failed or were lost, NaN of those that have not ended
         self._first_ended = array("q")  # by trial: how many had ended before this one did first; -1: it has not
         self._num_ended = 0
+        self._best: int | None = None  # of equals, the one that ended first
+        self._best_is_known = True  # not so after the best was promoted, until somebody asks
         self._deletions: list[Deletion] = []
         self._used = False
         self.total_bytes = 0
@@ -103,6 +105,8 @@ class Keeper:
     def runs_on(self, trial: int) -> None:
         """A trial that had ended was promoted: its checkpoint is needed again."""
         self._losses[trial] = nan
+        if trial == self._best:
+            self._best, self._best_is_known = None, False
         self._returned[trial] = last = self._last.get(trial)
         if last is not None:
             self._elsewhere.setdefault(last.trial, []).append(last)
@@ -118,8 +122,10 @@ class Keeper:
         over = self.total_bytes - self._quota
         if over <= 0:
             return []
-        best = self._best()
-        spare = {number for number in self._last if self._has_ended(number) and number != best}
+        if not self._best_is_known:
+            results = (number for number, loss in enumerate(self._losses) if loss < inf)
+            self._best, self._best_is_known = min(results, key=self._rank, default=None), True
+        spare = {number for number in self._last if self._has_ended(number) and number != self._best}
         needed = {saved for number, saved in self._last.items() if number not in spare}
         needed.update(saved for saved in self._returned.values() if saved is not None)
         drops: list[CheckpointDropped] = []
@@ -159,17 +165,15 @@ class Keeper:
         if self._first_ended[number] < 0:
             self._first_ended[number] = self._num_ended
             self._num_ended += 1
+        better = self._best is None or self._rank(number) < self._rank(self._best)
+        if self._best_is_known and better and self._losses[number] < inf:
+            self._best = number
 
     def _has_ended(self, number: int) -> bool:
         return number < len(self._losses) and not isnan(self._losses[number])
 
     def _rank(self, number: int) -> tuple[float, int]:
         return self._losses[number], self._first_ended[number]
-
-    def _best(self) -> int | None:
-        """The best trial of all; of equals, the one that ended first."""
-        results = (number for number, loss in enumerate(self._losses) if loss < inf)
-        return min(results, key=self._rank, default=None)
 
     def _go_on_from(self, trial: Trial, saved: CheckpointSaved | None) -> None:
         """From here on a trial would go on from this checkpoint."""
