@@ -67,7 +67,7 @@ WORKERS = {
         kills=False,
         beside=True,
         timeout_s=300.0,
-        note="the settings of its documentation; as above",
+        note="the settings of its documentation; nobody starts the process again: never at full strength",
     ),
     "Syne Tune, local: trial's process": Contestant(
         side="peer",
@@ -126,7 +126,7 @@ DRIVERS = {
     ),
     "Optuna, SQLite, heartbeat 1 s": Contestant(
         side="peer",
-        group="one process",
+        group="processes",
         module="optuna_driver",
         arguments=("1",),
         environment="optuna",

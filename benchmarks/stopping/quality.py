@@ -121,8 +121,8 @@ def table_of_rules(
         text=f"{TRIALS} recorded configurations of a training task are drawn, {seeds} times over, and trained one "
         f"after another under each rule. *Saved* is the share of epochs that were not trained. *Lost* is by how much "
         f"the best trial that ran to its end is worse than the best of all {TRIALS}, where 1 is the distance of a "
-        f"typical configuration from the best one that was recorded. A value is the mean over {seeds_in_a_round} seeds"
-        f"{' and the four tasks' if together else ''}.",
+        f"typical configuration from the best one that was recorded. A value is the mean over "
+        f"{seeds_in_a_round} of the draws{' and the four tasks' if together else ''}.",
         columns=[
             Column(key="saved", title="epochs saved", better="more", plot=together),
             Column(key="stopped", title="trials stopped"),

@@ -267,3 +267,15 @@ def test_a_view_that_breaks_is_said_once_and_costs_nothing_more(monkeypatch):
         show.happen(*START, Finished(0))
     assert show.screen.getvalue().count("cannot be shown any more") == 1
     assert not show.feed
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_stream_that_is_closed_costs_a_running_experiment_nothing(tmp_path, later):
+    feed: deque[Record] = deque()
+    with (tmp_path / "err").open("w") as stream, redirect_stderr(stream):
+        progress = Progress(Scene(about(9)), feed, later=later)
+        with progress:
+            stream.close()
+            feed.extend(records(*START))
+            progress.say("paused")
+    assert not feed

@@ -31,7 +31,7 @@ class Result(dict[str, Any]):
     num_trials early_stopped failed, and num_epochs and trial_id of the first trial that finished. A single run has
     'test result'. `best_hp` and `worst_hp` are the 0.x spellings of `best_config` and `worst_config`.
 
-    trials          every trial that ended, in that order
+    trials          every trial that ended, in that order; of more than 10,000 a sequence whose older ones are copies
     best            the best trial; None without any result
     ranked          the trials that have a result, the best first. Where there are very many trials, `trials` and this
                     are no lists, but sequences that read the older ones from a file

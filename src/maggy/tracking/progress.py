@@ -6,6 +6,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,20 @@ class View(Protocol):
     """
 
     every_s: float
+
+    def begin(self, scene: Scene) -> None: ...
+
+    def draw(self, scene: Scene, others: Sequence[Tracking]) -> None: ...
+
+    def end(self, scene: Scene, others: Sequence[Tracking], failed: bool) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+class _Nothing(View):
+    """Shows nothing: where the view cannot be made any more."""
+
+    every_s = 1.0
 
     def begin(self, scene: Scene) -> None: ...
 
@@ -86,14 +101,20 @@ class Progress:
             raise
 
     def say(self, line: str) -> None:
-        """Print a line above what is shown; from any thread."""
-        self._made_view().say(line)
+        """Print a line above what is shown; from any thread. Nothing where it cannot be printed any more."""
+        with suppress(OSError, ValueError):  # a stream that is closed costs the experiment nothing
+            self._made_view().say(line)
 
     def _made_view(self) -> View:
         with self._making:
             if self._view is None:
-                view = self._make_view()
-                view.begin(self._scene)
+                try:
+                    view = self._make_view()
+                    view.begin(self._scene)
+                except Exception:
+                    if not self._later:
+                        raise
+                    view = _Nothing()  # the experiment runs by now, and there is nowhere to say so
                 self._view = view
             return self._view
 
