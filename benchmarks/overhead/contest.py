@@ -58,7 +58,7 @@ def overhead(settings: Settings) -> Table:
         settings.say(f"overhead: {name}")
         return ask(by_name[name], settings)
 
-    answers = in_turn(settings.pick(3, 1), list(by_name), run, failures.__setitem__)
+    answers = in_turn(settings.pick(2, 1), list(by_name), run, failures.__setitem__)
     rows = [row(contestant, answers[name], failures.get(name)) for name, contestant in by_name.items()]
     found = [answer["versions"] for of_one in answers.values() for answer in of_one[:1]]
     versions = sorted({f"{package} {version}" for one in found for package, version in one.items()})
