@@ -364,8 +364,11 @@ def test_an_experiment_in_wandb_without_a_network(tmp_path, monkeypatch):
         assert summary["maggy.state"] == str(trial.state)
         if not trial.error:
             assert [(step, value) for step, value, _ in seen] == [point[:2] for point in points[trial.trial_id]]
-            times = [1000 * at for _, _, at in seen]
-            assert times == pytest.approx([at for _, _, at in points[trial.trial_id]], abs=1.5)  # of milliseconds
+            *times, last = [1000 * at for _, _, at in seen]
+            *expected, reported_at = [at for _, _, at in points[trial.trial_id]]
+            assert times == pytest.approx(expected, abs=1.5)  # of milliseconds
+            # What the trial ended with joins its last step, and so does the time of that.
+            assert reported_at - 1.5 <= last <= 1000 * trial.end + 1.5
     assert runs == {} and len(groups) == 1
 
 
