@@ -87,7 +87,7 @@ check: $(VENV)/.installed-$(test_extras),check ## check style, types, the levels
 bench: bench-environments ## measure every table in short, ours and the peers in turn; under 20 minutes on two idle cores
 	$(bin)/python -m benchmarks
 
-bench-full: bench-environments ## measure every table with its full sizes and more rounds, and write docs/benchmarks.md
+bench-full: bench-environments ## measure every table with its full sizes and more rounds; about an hour
 	$(bin)/python -m benchmarks --full
 
 bench-environments: $(VENV)/.installed-bench $(VENV_ENGINES)/.installed $(bench_peers:%=%/.installed)
